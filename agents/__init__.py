@@ -1,0 +1,1 @@
+"""Tracking agents: HART trained by PPO, and the reference trackers."""

@@ -1,0 +1,1 @@
+"""YAML configuration, one file per env, agent, world model, logger and experiment."""

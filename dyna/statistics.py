@@ -1,0 +1,152 @@
+"""How sure a comparison of few runs is: means, interquartile means, intervals, who beats whom.
+
+A table of scores has one row per seed and one column per task: ``scores[R, M]``. Seeds are paired
+across arms (the same seed draws the same scenes), so differences are taken seed by seed.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+# Two-sided 95 % quantiles of Student's t at 1, 2, ... degrees of freedom.
+_T_95 = (
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+)
+
+
+def _table(scores: ArrayLike) -> Float[np.ndarray, "R M"]:
+    table = np.asarray(scores, dtype=np.float64)
+    if table.ndim == 1:
+        table = table[:, None]
+    if table.ndim != 2 or table.size == 0:
+        raise ValueError(f"scores must be a filled array of runs x tasks, got shape {table.shape}")
+    if not np.isfinite(table).all():
+        raise ValueError("scores hold NaN or infinity: leave failed runs out and say so")
+    return table
+
+
+def mean(scores: ArrayLike) -> float:
+    """Mean over all runs and tasks."""
+    return float(_table(scores).mean())
+
+
+def iqm(scores: ArrayLike) -> float:
+    """Interquartile mean: the mean of the middle half of all runs and tasks.
+
+    A quarter of the scores (rounded down) is left out at either end.
+
+    Source:
+        Agarwal et al., 2021, "Deep RL at the edge of the statistical precipice", section 4.3,
+        https://arxiv.org/abs/2108.13264.
+
+    Example:
+        >>> iqm([0.0, 1.0, 2.0, 3.0, 100.0])
+        2.0
+    """
+    flat = np.sort(_table(scores), axis=None)
+    cut = flat.size // 4
+    return float(flat[cut : flat.size - cut].mean())
+
+
+def student_interval(scores: ArrayLike, level: float = 0.95) -> float:
+    """Half the width of Student's 95 % interval for the mean of single scores.
+
+    The bootstrap is far too narrow for three seeds; this one holds if seeds scatter normally.
+
+    Returns:
+        The half-width; NaN for a single score, which says nothing about its scatter.
+
+    Raises:
+        ValueError: ``level`` is not 0.95, the only one that is tabulated here.
+    """
+    if level != 0.95:
+        raise ValueError(f"only level=0.95 is tabulated, got {level}; use bootstrap_interval")
+    flat = _table(scores).ravel()
+    if flat.size < 2:
+        return float("nan")
+    quantile = _T_95[flat.size - 2] if flat.size - 2 < len(_T_95) else 1.96
+    return float(quantile * flat.std(ddof=1) / np.sqrt(flat.size))
+
+
+def bootstrap_interval(
+    scores: ArrayLike,
+    statistic: Callable[[ArrayLike], float] = mean,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile interval of a statistic by the stratified bootstrap.
+
+    Runs are drawn anew with replacement within each task, so every task keeps its weight.
+
+    Args:
+        scores: Runs x tasks.
+        statistic: What is estimated, such as ``mean`` or ``iqm``.
+        level: Coverage of the interval, between 0 and 1.
+        resamples: How often the runs are drawn anew.
+        seed: Seed of the draws.
+
+    Returns:
+        The lower and the upper end.
+
+    Source:
+        Agarwal et al., 2021, section 4.1, https://arxiv.org/abs/2108.13264.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    table = _table(scores)
+    runs, tasks = table.shape
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(runs, size=(resamples, runs, tasks))
+    values = [statistic(np.take_along_axis(table, pick, axis=0)) for pick in picks]
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> float:
+    """How often we beat them with the same seed on the same task; a draw counts one half.
+
+    Source:
+        The paired form of Agarwal et al., 2021, section 4.3, https://arxiv.org/abs/2108.13264.
+
+    Raises:
+        ValueError: The two tables are not of one shape, so that runs cannot be paired.
+
+    Example:
+        >>> probability_of_improvement([0.7, 0.6, 0.5, 0.4], [0.6, 0.6, 0.4, 0.5])
+        0.625
+    """
+    difference = paired_difference(ours, theirs)
+    return float(((difference > 0) + 0.5 * (difference == 0)).mean())
+
+
+def paired_difference(ours: ArrayLike, theirs: ArrayLike) -> Float[np.ndarray, "R M"]:
+    """Our score minus theirs, run by run.
+
+    Raises:
+        ValueError: The two tables are not of one shape, so that runs cannot be paired.
+    """
+    a, b = _table(ours), _table(theirs)
+    if a.shape != b.shape:
+        raise ValueError(f"runs must pair up, got {a.shape} and {b.shape} runs x tasks")
+    return a - b
+
+
+def verdict(ours: ArrayLike, theirs: ArrayLike) -> str:
+    """One word for a paired comparison: ``above``, ``below`` or ``level`` with.
+
+    Above or below need two seeds or more and an interval of the mean difference (Student's,
+    95 %) that leaves out 0. Everything else is level: not told apart by these runs.
+    """
+    difference = paired_difference(ours, theirs)
+    if difference.size < 2:
+        return "level"
+    half = student_interval(difference)
+    centre = difference.mean()
+    if centre - half > 0:
+        return "above"
+    return "below" if centre + half < 0 else "level"

@@ -6,6 +6,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from envs import boxes
+from envs.tracking import Tracking
 from envs.trajectory import Observation, Trajectory
 
 
@@ -14,6 +16,18 @@ class Agent(abc.ABC):
 
     privileged: bool = False
     """Whether the agent is handed the env to read the truth (the oracle reference alone)."""
+    env: Tracking | None = None
+    """The env of the present episodes, for a privileged agent; None for all others."""
+    centre_gain: float = 0.5
+    """Box sizes that a full action moves the centre (``envs.boxes.move``)."""
+    size_gain: float = 0.2
+    """Log-size that a full action changes."""
+
+    def prepare(self, env: Tracking) -> None:
+        """Tells the agent what its actions do in this task; ``rollout`` calls it first."""
+        self.centre_gain, self.size_gain = env.centre_gain, env.size_gain
+        if self.privileged:
+            self.env = env
 
     @abc.abstractmethod
     def initial(self, obs: Observation) -> Any:
@@ -52,3 +66,22 @@ class Agent(abc.ABC):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` gave."""
+
+
+class BoxTracker(Agent):
+    """An agent that says where the target is; its actions carry the box there, as far as allowed.
+
+    Each step is answered for the frame in front of it, so the first frame is seen twice: by
+    ``initial``, with the target's box, and by the first ``locate``.
+    """
+
+    @abc.abstractmethod
+    def locate(self, obs: Observation, state: Any) -> tuple[Float[Tensor, "B 4"], Any]:
+        """Where the target is in ``obs.frame``, and the next state."""
+
+    def act(
+        self, obs: Observation, state: Any, explore: bool = False
+    ) -> tuple[Float[Tensor, "B 4"], Any, dict[str, Tensor]]:
+        """The actions towards what ``locate`` finds; there is nothing to explore."""
+        goal, state = self.locate(obs, state)
+        return boxes.action_to(obs.box, goal, self.centre_gain, self.size_gain), state, {}

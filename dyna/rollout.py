@@ -18,6 +18,7 @@ def rollout(
         them gets ``trajectory.without_truth()`` or leaves it alone; a test holds that.
     """
     horizon = min(horizon or env.horizon, env.horizon)
+    agent.prepare(env)
     obs = env.reset()
     state = agent.initial(obs)
     views, observations, steps, actions, extras = [], [obs], [], [], []

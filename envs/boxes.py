@@ -59,3 +59,21 @@ def move(
     centre = box[..., :2] + centre_gain * box[..., 2:] * action[..., :2]
     size = box[..., 2:] * torch.exp(size_gain * action[..., 2:])
     return torch.cat([centre.clamp(0.0, 1.0), size.clamp(min_size, max_size)], dim=-1)
+
+
+def action_to(
+    box: Float[Tensor, "*n 4"],
+    goal: Float[Tensor, "*n 4"],
+    centre_gain: float,
+    size_gain: float,
+) -> Float[Tensor, "*n 4"]:
+    """The action in [-1, 1] that moves ``box`` to ``goal``, or as near as one action can.
+
+    The inverse of ``move`` with the same gains; with a ``size_gain`` of 0 the size stays.
+    """
+    size = box[..., 2:]
+    centre = (goal[..., :2] - box[..., :2]) / (centre_gain * size)
+    growth = torch.zeros_like(centre)
+    if size_gain > 0:
+        growth = torch.log(goal[..., 2:].clamp(min=1e-6) / size) / size_gain
+    return torch.cat([centre, growth], dim=-1).clamp(-1.0, 1.0)

@@ -1,0 +1,101 @@
+"""The trackers of the time before deep learning, from OpenCV: what a learned one must beat."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from agents.base import BoxTracker
+from agents.opencv import Rect, cv2, to_box, to_images, to_rects
+from agents.template import TemplateTracker
+from envs.boxes import clip_to_frame
+from envs.trajectory import Observation
+
+# What makes a tracker, and how much larger it wants the frames: OpenCV's are made for videos and
+# find too few features in small frames.
+ALGORITHMS: dict[str, tuple[Callable[[], Any], int]] = {
+    "ncc": (lambda: TemplateTracker(), 1),
+    "ncc_updated": (lambda: TemplateTracker(update_rate=0.15), 1),
+    "kcf": (lambda: cv2.TrackerKCF_create(), 4),
+    "csrt": (lambda: cv2.TrackerCSRT_create(), 4),
+    "mil": (lambda: cv2.TrackerMIL_create(), 4),
+    "medianflow": (lambda: cv2.legacy.TrackerMedianFlow_create(), 4),
+}
+
+
+@dataclasses.dataclass
+class State:
+    """One tracker per episode, and what each found last (rects in enlarged pixels)."""
+
+    trackers: list[Any]
+    rects: list[Rect]
+
+
+class Classical(BoxTracker):
+    """One of OpenCV's trackers per episode, each with its own box in mind.
+
+    A tracker that gives up holds its last box. The task shows the first frame twice (to
+    ``initial`` and to the first step), which mends KCF: OpenCV's ``init`` keeps the box only, and
+    the first ``update`` learns the appearance from whatever frame it is given.
+
+    * ``ncc``, ``ncc_updated``: ``agents.template``.
+    * ``kcf``: Henriques et al., "High-Speed Tracking with Kernelized Correlation Filters", 2015.
+    * ``csrt``: Lukezic et al., "Discriminative Correlation Filter with Channel and Spatial
+      Reliability", 2017.
+    * ``mil``: Babenko et al., "Visual Tracking with Online Multiple Instance Learning", 2009.
+    * ``medianflow``: Kalal et al., "Forward-Backward Error", 2010.
+
+    Args:
+        algorithm: One of the above.
+        frame_shape: (C, H, W) of a frame; not used.
+        seed: Seed of the trackers that draw samples (MIL).
+        device: Not used; OpenCV works on the CPU.
+
+    Raises:
+        ValueError: There is no such algorithm.
+        ImportError: OpenCV is not the one with the contributed trackers.
+    """
+
+    def __init__(
+        self,
+        algorithm: str,
+        frame_shape: tuple[int, int, int] | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}; got {algorithm}")
+        self._make, self._scale = ALGORITHMS[algorithm]
+        self._seed = seed
+        try:
+            self._make()
+        except AttributeError as error:
+            raise ImportError(
+                f"this OpenCV has no {algorithm} tracker: pip uninstall opencv-python "
+                "opencv-python-headless, then pip install opencv-contrib-python-headless"
+            ) from error
+
+    def initial(self, obs: Observation) -> State:
+        """Starts a tracker per episode on the visible part of its box."""
+        cv2.setRNGSeed(self._seed)  # OpenCV has no other source of randomness
+        images = to_images(obs.frame, self._scale)
+        height, width = images[0].shape[:2]
+        state = State([], to_rects(clip_to_frame(obs.box), width, height))
+        for image, rect in zip(images, state.rects, strict=True):
+            tracker = self._make()
+            whole = isinstance(tracker, cv2.Tracker)
+            tracker.init(image, tuple(round(v) for v in rect) if whole else rect)
+            state.trackers.append(tracker)
+        return state
+
+    def locate(self, obs: Observation, state: State) -> tuple[Float[Tensor, "B 4"], State]:
+        """Asks every tracker for the next frame."""
+        images = to_images(obs.frame, self._scale)
+        rects = []
+        for tracker, image, last in zip(state.trackers, images, state.rects, strict=True):
+            found, rect = tracker.update(image)
+            rects.append(rect if found else last)
+        height, width = images[0].shape[:2]
+        return to_box(rects, width, height).to(obs.box.device), State(state.trackers, rects)

@@ -1,0 +1,187 @@
+"""Pictures and videos of tracking: arrays in, arrays or bytes out.
+
+A **picture** is uint8 ``H W 3``, a **video** is uint8 ``T H W 3``. The target's box is dashed green,
+the agent's is solid orange, other objects have thin grey ones: apart in brightness and in stroke,
+so that they can be told apart without seeing colours.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+Array = np.ndarray
+Colour = tuple[int, int, int]
+
+TARGET: Colour = (46, 214, 130)
+AGENT: Colour = (255, 149, 0)
+OTHER: Colour = (150, 150, 160)
+MARGIN: Colour = (24, 26, 30)
+
+
+def upscale(frames: UInt8[Array, "*n C H W"], factor: int = 4) -> UInt8[Array, "*n h w 3"]:
+    """Enlarges frames by whole pixels and gives them three colours, channels last.
+
+    Raises:
+        ValueError: The frames have neither one nor three channels.
+    """
+    if frames.shape[-3] not in (1, 3):
+        raise ValueError(f"frames must have 1 or 3 channels, got shape {frames.shape}")
+    pictures = np.moveaxis(frames, -3, -1).repeat(factor, axis=-3).repeat(factor, axis=-2)
+    return np.ascontiguousarray(np.broadcast_to(pictures, (*pictures.shape[:-1], 3)))
+
+
+def draw_box(
+    picture: UInt8[Array, "H W 3"],
+    box: Float[Array, " 4"],
+    colour: Colour,
+    thickness: int = 2,
+    dashed: bool = False,
+) -> None:
+    """Draws the outline of one box into a picture, in place; what lies outside is left out."""
+    height, width = picture.shape[:2]
+    x, y, w, h = (float(value) for value in box)
+    left, right = round((x - w / 2) * width), round((x + w / 2) * width) - 1
+    top, bottom = round((y - h / 2) * height), round((y + h / 2) * height) - 1
+    outline = np.zeros((height, width), dtype=bool)
+    rows = slice(max(top, 0), max(bottom + 1, 0))
+    columns = slice(max(left, 0), max(right + 1, 0))
+    for step in range(thickness):
+        for row in (top + step, bottom - step):
+            if 0 <= row < height:
+                outline[row, columns] = True
+        for column in (left + step, right - step):
+            if 0 <= column < width:
+                outline[rows, column] = True
+    if dashed:
+        along = np.add.outer(np.arange(height) - top, np.arange(width) - left)
+        outline &= along % 10 < 6
+    picture[outline] = colour
+
+
+def annotate(
+    frames: UInt8[Array, "T C H W"],
+    target: Float[Array, "T 4"] | None = None,
+    agent: Float[Array, "T 4"] | None = None,
+    others: Float[Array, "T K 4"] | None = None,
+    present: Array | None = None,
+    factor: int = 4,
+) -> UInt8[Array, "T h w 3"]:
+    """One episode with its boxes drawn in.
+
+    Args:
+        frames: What was seen.
+        target: True (or imagined) box of the target.
+        agent: Box of the agent.
+        others: Boxes of all objects.
+        present: ``T K``, which of ``others`` to draw; all if left out.
+        factor: Enlargement.
+    """
+    video = upscale(frames, factor)
+    for t, picture in enumerate(video):
+        if others is not None:
+            for k, box in enumerate(others[t]):
+                if present is None or present[t, k]:
+                    draw_box(picture, box, OTHER, thickness=1)
+        if agent is not None:
+            draw_box(picture, agent[t], AGENT)
+        if target is not None:
+            draw_box(picture, target[t], TARGET, dashed=True)
+    return video
+
+
+def caption(
+    video: UInt8[Array, "*n H W 3"], text: str, size: int = 15
+) -> UInt8[Array, "*n h W 3"]:
+    """Puts a line of text above pictures."""
+    width = video.shape[-2]
+    line = Image.new("RGB", (width, size + 9), MARGIN)
+    font = ImageFont.load_default(size)
+    ImageDraw.Draw(line).text((4, 3), text, fill=(235, 236, 238), font=font)
+    bar = np.broadcast_to(np.asarray(line), (*video.shape[:-3], size + 9, width, 3))
+    return np.concatenate([bar, video], axis=-3)
+
+
+def beside(videos: Sequence[UInt8[Array, "*n H _ 3"]], gap: int = 8) -> UInt8[Array, "*n H W 3"]:
+    """Pictures or videos of equal height and length, side by side."""
+    first = videos[0]
+    bar = np.full((*first.shape[:-2], gap, 3), MARGIN, dtype=np.uint8)
+    parts = [part for video in videos for part in (bar, video)][1:]
+    return np.concatenate(parts, axis=-2)
+
+
+def grid(
+    videos: UInt8[Array, "B *n H W 3"], columns: int, gap: int = 8
+) -> UInt8[Array, "*n h w 3"]:
+    """A batch of pictures or videos in rows of ``columns``; missing ones are left dark."""
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}")
+    rows = -(-len(videos) // columns)
+    blank = np.full_like(videos[:1], MARGIN[0]).repeat(rows * columns - len(videos), axis=0)
+    cells = np.concatenate([videos, blank])
+    lines = [beside(list(cells[r * columns : (r + 1) * columns]), gap) for r in range(rows)]
+    bar = np.full((*lines[0].shape[:-3], gap, *lines[0].shape[-2:]), MARGIN[0], dtype=np.uint8)
+    return np.concatenate([part for line in lines for part in (bar, line)][1:], axis=-3)
+
+
+def strip(video: UInt8[Array, "T H W 3"], num_pictures: int = 6) -> UInt8[Array, "h w 3"]:
+    """Evenly spaced moments of a video in a row, the first and the last among them."""
+    moments = np.linspace(0, len(video) - 1, min(num_pictures, len(video))).round().astype(int)
+    return beside([caption(video[t], f"t = {t}") for t in moments])
+
+
+def write_mp4(
+    video: UInt8[Array, "T H W 3"], target: str | Path | io.BytesIO, fps: int = 6
+) -> None:
+    """Writes H.264 in yuv420p, which every browser plays; odd sides grow by a pixel."""
+    import av  # slow to load, and only needed where videos are written
+
+    height, width = video.shape[1:3]
+    padding = ((0, 0), (0, height % 2), (0, width % 2), (0, 0))
+    even = np.pad(video, padding, mode="edge")
+    sink = str(target) if isinstance(target, (str, Path)) else target
+    with av.open(sink, mode="w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = even.shape[2], even.shape[1], "yuv420p"
+        for picture in even:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def mp4_bytes(video: UInt8[Array, "T H W 3"], fps: int = 6) -> bytes:
+    """The video as an MP4 file in memory."""
+    buffer = io.BytesIO()
+    write_mp4(video, buffer, fps)
+    return buffer.getvalue()
+
+
+def webp_bytes(video: UInt8[Array, "T H W 3"], fps: int = 6) -> bytes:
+    """The video as an endless animated WebP without loss."""
+    pictures = [Image.fromarray(picture) for picture in video]
+    buffer = io.BytesIO()
+    pictures[0].save(
+        buffer,
+        format="WEBP",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=round(1000 / fps),
+        loop=0,
+        lossless=True,
+    )
+    return buffer.getvalue()
+
+
+def png_bytes(picture: UInt8[Array, "H W 3"]) -> bytes:
+    """The picture as a PNG file in memory."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def data_uri(content: bytes, mime: str) -> str:
+    """The content as a base64 address, so that a page needs no file beside it."""
+    return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"

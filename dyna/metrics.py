@@ -1,0 +1,115 @@
+"""What a tracker is scored by: pure functions of an episode and its truth."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from envs import boxes
+from envs.trajectory import Trajectory, Truth
+
+VISIBLE = 0.3
+"""A target counts in the frames that show more than this share of it."""
+HIDDEN_FRAMES = 3
+"""A target reappears after at least so many frames in which it did not count."""
+LOST = 0.05
+"""A target is lost if the IoU in its last visible frame is below this."""
+THRESHOLDS = torch.linspace(0.0, 1.0, 21)
+"""Overlap thresholds of the success curve (Wu et al., "Online Object Tracking", CVPR 2013)."""
+
+
+def overlap(
+    trajectory: Trajectory, centre_gain: float, size_gain: float
+) -> Float[Tensor, "B T"]:
+    """IoU of each moved box with the target in the frame that was seen, both cut at the border.
+
+    The reward is the same without the cut. It is computed afresh from box and action, because
+    the boxes in the trajectory have also been moved by the camera.
+
+    Args:
+        trajectory: Episodes with their truth.
+        centre_gain: The task's (``envs.boxes.move``).
+        size_gain: The task's.
+
+    Raises:
+        ValueError: The episodes come without truth.
+    """
+    truth = _truth(trajectory)
+    moved = boxes.move(trajectory.box[:, :-1], trajectory.action, centre_gain, size_gain)
+    return boxes.iou(boxes.clip_to_frame(moved), boxes.clip_to_frame(truth.target_box))
+
+
+def counted(trajectory: Trajectory) -> Bool[Tensor, "B T"]:
+    """The steps that count: the target is visible, and its box was not given away (step 0)."""
+    visible = _truth(trajectory).target_visible > VISIBLE
+    visible[:, 0] = False
+    return visible
+
+
+def episode_scores(
+    iou: Float[Tensor, "B T"], counts: Bool[Tensor, "B T"]
+) -> dict[str, Float[Tensor, " B"]]:
+    """One number per episode and metric; NaN where an episode has nothing to score.
+
+    Args:
+        iou: Overlap with the target at each step.
+        counts: Which steps count. After ``HIDDEN_FRAMES`` steps that do not (step 0 aside), the
+            next one that does is a reappearance.
+    """
+    number = counts.sum(-1)
+    none = number == 0
+
+    def mean(value: Tensor, where: Tensor) -> Tensor:
+        return torch.where(where, value, 0.0).sum(-1) / where.sum(-1)  # 0 / 0 is NaN
+
+    steps = torch.arange(counts.shape[1], device=counts.device)
+    last = torch.where(counts, steps, 0).argmax(-1, keepdim=True)
+    lost = (iou.gather(1, last)[:, 0] < LOST).to(iou.dtype)
+    curve = iou[..., None] > THRESHOLDS.to(iou.device)
+    back = torch.zeros_like(counts)
+    if counts.shape[1] > HIDDEN_FRAMES + 1:
+        hidden = (~counts[:, 1:]).unfold(1, HIDDEN_FRAMES, 1).all(-1)
+        back[:, HIDDEN_FRAMES + 1 :] = counts[:, HIDDEN_FRAMES + 1 :] & hidden[:, :-1]
+    return {
+        "iou": mean(iou, counts),
+        "success_0.5": mean((iou > 0.5).to(iou.dtype), counts),
+        "success_auc": mean(curve.to(iou.dtype).mean(-1), counts),
+        "lost": torch.where(none, torch.nan, lost),
+        "reappearance_iou": mean(iou, back),
+        "visible": number / max(counts.shape[1] - 1, 1),
+    }
+
+
+def summary(
+    scores: dict[str, Float[Tensor, " B"]], objects: Float[Tensor, " B"]
+) -> dict[str, float]:
+    """Means over episodes, keys ``eval/...``; what no episode could score is left out.
+
+    Args:
+        scores: What ``episode_scores`` gave for all episodes.
+        objects: How many objects each episode starts with.
+    """
+    metrics: dict[str, float] = {}
+    for name, value in scores.items():
+        known = value[~value.isnan()]
+        if len(known):
+            metrics[f"eval/{name}"] = known.double().mean().item()
+    iou = scores["iou"].double()
+    known = ~iou.isnan()
+    if known.sum() > 1:
+        metrics["eval/iou_se"] = (iou[known].std() / known.sum().sqrt()).item()
+    for number in objects[known].unique().int().tolist():
+        name = f"eval/iou_{number}_object" + ("s" if number > 1 else "")
+        metrics[name] = iou[known & (objects == number)].mean().item()
+    metrics["eval/episodes"] = float(len(iou))
+    return metrics
+
+
+def num_objects(trajectory: Trajectory) -> Float[Tensor, " B"]:
+    """How many objects each episode starts with."""
+    return (_truth(trajectory).id[:, 0] >= 0).sum(-1).float()
+
+
+def _truth(trajectory: Trajectory) -> Truth:
+    if trajectory.truth is None:
+        raise ValueError("only episodes with their truth can be scored; these have truth=None")
+    return trajectory.truth

@@ -1,0 +1,198 @@
+"""First boxes, pasted on first frames of other episodes, moved by hand: it learns nothing.
+
+The sharper free rival of every learned model. From the real world it takes first frames and first
+boxes; by hand it is told the law of motion (`world_models.bouncing`) and how many objects there
+are (1, 2 or 3, evenly). Both are the same on every tier.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+from envs import boxes
+from envs.scene import View
+from envs.trajectory import Trajectory
+from world_models import bouncing
+from world_models.base import WorldModel
+
+
+class State(NamedTuple):
+    """B dreams of K slots; slot K-1 is in front."""
+
+    background: Int[Tensor, " B"]
+    episode: Int[Tensor, "B K"]
+    present: Bool[Tensor, "B K"]
+    box: Float[Tensor, "B K 4"]
+    velocity: Float[Tensor, "B K 2"]
+
+
+class CutPaste(WorldModel[State]):
+    """Rectangles cut at the first boxes fly over the first frames of other episodes.
+
+    The one known object of a background is removed: its box is filled from the pixels around it,
+    since a ghost that stands still beside every target would be an unfair handicap. Objects that
+    no first box names stay in the background and stand still. The camera is ignored.
+
+    Args:
+        frame_shape: (C, H, W) of a frame.
+        max_objects: K; the number of objects is drawn evenly from 1 to K.
+    """
+
+    def __init__(self, frame_shape: tuple[int, int, int], max_objects: int = 3) -> None:
+        super().__init__()
+        if max_objects < 1:
+            raise ValueError(f"max_objects must be at least 1, got {max_objects}")
+        self.frame_shape = frame_shape
+        self.num_slots = max_objects
+        self._frame = torch.zeros(0, *frame_shape, dtype=torch.uint8)
+        self._box = torch.zeros(0, 4)
+        self._prepare()
+
+    def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
+        """Keeps first frames and first boxes, and looks at nothing else."""
+        self._frame = real.frame[:, 0].clone()
+        self._box = boxes.clip_to_frame(real.box[:, 0])
+        self._prepare()
+        return {"episodes": float(len(self._box))}
+
+    def _prepare(self) -> None:
+        """Backgrounds and rectangles, cut once."""
+        _, height, width = self.frame_shape
+        scale = torch.tensor([width, height])
+        xyxy = boxes.to_xyxy(self._box)
+        low = (xyxy[:, :2] * scale).floor().long()
+        high = (xyxy[:, 2:] * scale).ceil().long()
+        low = torch.minimum(low.clamp(min=0), scale - 1)
+        self._corner = low
+        self._size = torch.maximum(torch.minimum(high, scale) - low, torch.ones_like(low))
+        self._background = (
+            torch.stack(
+                [
+                    fill(f, *low.tolist(), *size.tolist())
+                    for f, low, size in zip(self._frame, self._corner, self._size, strict=True)
+                ]
+            )
+            if len(self._frame)
+            else self._frame
+        )
+        # Every rectangle in the corner of a window that holds the largest.
+        self._window = self._size.amax(0).tolist() if len(self._size) else [1, 1]
+        y, x = self._grid()
+        index = (low[:, 1, None, None] + y).clamp(max=height - 1) * width
+        index = index + (low[:, 0, None, None] + x).clamp(max=width - 1)
+        index = index.flatten(1)[:, None].expand(-1, self.frame_shape[0], -1)
+        self._patch = self._frame.flatten(2).gather(2, index)
+
+    def _grid(self) -> tuple[Int[Tensor, "h 1"], Int[Tensor, " w"]]:
+        width, height = self._window
+        return torch.arange(height)[:, None], torch.arange(width)
+
+    def start(self, batch_size: int, rng: torch.Generator) -> State:
+        """Background, objects and their number are drawn independently; places are even."""
+        if not len(self._box):
+            raise ValueError("the cut_paste world model has no first frames: call fit() before")
+        slots = (batch_size, self.num_slots)
+        background = torch.randint(len(self._box), (batch_size,), generator=rng)
+        episode = torch.randint(len(self._box), slots, generator=rng)
+        count = torch.randint(1, self.num_slots + 1, (batch_size, 1), generator=rng)
+        present = torch.arange(self.num_slots) >= self.num_slots - count
+        size = self._box[episode][..., 2:]
+        low = (size / 2).clamp(max=0.5)
+        centre = low + (1 - 2 * low) * torch.rand(*slots, 2, generator=rng)
+        box = torch.cat([centre, size], -1)
+        return State(background, episode, present, box, bouncing.launch(slots, rng))
+
+    def prior(
+        self, state: State, rng: torch.Generator, camera: Float[Tensor, "B 2"] | None = None
+    ) -> State:
+        """One frame further; objects pass over one another."""
+        box, velocity = bouncing.fly(state.box, state.velocity, rng)
+        return state._replace(box=box, velocity=velocity)
+
+    def decode(self, state: State) -> View:
+        """Pastes the rectangles at whole pixels, back to front; boxes move just as far."""
+        channels, height, width = self.frame_shape
+        scale = torch.tensor([width, height])
+        first = self._box[state.episode]
+        shift = ((state.box[..., :2] - first[..., :2]) * scale).round().long()
+        corner, size = self._corner[state.episode] + shift, self._size[state.episode]
+        y, x = self._grid()
+        inside = (y < size[..., 1, None, None]) & (x < size[..., 0, None, None])
+        row, column = corner[..., 1, None, None] + y, corner[..., 0, None, None] + x
+        inside &= (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        inside &= state.present[..., None, None]
+        # Pixels that are not pasted go to a spare one behind the frame.
+        pixel = torch.where(inside, row * width + column, height * width).flatten(2)
+        canvas = torch.nn.functional.pad(self._background[state.background].flatten(2), (0, 1))
+        for k in range(self.num_slots):
+            index = pixel[:, k, None].expand(-1, channels, -1)
+            canvas.scatter_(2, index, self._patch[state.episode[:, k]])
+        frame = canvas[..., :-1].reshape(-1, channels, height, width)
+        box = torch.cat([first[..., :2] + shift / scale, first[..., 2:]], -1)
+        slots = torch.arange(self.num_slots).expand(len(box), -1)
+        return View(
+            frame, box, _visible(box, state.present), torch.where(state.present, slots, -1)
+        )
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The first frames and boxes."""
+        return {"frame": self._frame, "box": self._box}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Takes back what ``get_extra_state`` gave."""
+        self._frame, self._box = state["frame"], state["box"]
+        self._prepare()
+
+
+def fill(
+    frame: UInt8[Tensor, "C H W"], left: int, top: int, width: int, height: int
+) -> UInt8[Tensor, "C H W"]:
+    """The frame with a rectangle replaced by what its rim suggests.
+
+    Each pixel is the mean of four rim pixels (left, right, above, below), weighted by the inverse
+    of the distance. A side that lies outside the frame counts nothing.
+    """
+    _, frame_height, frame_width = frame.shape
+    rows, columns = torch.arange(top, top + height), torch.arange(left, left + width)
+    picture = frame.float()
+    total = torch.zeros(frame.shape[0], height, width)
+    weights = torch.zeros(height, width)
+    sides = [
+        (left > 0, picture[:, rows, left - 1][:, :, None], (columns - left + 1)[None, :]),
+        (
+            left + width < frame_width,
+            picture[:, rows, min(left + width, frame_width - 1)][:, :, None],
+            (left + width - columns)[None, :],
+        ),
+        (top > 0, picture[:, top - 1, columns][:, None, :], (rows - top + 1)[:, None]),
+        (
+            top + height < frame_height,
+            picture[:, min(top + height, frame_height - 1), columns][:, None, :],
+            (top + height - rows)[:, None],
+        ),
+    ]
+    for exists, rim, distance in sides:
+        if exists:
+            weight = (1.0 / distance).expand(height, width)
+            total += weight * rim
+            weights += weight
+    filled = frame.clone()
+    if bool((weights > 0).all()):
+        filled[:, top : top + height, left : left + width] = (
+            (total / weights).round().clamp(0, 255).to(torch.uint8)
+        )
+    return filled
+
+
+def _visible(box: Float[Tensor, "B K 4"], present: Bool[Tensor, "B K"]) -> Float[Tensor, "B K"]:
+    """Share of each rectangle that no rectangle in front of it hides, from below."""
+    xyxy = boxes.to_xyxy(box)
+    low = torch.maximum(xyxy[:, :, None, :2], xyxy[:, None, :, :2])
+    high = torch.minimum(xyxy[:, :, None, 2:], xyxy[:, None, :, 2:])
+    overlap = (high - low).clamp(min=0).prod(-1)
+    k = box.shape[1]
+    in_front = torch.ones(k, k, dtype=torch.bool).triu(1) & present[:, None]
+    hidden = (overlap * in_front).sum(-1) / box[..., 2:].prod(-1).clamp(min=1e-9)
+    return (1 - hidden).clamp(min=0) * present

@@ -1,0 +1,31 @@
+"""What all tests share: one thread, fixed seeds, and the members of each group of conf/.
+
+A contract test joins every member of a group by ``@pytest.mark.parametrize("name",
+names("agent"))`` with ``from tests.conftest import names``: a new YAML is a new test.
+"""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+torch.set_num_threads(1)
+
+
+def names(group: str) -> list[str]:
+    """Stems of ``conf/<group>/*.yaml``."""
+    return sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    """Tests may draw with ``torch.rand``; it repeats. The packages take generators instead."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    """A generator with a fixed seed, to pass in."""
+    return torch.Generator().manual_seed(0)

@@ -1,0 +1,131 @@
+"""The rules of the layout that no linter knows."""
+
+import ast
+import configparser
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+PACKAGES = ("dyna", "envs", "agents", "world_models")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+YAMLS = sorted((ROOT / "conf").rglob("*.yaml"))
+# Files that serve the members of agents/ and world_models/ and are none themselves.
+NO_MEMBERS = {"__init__", "base"}
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def lint_imports(directory: Path) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command as run; run()",
+    ]
+    return subprocess.run(
+        [*command, "--no-cache"], cwd=directory, capture_output=True, text=True, check=False
+    )
+
+
+def targets(node: object) -> list[str]:
+    """Every ``_target_`` in a YAML, nested ones included."""
+    if isinstance(node, dict):
+        found = [node["_target_"]] if "_target_" in node else []
+        return found + [target for value in node.values() for target in targets(value)]
+    if isinstance(node, list):
+        return [target for value in node for target in targets(value)]
+    return []
+
+
+def test_imports_run_one_way() -> None:
+    result = lint_imports(ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("envs/boxes.py", "import agents.base"),
+        ("agents/last_box.py", "import agents.oracle"),
+        ("world_models/rigid.py", "import world_models.cut_paste"),
+        ("agents/last_box.py", "import world_models.rigid"),
+    ],
+)
+def test_a_planted_arrow_against_the_rules_is_caught(
+    module: str, line: str, tmp_path: Path
+) -> None:
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package)
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    planted = tmp_path / module
+    planted.write_text(planted.read_text() + f"\n{line}\n")
+    result = lint_imports(tmp_path)
+    assert result.returncode == 1
+    assert f"{module.removesuffix('.py').replace('/', '.')} -> {line.split()[1]}" in result.stdout
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_packages_under_test_are_ours(package: str) -> None:
+    """`agents` is a generic name: other distributions install one, too."""
+    assert Path(str(importlib.import_module(package).__file__)).parent == ROOT / package
+
+
+@pytest.mark.parametrize("path", YAMLS, ids=relative)
+def test_every_target_of_a_yaml_can_be_imported(path: Path) -> None:
+    for target in targets(yaml.safe_load(path.read_text())):
+        module, _, name = target.rpartition(".")
+        assert hasattr(importlib.import_module(module), name), target
+
+
+@pytest.mark.parametrize(
+    ("package", "group"), [("agents", "agent"), ("world_models", "world_model")]
+)
+def test_every_member_has_a_yaml(package: str, group: str) -> None:
+    """A class that can be built and is an Agent or a WorldModel is named by a YAML."""
+    base_name = {"agents": "Agent", "world_models": "WorldModel"}[package]
+    base = getattr(importlib.import_module(f"{package}.base"), base_name)
+    paths = (ROOT / "conf" / group).glob("*.yaml")
+    named = {target for path in paths for target in targets(yaml.safe_load(path.read_text()))}
+    for path in (ROOT / package).glob("*.py"):
+        if path.stem in NO_MEMBERS:
+            continue
+        module = importlib.import_module(f"{package}.{path.stem}")
+        for name, value in vars(module).items():
+            is_member = isinstance(value, type) and issubclass(value, base) and value is not base
+            if is_member and value.__module__ == module.__name__ and not name.startswith("_"):
+                abstract = getattr(value, "__abstractmethods__", frozenset())
+                assert abstract or f"{module.__name__}.{name}" in named, f"{name} has no YAML"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_files_and_functions_fit_the_eye(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= 60, f"{node.name} is {length} lines long"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_no_drawer_for_odds_and_ends(path: Path) -> None:
+    assert not re.fullmatch(r"(utils?|helpers?|common|misc)", path.stem)
+    assert "from __future__ import annotations" not in path.read_text()
+
+
+def test_the_console_scripts_and_the_gymnasium_plugin_exist() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    for group in config["options.entry_points"].values():
+        for line in group.strip().splitlines():
+            module, name = line.split("=")[1].strip().split(":")
+            assert callable(getattr(importlib.import_module(module), name)), line

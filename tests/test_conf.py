@@ -1,0 +1,103 @@
+"""Every YAML composes, builds what it names, and tells a wrong key from a right one."""
+
+import re
+import shlex
+
+import hydra
+import pytest
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from agents.base import Agent
+from envs.tracking import Tracking
+from tests.conftest import ROOT, names
+from world_models.base import WorldModel
+
+FRAME_SHAPE = (1, 48, 48)
+COMMAND = re.compile(
+    r"^\s*(?:\$ )?((?:\w+=\S+ )*python -m (dyna(?:\.\w+)?)(?: .*)?)$", re.MULTILINE
+)
+
+
+def compose(*overrides: str, config_name: str = "train") -> DictConfig:
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        return hydra.compose(config_name, overrides=list(overrides))
+
+
+def documented_commands() -> list[str]:
+    """The ``python -m dyna...`` lines of the documents, comments and continuations resolved."""
+    found = []
+    for name in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / name).read_text().replace("\\\n", " ")
+        found += [match[1] for match in COMMAND.finditer(text)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        (group, name)
+        for group in ("env", "agent", "world_model", "logger")
+        for name in names(group)
+    ],
+)
+def test_every_choice_of_a_group_composes(group: str, name: str) -> None:
+    config = compose(f"{group}={name}")
+    OmegaConf.to_container(config, resolve=False)
+
+
+@pytest.mark.parametrize("name", names("experiment"))
+def test_every_experiment_composes(name: str) -> None:
+    compose(f"experiment={name}")
+
+
+@pytest.mark.parametrize("name", names("env"))
+def test_every_env_is_built(name: str) -> None:
+    env = hydra.utils.instantiate(
+        compose(f"env={name}").env, split="train", batch_size=2, seed=0, device="cpu"
+    )
+    assert isinstance(env, Tracking)
+    assert env.reset().frame.shape == (2, *env.scene.frame_shape)
+
+
+@pytest.mark.parametrize("name", names("agent"))
+def test_every_agent_is_built(name: str) -> None:
+    agent = hydra.utils.instantiate(
+        compose(f"agent={name}").agent, frame_shape=FRAME_SHAPE, seed=0, device="cpu"
+    )
+    assert isinstance(agent, Agent)
+
+
+@pytest.mark.parametrize("name", names("world_model"))
+def test_every_world_model_is_built(name: str) -> None:
+    config = compose(f"world_model={name}").world_model
+    if config is None or config.get("_target_") is None:
+        return  # none: model-free
+    target = hydra.utils.get_class(config._target_)
+    more = {}
+    if getattr(target, "privileged", False):
+        more["scene"] = hydra.utils.instantiate(
+            compose().env, split="train", batch_size=1, seed=0, device="cpu"
+        ).scene
+    model = hydra.utils.instantiate(config, frame_shape=FRAME_SHAPE, **more)
+    assert isinstance(model, WorldModel)
+
+
+@pytest.mark.parametrize("override", ["sed=1", "env.teir=plain", "agent.nonsense=1", "agnet=hart"])
+def test_an_unknown_key_fails(override: str) -> None:
+    with pytest.raises(HydraException):
+        compose(override)
+
+
+@pytest.mark.parametrize("command", documented_commands())
+def test_every_documented_command_composes(command: str) -> None:
+    words = shlex.split(command, comments=True)
+    module, overrides = words[words.index("-m") + 1], words[words.index("-m") + 2 :]
+    if module not in {"dyna", "dyna.evaluate"}:
+        assert (ROOT / (module.replace(".", "/") + ".py")).exists()
+        return
+    multirun = [word for word in overrides if word in {"-m", "--multirun"}]
+    overrides = [word for word in overrides if not word.startswith("-")]
+    if multirun:  # a sweep: try the first of the choices
+        overrides = [re.sub(r"=([^,\[]*),.*", r"=\1", word) for word in overrides]
+    compose(*overrides, config_name="train" if module == "dyna" else "evaluate")

@@ -1,0 +1,49 @@
+"""What a policy must be for PPO to train it: recurrent, Gaussian, and able to look ahead of time.
+
+What a policy can compute without its parameters and its memory (a glimpse at a box that is already
+known, say) it computes in ``prepare``: for all frames at once, and once for all passes over them.
+"""
+
+import abc
+import dataclasses
+from typing import Generic, TypeVar
+
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+State = TypeVar("State")
+Sight = dict[str, Tensor]
+"""What the policy sees, each ``B T ...``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What a policy says.
+
+    Attributes:
+        mean: Mean of the Gaussian over actions (see ``envs.boxes.move``).
+        value: Expected return. No gradient flows from it into the rest of the policy.
+    """
+
+    mean: Float[Tensor, "*n 4"]
+    value: Float[Tensor, "*n"]
+
+
+class RecurrentPolicy(nn.Module, abc.ABC, Generic[State]):
+    """A mean and a value from frames and the own box, with a memory. PPO brings the spread."""
+
+    def prepare(self, frame: UInt8[Tensor, "B T C H W"], box: Float[Tensor, "B T 4"]) -> Sight:
+        """What is seen at these boxes, as far as neither parameters nor memory play a part."""
+        return {"frame": frame, "box": box}
+
+    @abc.abstractmethod
+    def initial(self, sight: Sight) -> State:
+        """The memory at the start of episodes, from their first sight (T = 1)."""
+
+    @abc.abstractmethod
+    def step(self, sight: Sight, state: State) -> tuple[Decision, State]:
+        """One step (T = 1); the decision is ``B ...``."""
+
+    @abc.abstractmethod
+    def unroll(self, sight: Sight) -> Decision:
+        """Whole episodes from their start; the same numbers as step by step, but faster."""

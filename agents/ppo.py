@@ -1,0 +1,236 @@
+"""Proximal policy optimisation (Schulman et al. 2017) of any recurrent policy, whole episodes."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from agents.base import Agent
+from agents.policy import Decision, RecurrentPolicy, Sight
+from agents.returns import advantages
+from envs.trajectory import Observation, Trajectory
+
+Table = Sequence[tuple[int | None, int | None]]
+"""Pairs (until so many frames, value); the last one holds for ever (until None)."""
+
+
+def stage(table: Table, frames: int) -> int | None:
+    """The value that a table of (until, value) holds after so many frames."""
+    for until, value in table:
+        if until is None or frames < until:
+            return value
+    return table[-1][1]
+
+
+def log_prob(
+    action: Float[Tensor, "*n 4"], mean: Float[Tensor, "*n 4"], std: float
+) -> Float[Tensor, "*n"]:
+    """Log-density of actions under a Gaussian of one width for all axes."""
+    scaled = (action - mean) / std
+    constant = action.shape[-1] * (math.log(std) + 0.5 * math.log(2 * math.pi))
+    return -0.5 * scaled.square().sum(-1) - constant
+
+
+class PPO(Agent):
+    """Trains a recurrent policy from scalar rewards alone.
+
+    The spread of the actions is scheduled, not learned: it falls from ``std[0]`` to ``std[1]``
+    (geometrically) over the first ``std_share`` of the training, then stays. Episodes are replayed
+    whole, with gradients through all their steps. The end of an episode is a truncation: for
+    ``gamma > 0`` the return goes on with the value of the last frame seen with the last box.
+
+    Args:
+        frame_shape: (C, H, W) of the frames.
+        policy: Makes the policy from ``frame_shape``.
+        seed: Seed of the weights, the exploration and the order of minibatches.
+        device: Where the policy lives.
+        gamma: Discount. 0 is right for tracking (each reward judges one action); 0.9 breaks it.
+        gae_lambda: See ``agents.returns``.
+        clip: Largest change of an action's probability that is still rewarded.
+        learning_rate: Step size of Adam at the start; falls linearly to ``final_rate`` of it.
+        final_rate: Share of the learning rate at the end.
+        std: Spread of the actions at the start and at the end.
+        std_share: Share of the training after which the spread has fallen.
+        epochs: Passes over the episodes, as (until agent frames, passes).
+        minibatch: Episodes per gradient step.
+        horizons: Curriculum of episode lengths, as (until agent frames, steps).
+        value_weight: Weight of the value's squared error.
+        max_grad_norm: Gradients are scaled down to this norm.
+
+    Raises:
+        ValueError: A setting is out of range.
+    """
+
+    def __init__(
+        self,
+        frame_shape: tuple[int, int, int],
+        policy: Callable[..., RecurrentPolicy],
+        seed: int = 0,
+        device: str = "cpu",
+        gamma: float = 0.0,
+        gae_lambda: float = 0.95,
+        clip: float = 0.2,
+        learning_rate: float = 1.5e-3,
+        final_rate: float = 0.03,
+        std: tuple[float, float] = (0.25, 0.075),
+        std_share: float = 2 / 3,
+        epochs: Table = ((3000, 12), (10000, 4), (None, 3)),
+        minibatch: int = 16,
+        horizons: Table = ((2500, 5), (5000, 10), (None, None)),
+        value_weight: float = 5.0,
+        max_grad_norm: float = 0.5,
+    ) -> None:
+        if not 0 <= gamma <= 1 or not 0 <= gae_lambda <= 1:
+            raise ValueError(f"gamma and gae_lambda must be in [0, 1], got {gamma}, {gae_lambda}")
+        if min(std) <= 0 or clip <= 0 or learning_rate <= 0 or minibatch < 1:
+            raise ValueError(
+                "std, clip, learning_rate and minibatch must be positive; got "
+                f"{std}, {clip}, {learning_rate}, {minibatch}"
+            )
+        self.gamma, self.gae_lambda, self.clip = gamma, gae_lambda, clip
+        self.learning_rate, self.final_rate = learning_rate, final_rate
+        self.std_range, self.std_share = tuple(std), std_share
+        self.epochs, self.minibatch, self.horizons = epochs, minibatch, horizons
+        self.value_weight, self.max_grad_norm = value_weight, max_grad_norm
+        # Layers draw their weights from the global generator: lend them a seeded one.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.policy = policy(frame_shape).to(device)
+        self.optimizer = torch.optim.Adam(self.policy.parameters(), learning_rate, eps=1e-5)
+        self.rng = torch.Generator(device).manual_seed(seed)
+        self.std = std[0]
+        self.frames = 0
+        self.steps = 0
+
+    @torch.no_grad()
+    def initial(self, obs: Observation) -> Any:
+        """The policy's memory after its first look."""
+        return self.policy.initial(self._sight(obs))
+
+    @torch.no_grad()
+    def act(
+        self, obs: Observation, state: Any, explore: bool = False
+    ) -> tuple[Float[Tensor, "B 4"], Any, dict[str, Tensor]]:
+        """The policy's mean, or a draw around it; extras: its log-density and the value."""
+        decision, state = self.policy.step(self._sight(obs), state)
+        action = decision.mean
+        if explore:
+            noise = torch.empty_like(action).normal_(generator=self.rng)
+            action = action + self.std * noise
+        extras = {
+            "log_prob": log_prob(action, decision.mean, self.std),
+            "value": decision.value,
+        }
+        return action, state, extras
+
+    def horizon(self, frames: int) -> int | None:
+        """Short episodes at first: early on, only the first steps carry a signal."""
+        return stage(self.horizons, frames)
+
+    def update(self, trajectory: Trajectory, progress: float) -> dict[str, float]:
+        """One round of PPO on episodes that this policy has just explored.
+
+        Args:
+            trajectory: Episodes with the extras of ``act``.
+            progress: Share of the training that is over.
+
+        Raises:
+            FloatingPointError: The loss or its gradient is not finite; the policy is then as it
+                was before that gradient step.
+        """
+        progress = min(max(progress, 0.0), 1.0)
+        rate = self.learning_rate * (1 - (1 - self.final_rate) * progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        sight = self.policy.prepare(trajectory.frame, trajectory.box[:, :-1])
+        advantage = self._advantage(trajectory)
+        value_target = advantage + trajectory.extras["value"]
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
+        totals: dict[str, float] = {}
+        count = 0
+        for _ in range(stage(self.epochs, self.frames) or 1):
+            order = torch.randperm(
+                trajectory.num_episodes, generator=self.rng, device=self.rng.device
+            )
+            for chosen in order.split(self.minibatch):
+                metrics = self._gradient_step(
+                    {name: x[chosen] for name, x in sight.items()},
+                    trajectory.action[chosen],
+                    trajectory.extras["log_prob"][chosen],
+                    advantage[chosen],
+                    value_target[chosen],
+                )
+                count += 1
+                for name, x in metrics.items():
+                    totals[name] = totals.get(name, 0.0) + x
+        self.frames += trajectory.num_frames
+        result = {f"agent/{name}": total / count for name, total in totals.items()}
+        result |= {"agent/lr": rate, "agent/std": self.std}
+        ratio = self.std_range[1] / self.std_range[0]
+        self.std = self.std_range[0] * ratio ** min(progress / max(self.std_share, 1e-9), 1.0)
+        return result
+
+    def _gradient_step(
+        self, sight: Sight, action: Tensor, old: Tensor, advantage: Tensor, target: Tensor
+    ) -> dict[str, float]:
+        decision: Decision = self.policy.unroll(sight)
+        log_ratio = log_prob(action, decision.mean, self.std) - old
+        ratio = log_ratio.exp()
+        clipped = ratio.clamp(1 - self.clip, 1 + self.clip)
+        policy_loss = -torch.minimum(ratio * advantage, clipped * advantage).mean()
+        value_loss = (decision.value - target).square().mean()
+        loss = policy_loss + self.value_weight * value_loss
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+        if not math.isfinite(float(loss.detach()) + float(norm)):
+            raise FloatingPointError(
+                f"PPO's loss is {float(loss.detach())} and its gradient's norm {float(norm)} in "
+                f"gradient step {self.steps} (after {self.frames} frames); the weights are still "
+                "those before the step. Check rewards and frames, or lower agent.learning_rate."
+            )
+        self.optimizer.step()
+        self.steps += 1
+        with torch.no_grad():
+            return {
+                "kl": float((ratio - 1 - log_ratio).mean()),
+                "clip_fraction": float(((ratio - 1).abs() > self.clip).float().mean()),
+                "policy_loss": float(policy_loss),
+                "value_loss": float(value_loss),
+                "grad_norm": float(norm),
+            }
+
+    @torch.no_grad()
+    def _advantage(self, trajectory: Trajectory) -> Float[Tensor, "B T"]:
+        value = trajectory.extras["value"]
+        last_value = torch.zeros_like(value[:, 0])
+        if self.gamma > 0:
+            frame = torch.cat([trajectory.frame, trajectory.frame[:, -1:]], dim=1)
+            sight = self.policy.prepare(frame, trajectory.box)
+            last_value = self.policy.unroll(sight).value[:, -1]
+        return advantages(trajectory.reward, value, last_value, self.gamma, self.gae_lambda)
+
+    def _sight(self, obs: Observation) -> Sight:
+        return self.policy.prepare(obs.frame[:, None], obs.box[:, None])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimiser, generator, and where the schedules stand."""
+        return {
+            "policy": {k: v.clone() for k, v in self.policy.state_dict().items()},
+            "optimizer": self.optimizer.state_dict(),
+            "rng": self.rng.get_state(),
+            "std": self.std,
+            "frames": self.frames,
+            "steps": self.steps,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what ``state_dict`` gave."""
+        self.policy.load_state_dict(state["policy"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.rng.set_state(state["rng"])
+        self.std, self.frames, self.steps = state["std"], state["frames"], state["steps"]

@@ -1,0 +1,151 @@
+"""How digits look through an episode: which digit, colour, size, angle, and what swings."""
+
+import dataclasses
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from envs.sprites import ANGLES, FILL, SIDE, Sprites, extents
+from envs.tiers import Factors
+
+PERIODS = (20.0, 60.0)
+"""Shortest and longest period of everything that swings (frames)."""
+ROOM = 4
+"""Colours are drawn with at least this share (a fourth, a half ...) of brightness."""
+
+
+@dataclasses.dataclass
+class Looks:
+    """The looks of K objects in B scenes; ``angle`` and ``phase`` move on, the rest is constant.
+
+    Attributes:
+        digit: Which digit of the bank.
+        other: The digit that it turns into and back from.
+        colour: Brightness in each channel.
+        size: Mean size (px).
+        angle: Degrees.
+        spin: Degrees per frame.
+        phase: Of the swings of scale, aspect, morph and gain (radians).
+        rate: Radians per frame.
+    """
+
+    digit: Int[Tensor, "B K"]
+    other: Int[Tensor, "B K"]
+    colour: Float[Tensor, "B C K"]
+    size: Float[Tensor, "B K"]
+    angle: Float[Tensor, "B K"]
+    spin: Float[Tensor, "B K"]
+    phase: Float[Tensor, "B K 4"]
+    rate: Float[Tensor, "B K 4"]
+
+    def advance(self) -> None:
+        """One frame on."""
+        self.angle = self.angle + self.spin
+        self.phase = self.phase + self.rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """What N = B K objects look like at one moment.
+
+    Attributes:
+        sprite: Opacities, 0 to 1.
+        side: Width and height of the whole sprite (px).
+        extent: Left, right, top, bottom of the tight box, shares of ``side`` from the centre.
+        mass: Sum of opacities over all pixels, were all of it in view.
+        colour: Brightness in each channel.
+    """
+
+    sprite: Float[Tensor, "N G G"]
+    side: Float[Tensor, "N 2"]
+    extent: Float[Tensor, "N 4"]
+    mass: Float[Tensor, " N"]
+    colour: Float[Tensor, "B C K"]
+
+
+def draw(factors: Factors, bank: Sprites, batch_size: int, rng: torch.Generator) -> Looks:
+    """Draws the looks of new scenes."""
+    shape = (batch_size, factors.max_objects)
+    u = torch.rand(*shape, 8, generator=rng, device=rng.device)
+    alike = u[..., 0] < factors.lookalikes
+    alike[:, 0] = False
+    kind = (u[..., 1] * 10).long()
+    kind = torch.where(alike, kind[:, :1], kind)
+    digit = _instance(bank, kind, u[..., 2])
+    if factors.likeness == "instance":
+        digit = torch.where(alike, digit[:, :1], digit)
+    if factors.morph == "any_class":
+        kind = (u[..., 3] * 10).long()
+    other = _instance(bank, kind, u[..., 4]) if factors.morph != "none" else digit
+    colour = _colours(factors, shape, rng)
+    colour = torch.where(alike[:, None], colour[:, :, :1], colour)
+    swing = torch.rand(*shape, 8, generator=rng, device=rng.device)
+    period = PERIODS[0] + (PERIODS[1] - PERIODS[0]) * swing[..., 4:]
+    turns = factors.rotation > 0
+    spin = factors.rotation * (0.5 + u[..., 5]) * (u[..., 6] < 0.5).float().mul(2).sub(1)
+    size = torch.rand(shape, generator=rng, device=rng.device)
+    return Looks(
+        digit=digit,
+        other=other,
+        colour=colour,
+        size=factors.size * (1 + factors.size_jitter * (2 * size - 1)),
+        angle=u[..., 7] * (360.0 if turns else 0.0),
+        spin=spin,
+        phase=swing[..., :4] * (2 * torch.pi),
+        rate=2 * torch.pi / period,
+    )
+
+
+def _instance(bank: Sprites, kind: Int[Tensor, "B K"], u: Float[Tensor, "B K"]) -> Tensor:
+    """A digit of each class, evenly."""
+    return bank.first[kind] + (u * bank.count[kind]).long()
+
+
+def _colours(
+    factors: Factors, shape: tuple[int, int], rng: torch.Generator
+) -> Float[Tensor, "B C K"]:
+    num, slots = shape
+    if factors.colour == "white":
+        return torch.ones(num, 1, slots, device=rng.device)
+    u = torch.rand(num, 3, slots, generator=rng, device=rng.device)
+    if factors.colour == "grey":
+        return 0.55 + 0.45 * u[:, :1]
+    # Hue, saturation .3 to 1, value .75 to 1 (any hue must stand out from the background).
+    hue = u[:, :1] + torch.tensor([0.0, 1 / 3, 2 / 3], device=rng.device)[:, None]
+    pure = ((hue.remainder(1.0) * 6 - 3).abs() - 1).clamp(0, 1)
+    saturation, value = 0.3 + 0.7 * u[:, 1:2], 0.75 + 0.25 * u[:, 2:]
+    return value * (1 - saturation * (1 - pure))
+
+
+def picture(looks: Looks, factors: Factors, bank: Sprites) -> Picture:
+    """What the objects look like now."""
+    num, slots = looks.size.shape
+    turn = (looks.angle / (360 / ANGLES)).round().long().remainder(ANGLES)
+    row = (looks.digit * ANGLES + turn).view(-1)
+    sprite = bank.image.index_select(0, row).view(-1, SIDE, SIDE).float().mul_(1 / 255)
+    side = (looks.size / FILL).view(-1, 1).expand(-1, 2)
+    colour = looks.colour
+    swings = factors.scale or factors.aspect or factors.gain or factors.morph != "none"
+    if not swings:
+        return Picture(
+            sprite, side, bank.extent[row], bank.mass[row] * side[:, 0] * side[:, 1], colour
+        )
+    swing = looks.phase.sin()
+    scale, aspect, morph, gain = swing.view(-1, 4).unbind(-1)
+    stretch = torch.stack([1 + factors.aspect * aspect, 1 - factors.aspect * aspect], -1)
+    side = side * (1 + factors.scale * scale)[:, None]
+    if factors.aspect:
+        side = side * stretch
+    if factors.gain:
+        colour = (colour * (1 + factors.gain * gain.view(num, 1, slots))).clamp(max=1)
+    if factors.morph == "none":
+        extent, mass = bank.extent[row], bank.mass[row]
+    else:
+        other = (looks.other * ANGLES + turn).view(-1)
+        target = bank.image.index_select(0, other).view(-1, SIDE, SIDE).float().mul_(1 / 255)
+        share = (0.5 + 0.5 * morph)[:, None, None]
+        # Half-way both digits are faint, so they are brightened there.
+        sprite = sprite.lerp_(target, share).mul_(1 + 2 * share * (1 - share)).clamp_(max=1)
+        extent, mass = extents(sprite), sprite.mean((1, 2))
+    return Picture(sprite, side, extent, mass * side[:, 0] * side[:, 1], colour)

@@ -5,7 +5,7 @@ the reward from the boxes that ``decode`` gives, exactly as it does on real scen
 """
 
 import abc
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -50,7 +50,3 @@ class WorldModel(nn.Module, abc.ABC, Generic[State]):
     @abc.abstractmethod
     def decode(self, state: State) -> View:
         """What a state looks like: the frame, and the box of every object in it."""
-
-    def extra_state(self) -> dict[str, Any]:
-        """What must be saved beside parameters and buffers."""
-        return {}

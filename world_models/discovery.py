@@ -1,0 +1,208 @@
+"""Finding the objects of a single frame, one after the other, each in what is left unexplained.
+
+AIR infers its steps with a recurrent network that regresses where to look next. Here the next place
+to look is where the blurred squared residual peaks: it needs no learning, moves with the picture, and
+found objects many times sooner in our measurements. Two looks with one small network then turn the
+peak into a window.
+"""
+
+import dataclasses
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, conv2d
+
+from world_models.distributions import (
+    kl_bernoulli,
+    kl_gaussian,
+    sample_gaussian,
+    sample_relaxed_bernoulli,
+)
+from world_models.scene_model import Gaussian, SceneModel, composite
+
+BLUR_PX = 5.0
+TEMPERATURE = 0.5
+LOG_SIDE_SCALE = 0.2
+MIN_MASS_PX = 12.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What was found in the slots of a batch of frames (K slots, in the order of finding).
+
+    ``where`` and ``what`` are samples (means, if nothing was sampled); ``alpha_area`` is the area in
+    pixels that an object covers, ``mass`` that which it covers clearly (alpha > .3).
+    """
+
+    where_posterior: Gaussian
+    where: Float[Tensor, "B K 3"]
+    what_posterior: Gaussian
+    what: Float[Tensor, "B K D"]
+    logits: Float[Tensor, "B K"]
+    presence: Float[Tensor, "B K"]
+    alpha_area: Float[Tensor, "B K"]
+    mass: Float[Tensor, "B K"]
+    canvas: Float[Tensor, "B C H W"]
+
+
+def blur_kernel(device: torch.device) -> Float[Tensor, " n"]:
+    """A Gaussian of `BLUR_PX`, for pictures at half size."""
+    x = torch.arange(-6, 7, device=device, dtype=torch.float32)
+    weights = torch.exp(-0.5 * (x * 2 / BLUR_PX) ** 2)
+    return weights / weights.sum()
+
+
+@torch.no_grad()
+def propose(
+    residual: Float[Tensor, "B C H W"], allowed: Float[Tensor, "B h w"]
+) -> Float[Tensor, "B 2"]:
+    """The pixel where the blurred squared residual peaks, among the places still allowed."""
+    energy = avg_pool2d(residual.square().mean(1, keepdim=True), 2)
+    kernel = blur_kernel(residual.device)
+    pad = len(kernel) // 2
+    blurred = conv2d(energy, kernel[None, None, :, None], padding=(pad, 0))
+    blurred = conv2d(blurred, kernel[None, None, None, :], padding=(0, pad))[:, 0]
+    heat = (blurred + 1e-6) * allowed
+    peak = heat.flatten(1).argmax(-1)
+    columns = energy.shape[-1]
+    return torch.stack([peak % columns, peak // columns], -1).float() * 2 + 1
+
+
+def inhibit(
+    allowed: Float[Tensor, "B h w"], where: Float[Tensor, "B 3"], radius_px: float
+) -> Float[Tensor, "B h w"]:
+    """Forbids, with a flat top, to return to the neighbourhood of an inferred window."""
+    height, width = allowed.shape[-2:]
+    y = torch.arange(height, device=allowed.device) * 2 + 1.0
+    x = torch.arange(width, device=allowed.device) * 2 + 1.0
+    squared = (y[:, None] - where[:, 1, None, None]) ** 2 + (x - where[:, 0, None, None]) ** 2
+    return allowed * (1 - torch.exp(-((squared / radius_px**2) ** 2)))
+
+
+def discover(
+    model: SceneModel,
+    frame: Float[Tensor, "B C H W"],
+    background: Float[Tensor, "B C H W"],
+    num_slots: int,
+    inhibition_px: float,
+    rng: torch.Generator | None = None,
+    canvas: Float[Tensor, "B C H W"] | None = None,
+) -> Found:
+    """Fills ``num_slots`` slots one after the other, each from what the others left unexplained.
+
+    Args:
+        model: The networks.
+        frame: Frames in [0, 1].
+        background: Their backgrounds.
+        num_slots: K; the networks are shared, so it may differ from training.
+        inhibition_px: Radius around a found object in which no other is proposed.
+        rng: Draws samples for learning; None takes the means and hard presence.
+        canvas: What is already drawn (default: the background).
+    """
+    canvas = background if canvas is None else canvas
+    batch, _, height, width = frame.shape
+    allowed = frame.new_ones(batch, height // 2, width // 2)
+    slots: dict[str, list[Tensor]] = {}
+    for _ in range(num_slots):
+        centre = propose(frame - canvas, allowed)
+        evidence = model.evidence(frame, background, canvas)
+        first = model.look(evidence, centre)
+        where_posterior = model.look(evidence, first.loc[:, :2])
+        where = where_posterior.loc
+        if rng is not None:
+            where = sample_gaussian(*where_posterior, rng)
+        what_posterior, logits = model.describe(evidence, where)
+        what = what_posterior.loc
+        if rng is not None:
+            what = sample_gaussian(*what_posterior, rng)
+        layer = model.place(model.decode_what(what)[:, None], where[:, None])
+        alpha = layer[:, 0, -1]
+        mass = (alpha > 0.3).float().sum((-1, -2))
+        if rng is not None:
+            presence = sample_relaxed_bernoulli(logits, TEMPERATURE, rng)
+        else:
+            presence = ((logits > 0) & (mass > MIN_MASS_PX)).float()
+        canvas = composite(canvas, layer, presence[:, None])
+        allowed = inhibit(allowed, where.detach(), inhibition_px)
+        found = {
+            "where_loc": where_posterior.loc,
+            "where_scale": where_posterior.scale,
+            "where": where,
+            "what_loc": what_posterior.loc,
+            "what_scale": what_posterior.scale,
+            "what": what,
+            "logits": logits,
+            "presence": presence,
+            "alpha_area": alpha.sum((-1, -2)),
+            "mass": mass,
+        }
+        for name, value in found.items():
+            slots.setdefault(name, []).append(value)
+    stacked = {name: torch.stack(values, 1) for name, values in slots.items()}
+    return Found(
+        where_posterior=Gaussian(stacked.pop("where_loc"), stacked.pop("where_scale")),
+        what_posterior=Gaussian(stacked.pop("what_loc"), stacked.pop("what_scale")),
+        canvas=canvas,
+        **stacked,
+    )
+
+
+def negative_elbo(
+    model: SceneModel,
+    frame: Float[Tensor, "B C H W"],
+    found: Found,
+    sigma: float,
+    presence_prior: float,
+    beta: float = 1.0,
+    area_cost: float = 0.15,
+) -> tuple[Float[Tensor, " B"], dict[str, Tensor]]:
+    """The loss of a frame whose objects were found with samples (without the background's KL).
+
+    Args:
+        model: The networks.
+        frame: Frames in [0, 1].
+        found: What `discover` found, with samples.
+        sigma: Scale of the Gaussian likelihood of a pixel.
+        presence_prior: Prior probability that a slot holds an object; tiny, since it is weighed
+            against the likelihood of hundreds of pixels.
+        beta: Weight of what an object costs: its KLs and its area.
+        area_cost: Nats per covered pixel; keeps masks tight.
+
+    Returns:
+        The loss in nats and its parts, all averaged over colour channels where they are likelihoods.
+    """
+    reconstruction = squared_error(frame, found.canvas) / (2 * sigma**2)
+    probs = torch.sigmoid(found.logits)
+    kl_what = kl_gaussian(*found.what_posterior, 0.0, 1.0).sum(-1)
+    kl_where = window_kl(model, found.where_posterior)
+    kl_pres = kl_bernoulli(found.logits, math.log(presence_prior) - math.log1p(-presence_prior))
+    area = area_cost * found.presence * found.alpha_area
+    objects = (probs * (kl_what + kl_where) + area).sum(-1)
+    loss = reconstruction + beta * objects + kl_pres.sum(-1)
+    parts = {
+        "reconstruction": reconstruction,
+        "kl_what": (probs * kl_what).sum(-1),
+        "kl_where": (probs * kl_where).sum(-1),
+        "kl_pres": kl_pres.sum(-1),
+        "count": probs.sum(-1),
+    }
+    return loss, parts
+
+
+def squared_error(
+    frame: Float[Tensor, "*b C H W"], canvas: Float[Tensor, "*b C H W"]
+) -> Float[Tensor, "*b"]:
+    """Squared error summed over pixels and averaged over channels, so that colour costs no more."""
+    return (frame - canvas).square().mean(-3).sum((-1, -2))
+
+
+def window_kl(model: SceneModel, posterior: Gaussian) -> Float[Tensor, "B K"]:
+    """KL of windows to their prior: anywhere in the frame, about the typical side."""
+    _, height, width = model.frame_shape
+    centre = posterior.loc.new_tensor([width / 2, height / 2])
+    spread = posterior.loc.new_tensor([width / 3, height / 3])
+    prior_loc = torch.cat([centre, model.log_typical_side[None]])
+    prior_scale = torch.cat([spread, spread.new_tensor([LOG_SIDE_SCALE])])
+    return kl_gaussian(*posterior, prior_loc, prior_scale).sum(-1)

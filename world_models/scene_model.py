@@ -1,0 +1,128 @@
+"""How one frame is drawn from objects and a background, and the networks that read it back.
+
+AIR's latents (Eslami et al., 2016, https://arxiv.org/abs/1603.08575): presence ``z_pres``, window
+``z_where`` and appearance ``z_what`` per object, here with an alpha mask, so that objects cover the
+background (and each other) instead of adding to it.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from world_models.background import Background
+from world_models.glimpse import draw_glimpse, read_glimpse
+from world_models.networks import mlp
+
+
+class Gaussian(NamedTuple):
+    """Location and scale of a diagonal Gaussian."""
+
+    loc: Tensor
+    scale: Tensor
+
+
+class SceneModel(nn.Module):
+    """The decoder of a scene, and the encoders that are shared by all slots and all times.
+
+    Args:
+        frame_shape: (C, H, W) of a frame.
+        what_dim: Size of ``z_what``.
+        background_dim: Size of ``z_bg``.
+        typical_side: Side of a window (pixels) before anything is learned of an object.
+        window: Side of the fixed window (pixels) in which an object is looked for.
+    """
+
+    GLIMPSE = 16
+    LOOK = 20
+    MAX_SHIFT = 7.0
+    MAX_LOG_SIDE = 0.5
+
+    def __init__(
+        self,
+        frame_shape: tuple[int, int, int],
+        what_dim: int = 16,
+        background_dim: int = 16,
+        typical_side: float = 18.0,
+        window: float = 28.0,
+    ) -> None:
+        super().__init__()
+        channels = frame_shape[0]
+        self.frame_shape = frame_shape
+        self.what_dim = what_dim
+        self.background = Background(frame_shape, background_dim)
+        self.where_encoder = mlp([2 * channels * self.LOOK**2, 128, 128, 6], last_gain=0.1)
+        self.what_encoder = mlp([2 * channels * self.GLIMPSE**2, 128, 128, 2 * what_dim + 1])
+        self.what_decoder = mlp([what_dim, 128, (channels + 1) * self.GLIMPSE**2], last_gain=0.5)
+        bias = self.what_decoder[-1].bias.data.view(channels + 1, -1)
+        bias[:channels] = 1.0  # bright, and nearly transparent: dark beginnings do not collapse
+        bias[channels:] = -2.0
+        log_typical, log_window = (torch.tensor(v).log() for v in (typical_side, window))
+        self.register_buffer("log_typical_side", log_typical)
+        self.register_buffer("log_window", log_window)
+        self.register_buffer("where_unit", torch.tensor([0.5, 0.5, 0.05]), persistent=False)
+
+    def evidence(
+        self,
+        frame: Float[Tensor, "*n C H W"],
+        background: Float[Tensor, "*n C H W"],
+        canvas: Float[Tensor, "*n C H W"],
+    ) -> Float[Tensor, "*n 2*C H W"]:
+        """What the encoders see: the frame without its background, and without all that is drawn."""
+        return 2 * torch.cat([frame - background, frame - canvas], dim=-3)
+
+    def look(
+        self, evidence: Float[Tensor, "N E H W"], centre: Float[Tensor, "N 2"]
+    ) -> Gaussian:
+        """Where the object near ``centre`` is: a Gaussian over z_where.
+
+        The side is predicted absolutely, never relative to an earlier guess: relative sides
+        compound over time.
+        """
+        log_window = self.log_window.expand(len(centre), 1)
+        window = torch.cat([centre.detach(), log_window], -1)
+        glimpse = read_glimpse(evidence, window, self.LOOK)
+        out, raw_scale = self.where_encoder(glimpse.flatten(1)).chunk(2, -1)
+        xy = centre + self.MAX_SHIFT * torch.tanh(out[:, :2] / 4)
+        log_side = self.log_typical_side + self.MAX_LOG_SIDE * torch.tanh(out[:, 2:])
+        scale = raw_scale.clamp(-4, 2).exp() * self.where_unit
+        return Gaussian(torch.cat([xy, log_side], -1), scale)
+
+    def describe(
+        self, evidence: Float[Tensor, "N E H W"], z_where: Float[Tensor, "N 3"]
+    ) -> tuple[Gaussian, Float[Tensor, " N"]]:
+        """What is in each window: a Gaussian over z_what, and the logit of z_pres."""
+        glimpse = read_glimpse(evidence, z_where, self.GLIMPSE)
+        out = self.what_encoder(glimpse.flatten(1))
+        loc, raw_scale = out[:, : self.what_dim], out[:, self.what_dim : 2 * self.what_dim]
+        return Gaussian(loc, (raw_scale - 1).clamp(-5, 2).exp()), out[:, -1]
+
+    def decode_what(self, z_what: Float[Tensor, "*n D"]) -> Float[Tensor, "*n C+1 g g"]:
+        """Each object's picture in its own window: colour times alpha, then alpha."""
+        channels, side = self.frame_shape[0], self.GLIMPSE
+        out = torch.sigmoid(self.what_decoder(z_what))
+        out = out.view(*z_what.shape[:-1], channels + 1, side, side)
+        alpha = out[..., channels:, :, :]
+        return torch.cat([out[..., :channels, :, :] * alpha, alpha], dim=-3)
+
+    def place(
+        self, glimpse: Float[Tensor, "B K c g g"], z_where: Float[Tensor, "B K 3"]
+    ) -> Float[Tensor, "B K c H W"]:
+        """Layers of the frame: each object's picture at its window."""
+        size = self.frame_shape[1:]
+        return draw_glimpse(glimpse.flatten(0, 1), z_where.flatten(0, 1), size).unflatten(
+            0, glimpse.shape[:2]
+        )
+
+
+def composite(
+    canvas: Float[Tensor, "*b C H W"],
+    layers: Float[Tensor, "*b K c H W"],
+    presence: Float[Tensor, "*b K"],
+) -> Float[Tensor, "*b C H W"]:
+    """Draws layers (colour times alpha, then alpha) over a canvas, the last slot in front."""
+    weighted = layers * presence[..., None, None, None]
+    for layer in weighted.unbind(-4):
+        canvas = canvas * (1 - layer[..., -1:, :, :]) + layer[..., :-1, :, :]
+    return canvas

@@ -1,0 +1,224 @@
+"""Where the numbers go: JSON lines always; Weights & Biases or TensorBoard beside them.
+
+A row is a flat dict of numbers, keys ``group/name``. ``real_frames``, ``imagined_frames`` and
+``agent_frames`` (their sum) are in every row and are the axes to plot against. What stands under
+``time/`` and ``speed/`` differs between identical runs, nothing else does.
+"""
+
+import abc
+import json
+import os
+import socket
+import urllib.parse
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+AXES = ("real_frames", "imagined_frames", "agent_frames")
+
+
+class Logger(abc.ABC):
+    """Takes rows of numbers and videos.
+
+    Args:
+        folder: The run's folder.
+        config: The resolved config, as plain values.
+    """
+
+    def __init__(self, folder: str | Path, config: Mapping[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.config = dict(config)
+
+    @abc.abstractmethod
+    def log(self, row: Mapping[str, float]) -> None:
+        """Takes one row."""
+
+    def video(self, key: str, path: str | Path, row: Mapping[str, float]) -> None:
+        """Takes a video file; loggers that cannot show one do nothing."""
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Ends the run."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must be known to go on where the last checkpoint was."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes back to where ``state_dict`` was taken."""
+
+
+class JSONL(Logger):
+    """Appends each row to ``metrics.jsonl``; a resumed run cuts off what a checkpoint lacks."""
+
+    def __init__(self, folder: str | Path, config: Mapping[str, Any]) -> None:
+        super().__init__(folder, config)
+        self.path = self.folder / "metrics.jsonl"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("ab")
+
+    def log(self, row: Mapping[str, float]) -> None:
+        """Writes one line, at once."""
+        self._file.write(json.dumps(row).encode() + b"\n")
+        self._file.flush()
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Length of the file."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return {"bytes": self._file.tell()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Cuts the file to the length that it had.
+
+        Raises:
+            ValueError: The file is shorter than it was: rows are lost.
+        """
+        length = state["bytes"]
+        if self.path.stat().st_size < length:
+            raise ValueError(
+                f"{self.path} is shorter than its checkpoint knows: put it back, or use "
+                "overwrite=true to start anew"
+            )
+        self._file.truncate(length)
+        self._file.seek(length)
+
+
+class TensorBoard(Logger):
+    """Writes event files into ``tensorboard/``, against the agent's frames."""
+
+    def __init__(self, folder: str | Path, config: Mapping[str, Any]) -> None:
+        super().__init__(folder, config)
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ValueError(
+                "logger=tensorboard needs the package tensorboard: pip install tensorboard"
+            ) from error
+        self._writer = SummaryWriter(str(self.folder / "tensorboard"))
+
+    def log(self, row: Mapping[str, float]) -> None:
+        """Writes every number of the row."""
+        for key, value in row.items():
+            if key not in AXES:
+                self._writer.add_scalar(key, value, int(row["agent_frames"]))
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Writes what is left."""
+        self._writer.close()
+
+
+class WandB(Logger):
+    """Mirrors rows, config, summary and videos to Weights & Biases; never blocks a run.
+
+    Args:
+        folder: The run's folder; W&B keeps its own files in ``wandb/`` there.
+        config: The resolved config; ``name`` becomes the group, ``world_model`` the job type.
+        project: W&B project.
+        mode: ``offline`` (default; ``wandb sync`` later), ``online`` or ``disabled``. The
+            environment variable WANDB_MODE wins. Online without a key or a network falls back to
+            offline within about a second, with a warning.
+        tags: Tags.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        config: Mapping[str, Any],
+        project: str = "dyna",
+        mode: str = "offline",
+        tags: list[str] | None = None,
+    ) -> None:
+        super().__init__(folder, config)
+        mode = os.environ.get("WANDB_MODE") or mode
+        if mode not in ("offline", "online", "disabled"):
+            raise ValueError(f"logger.mode={mode}: take offline, online or disabled")
+        if mode == "online" and (reason := _unreachable()):
+            warnings.warn(
+                f"W&B cannot go online ({reason}): logging offline; `wandb sync` the folder "
+                f"{self.folder / 'wandb'} later",
+                stacklevel=2,
+            )
+            mode = "offline"
+        self._project, self._mode, self._tags = project, mode, list(tags or [])
+        self._id: str | None = None
+        self._run: Any = None
+
+    def _start(self) -> Any:
+        """Begins at the first row, when it is known whether an older run goes on."""
+        if self._run is None:
+            import wandb
+
+            target = str((self.config.get("world_model") or {}).get("_target_") or "none")
+            self._run = wandb.init(
+                project=self._project,
+                dir=str(self.folder),
+                mode=self._mode,
+                id=self._id,
+                resume="allow" if self._id and self._mode == "online" else None,
+                config=self.config,
+                group=str(self.config.get("name", "dyna")),
+                job_type=target.split(".")[-1].lower(),
+                tags=self._tags,
+                settings=wandb.Settings(silent=True, init_timeout=10),
+            )
+            self._id = self._run.id
+            for axis in AXES:
+                self._run.define_metric(axis, hidden=True)
+            self._run.define_metric("*", step_metric="agent_frames")
+            self._run.define_metric("eval/*", step_metric="real_frames")
+        return self._run
+
+    def log(self, row: Mapping[str, float]) -> None:
+        """Logs the row, and its evaluation once more against the agent's frames."""
+        mirrored = {
+            f"by_agent_frames/{key}": value
+            for key, value in row.items()
+            if key.startswith("eval/")
+        }
+        self._start().log({**row, **mirrored})
+
+    def video(self, key: str, path: str | Path, row: Mapping[str, float]) -> None:
+        """Logs a video file (arrays would need moviepy)."""
+        import wandb
+
+        self._start().log({key: wandb.Video(str(path)), **{a: row[a] for a in AXES}})
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Writes the summary and ends the W&B run."""
+        run = self._start()
+        run.summary.update(dict(summary))
+        run.finish()
+        self._run = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The id of the W&B run."""
+        return {"id": self._id}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The W&B run goes on under its id."""
+        self._id = state["id"]
+
+
+def _unreachable(timeout: float = 1.0) -> str:
+    """Why W&B cannot be reached; empty if it can. `wandb.init` itself may hang for minutes."""
+    import wandb
+
+    settings = wandb.Settings()
+    try:
+        key = os.environ.get("WANDB_API_KEY") or wandb.api.api_key
+    except Exception as error:  # wandb raises its own zoo here; no key is no key
+        return f"no usable API key: {error}"
+    if not key:
+        return "no API key: set WANDB_API_KEY or run `wandb login`"
+    url = urllib.parse.urlsplit(os.environ.get("WANDB_BASE_URL") or str(settings.base_url))
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        socket.create_connection((url.hostname or "", port), timeout=timeout).close()
+    except OSError as error:
+        return f"no connection to {url.hostname}:{port}: {error}"
+    return ""

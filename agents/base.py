@@ -31,7 +31,7 @@ class Agent(abc.ABC):
 
     @abc.abstractmethod
     def initial(self, obs: Observation) -> Any:
-        """The state in which an episode starts, from the first frame and the target's box in it."""
+        """The state in which an episode starts, from the first frame and the target's box."""
 
     @abc.abstractmethod
     def act(

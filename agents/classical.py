@@ -1,14 +1,14 @@
 """The trackers of the time before deep learning, from OpenCV: what a learned one must beat."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
 from agents.base import BoxTracker
-from agents.opencv import Rect, cv2, to_box, to_images, to_rects
+from agents.opencv import Rect, cv2, reseed, to_box, to_images, to_rects
 from agents.template import TemplateTracker
 from envs.boxes import clip_to_frame
 from envs.trajectory import Observation
@@ -61,7 +61,7 @@ class Classical(BoxTracker):
     def __init__(
         self,
         algorithm: str,
-        frame_shape: tuple[int, int, int] | None = None,
+        frame_shape: Sequence[int] | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
@@ -79,7 +79,7 @@ class Classical(BoxTracker):
 
     def initial(self, obs: Observation) -> State:
         """Starts a tracker per episode on the visible part of its box."""
-        cv2.setRNGSeed(self._seed)  # OpenCV has no other source of randomness
+        reseed(self._seed)
         images = to_images(obs.frame, self._scale)
         height, width = images[0].shape[:2]
         state = State([], to_rects(clip_to_frame(obs.box), width, height))
@@ -96,6 +96,7 @@ class Classical(BoxTracker):
         rects = []
         for tracker, image, last in zip(state.trackers, images, state.rects, strict=True):
             found, rect = tracker.update(image)
-            rects.append(rect if found else last)
+            left, top, wide, high = rect if found else last
+            rects.append((float(left), float(top), float(wide), float(high)))
         height, width = images[0].shape[:2]
         return to_box(rects, width, height).to(obs.box.device), State(state.trackers, rects)

@@ -1,6 +1,7 @@
 """The reference that looks once: what extrapolation alone is worth."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -38,7 +39,7 @@ class ConstantVelocity(BoxTracker):
     def __init__(
         self,
         search: int = 6,
-        frame_shape: tuple[int, int, int] | None = None,
+        frame_shape: Sequence[int] | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> None:

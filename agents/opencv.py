@@ -3,6 +3,9 @@
 A **rect** is OpenCV's ``(left, top, width, height)`` in pixels from the image's corner.
 """
 
+import contextlib
+import ctypes
+
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -19,6 +22,13 @@ except ImportError as error:
 cv2.setNumThreads(1)
 
 Rect = tuple[float, float, float, float]
+
+
+def reseed(seed: int) -> None:
+    """Makes OpenCV's trackers repeat: it draws from its own state and from C's ``rand``."""
+    cv2.setRNGSeed(seed)
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # no C library by that name
+        ctypes.CDLL(None).srand(seed)
 
 
 def to_images(frame: UInt8[Tensor, "B C H W"], scale: int = 1) -> list[np.ndarray]:

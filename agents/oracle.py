@@ -1,5 +1,6 @@
 """The reference that knows the truth: the most that any agent can get in this task."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from jaxtyping import Float
@@ -21,7 +22,7 @@ class Oracle(BoxTracker):
     privileged = True
 
     def __init__(
-        self, frame_shape: tuple[int, int, int] | None = None, seed: int = 0, device: str = "cpu"
+        self, frame_shape: Sequence[int] | None = None, seed: int = 0, device: str = "cpu"
     ) -> None:
         pass
 

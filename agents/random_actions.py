@@ -1,5 +1,6 @@
 """The reference that looks at nothing: what chance is worth."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ class RandomActions(Agent):
     """
 
     def __init__(
-        self, frame_shape: tuple[int, int, int] | None = None, seed: int = 0, device: str = "cpu"
+        self, frame_shape: Sequence[int] | None = None, seed: int = 0, device: str = "cpu"
     ) -> None:
         self.rng = torch.Generator(device).manual_seed(seed)
 

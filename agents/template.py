@@ -47,12 +47,12 @@ class TemplateTracker:
         x = self._centre[0] + column - self.search + _peak(score[row], column)
         y = self._centre[1] + row - self.search + _peak(score[:, column], row)
         frame_height, frame_width = image.shape[:2]
-        x, y = min(max(x, 0.0), float(frame_width)), min(max(y, 0.0), float(frame_height))
+        x, y = min(max(x, 0.0), frame_width), min(max(y, 0.0), frame_height)
         self._centre = (x, y)
         if self.update_rate > 0:
             self._template += self.update_rate * (self._cut(image, self._patch) - self._template)
-        width, height = self._size
-        return True, (x - width / 2, y - height / 2, width, height)
+        wide, high = self._size
+        return True, (x - wide / 2, y - high / 2, wide, high)
 
     def _cut(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """A patch around the centre, between pixels if need be; the border is repeated."""

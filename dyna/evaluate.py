@@ -1,8 +1,5 @@
 """Scores agents on held-out scenes: ``python -m dyna.evaluate agent=csrt env.tier=medium``."""
 
-import time
-from typing import Any
-
 import torch
 
 from agents.base import Agent
@@ -57,7 +54,7 @@ def evaluate(
     env.rng.manual_seed(seed)
     parts, objects, missing = [], [], episodes
     while missing > 0:
-        trajectory = rollout(env, agent, horizon, explore=False)[: missing]
+        trajectory = rollout(env, agent, horizon, explore=False)[:missing]
         iou = metrics.overlap(trajectory, env.centre_gain, env.size_gain)
         parts.append(metrics.episode_scores(iou, metrics.counted(trajectory)))
         objects.append(metrics.num_objects(trajectory))

@@ -17,9 +17,7 @@ THRESHOLDS = torch.linspace(0.0, 1.0, 21)
 """Overlap thresholds of the success curve (Wu et al., "Online Object Tracking", CVPR 2013)."""
 
 
-def overlap(
-    trajectory: Trajectory, centre_gain: float, size_gain: float
-) -> Float[Tensor, "B T"]:
+def overlap(trajectory: Trajectory, centre_gain: float, size_gain: float) -> Float[Tensor, "B T"]:
     """IoU of each moved box with the target in the frame that was seen, both cut at the border.
 
     The reward is the same without the cut. It is computed afresh from box and action, because

@@ -1,8 +1,8 @@
 """Pictures and videos of tracking: arrays in, arrays or bytes out.
 
-A **picture** is uint8 ``H W 3``, a **video** is uint8 ``T H W 3``. The target's box is dashed green,
-the agent's is solid orange, other objects have thin grey ones: apart in brightness and in stroke,
-so that they can be told apart without seeing colours.
+A **picture** is uint8 ``H W 3``, a **video** is uint8 ``T H W 3``. The target's box is dashed
+green, the agent's is solid orange, other objects have thin grey ones: apart in brightness and in
+stroke, so that they can be told apart without seeing colours.
 """
 
 import base64

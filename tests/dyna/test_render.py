@@ -64,10 +64,12 @@ def test_layouts_keep_every_picture():
     videos = np.stack([np.full((4, 6, 5, 3), 40 * (i + 1), dtype=np.uint8) for i in range(3)])
     sheet = render.grid(videos, columns=2, gap=1)
     assert sheet.shape == (4, 13, 11, 3)
-    assert sheet[0, 0, 0, 0] == 40 and sheet[0, 0, -1, 0] == 80 and sheet[0, -1, 0, 0] == 120
+    corners = sheet[0, 0, 0, 0], sheet[0, 0, -1, 0], sheet[0, -1, 0, 0]
+    assert corners == (40, 80, 120)
     assert render.beside([videos[0], videos[1]], gap=2).shape == (4, 6, 12, 3)
     captioned = render.caption(np.zeros((2, 30, 60, 3), dtype=np.uint8), "real")
-    assert captioned.shape == (2, 54, 60, 3) and captioned.max() > 200
+    assert captioned.shape == (2, 54, 60, 3)
+    assert captioned.max() > 200
     assert render.strip(np.zeros((9, 8, 30, 3), dtype=np.uint8), 3).shape == (32, 106, 3)
 
 

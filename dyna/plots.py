@@ -1,0 +1,174 @@
+"""Figures as SVG text: learning curves, data efficiency, where everyone stands.
+
+Colours are Okabe and Ito's, which colour-blind people can tell apart; every arm has a marker and a
+stroke of its own as well. Text and axes take the colour of the page around them.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dyna import statistics
+from dyna.results import Row
+from dyna.tables import Line, lines
+
+INK = "#0a0b0c"
+"""Stands for the colour of the page's text."""
+STYLES = {
+    "none": ("#0072B2", "o", "-"),
+    "rigid": ("#8C8C8C", "s", "--"),
+    "cut_paste": ("#CC79A7", "D", "-."),
+    "air": ("#D55E00", "^", "-"),
+    "oracle": ("#009E73", "v", ":"),
+}
+OTHERS = (("#56B4E9", "P", "-"), ("#E69F00", "X", "--"))
+SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dyna",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.18,
+    "grid.color": INK,
+    "legend.frameon": False,
+}
+
+
+def style(arm: str) -> tuple[str, str, str]:
+    """Colour, marker and stroke of an arm; the same arm looks the same in every figure."""
+    return STYLES.get(arm) or OTHERS[sum(map(ord, arm)) % len(OTHERS)]
+
+
+def learning_curves(rows: Sequence[Row], page_ink: bool = True) -> str | None:
+    """Held-out IoU on the way, against the frames that the agent trained on.
+
+    Only the settings with the fewest real frames are drawn: one line per arm and budget, a band
+    for the 95 % interval over seeds. None if the runs have no evaluations on the way.
+    """
+    known = [line for line in _arms(rows) if any("curve" in r for r in line.rows.values())]
+    if not known:
+        return None
+    fewest = min(line.real_frames for line in known)
+    figure, axes = _figure("frames the agent trained on (real and imagined)")
+    for line in known:
+        if line.real_frames == fewest:
+            _band(axes, line, *_curve(line))
+    axes.set_xscale("log")
+    return _finish(figure, axes, page_ink)
+
+
+def efficiency(rows: Sequence[Row], page_ink: bool = True) -> str | None:
+    """Final held-out IoU against real frames; None if all runs had equally many."""
+    arms = _arms(rows)
+    budgets = sorted({line.real_frames for line in arms})
+    if len(budgets) < 2:
+        return None
+    figure, axes = _figure("real frames")
+    for arm, imagined in dict.fromkeys((x.arm, x.imagined_frames) for x in arms):
+        points = [x for x in arms if (x.arm, x.imagined_frames) == (arm, imagined)]
+        points.sort(key=lambda x: x.real_frames)
+        means = np.array([x.mean("iou") or 0.0 for x in points])
+        half = np.array([x.half_width or 0.0 for x in points])
+        _band(axes, points[0], np.array([x.real_frames for x in points]), means, half)
+    axes.set_xscale("log")
+    axes.set_xticks(budgets, [f"{budget:,}" for budget in budgets])
+    axes.minorticks_off()
+    return _finish(figure, axes, page_ink)
+
+
+def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
+    """Every method's IoU as a dot, best on top, 95 % intervals; trackers hollow."""
+    every = sorted((x for x in lines(rows) if x.rows), key=lambda x: x.mean("iou") or 0.0)
+    if not every:
+        return None
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=(6.2, 0.9 + 0.27 * len(every)), layout="constrained")
+        axes = figure.subplots()
+        for place, line in enumerate(every):
+            colour, marker, _ = (INK, "o", "") if line.is_reference else style(line.arm)
+            axes.errorbar(
+                line.mean("iou") or 0.0,
+                place,
+                xerr=line.half_width or 0.0,
+                fmt=marker,
+                color=colour,
+                markerfacecolor="none" if line.is_reference else colour,
+                capsize=2,
+            )
+        axes.set_yticks(range(len(every)), [_name(line) for line in every])
+        axes.set_xlabel("held-out IoU")
+        axes.set_xlim(0, 1)
+        return _svg(figure, page_ink)
+
+
+def _name(line: Line) -> str:
+    if line.is_reference:
+        return line.label
+    imagined = f" + {_short(line.imagined_frames)}" if line.imagined_frames else ""
+    return f"{line.label}, {_short(line.real_frames)}{imagined}"
+
+
+def _short(frames: int) -> str:
+    return f"{frames / 1000:g}k" if frames >= 1000 else str(frames)
+
+
+def _arms(rows: Sequence[Row]) -> list[Line]:
+    return [line for line in lines(rows) if not line.is_reference and line.rows]
+
+
+def _figure(x_label: str) -> tuple[Figure, Axes]:
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=(6.2, 4.2), layout="constrained")
+        axes = figure.subplots()
+        axes.set_xlabel(x_label)
+        axes.set_ylabel("held-out IoU")
+        return figure, axes
+
+
+def _curve(line: Line) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frames, mean and half-width over the seeds, at the evaluations that all seeds have."""
+    curves = [row["curve"] for row in line.rows.values() if "curve" in row]
+    tables = [dict(zip(c["agent_frames"], c["iou"], strict=True)) for c in curves]
+    frames = sorted(set.intersection(*(set(table) for table in tables)) - {0})
+    scores = [[table[f] for table in tables] for f in frames]
+    half = [statistics.student_interval(s) if len(s) > 1 else 0.0 for s in scores]
+    return np.array(frames), np.array([np.mean(s) for s in scores]), np.array(half)
+
+
+def _band(axes: Axes, line: Line, x: np.ndarray, means: np.ndarray, half: np.ndarray) -> None:
+    colour, marker, stroke = style(line.arm)
+    label = line.label
+    if line.imagined_frames:
+        label += f" ({_short(line.imagined_frames)} imagined)"
+    axes.plot(x, means, stroke, color=colour, marker=marker, markersize=5, label=label)
+    if half.any():
+        axes.fill_between(x, means - half, means + half, color=colour, alpha=0.15, linewidth=0)
+
+
+def _finish(figure: Figure, axes: Axes, page_ink: bool) -> str:
+    figure.legend(loc="outside lower center", ncols=2)
+    axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(1.0, axes.get_ylim()[1]))
+    with matplotlib.rc_context(SETTINGS):
+        return _svg(figure, page_ink)
+
+
+def _svg(figure: Figure, page_ink: bool) -> str:
+    buffer = io.StringIO()
+    blank = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    face = "none" if page_ink else "white"
+    figure.savefig(buffer, format="svg", metadata=blank, facecolor=face)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    return text.replace(INK, "currentColor") if page_ink else text.replace(INK, "#222222")

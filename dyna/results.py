@@ -1,0 +1,175 @@
+"""Published figures: one JSON file per study, with where they come from and one row per run.
+
+A row is flat and tidy: ``arm``, ``agent``, ``tier``, ``real_frames``, ``imagined_frames``,
+``seed``, ``status`` (``ok`` or ``failed``, then with ``error``), the commit it was run at, and
+every final metric of the run. Metrics of the evaluation and of time stand without their group
+(``iou``, ``cpu_seconds``), all others under their full name. ``curve`` keeps the evaluations on
+the way.
+"""
+
+import datetime
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+KEY = ("arm", "agent", "tier", "real_frames", "imagined_frames", "seed")
+"""What tells one row from another."""
+
+PACKAGES = ("torch", "numpy", "gymnasium", "hydra-core", "opencv-contrib-python-headless")
+
+
+def key(row: Mapping[str, Any]) -> tuple:
+    """Which run a row is of."""
+    return tuple(row[name] for name in KEY)
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()
+
+
+def provenance(command: str) -> dict[str, Any]:
+    """What one must know to run it again: command, code, machine, packages, date.
+
+    ``dirty`` says whether tracked code differed from the commit (published results aside).
+    """
+    changes = _git("status", "--porcelain", "--untracked-files=no", "--", ":!results", ":!README*")
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "command": command,
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": None if changes is None else bool(changes),
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "system": platform.platform(terse=True),
+            "python": platform.python_version(),
+        },
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "packages": packages,
+    }
+
+
+def _clean(value: Any) -> Any:
+    """JSON knows no NaN; six digits are more than the noise deserves."""
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _clean(item) for name, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def write(path: Path, header: Mapping[str, Any], rows: list[Row]) -> None:
+    """Writes the file in one go: whoever reads sees the old rows or the new, never a half."""
+    lines = [f" {json.dumps(name)}: {json.dumps(_clean(item))}" for name, item in header.items()]
+    body = ",\n".join("  " + json.dumps(_clean(row), allow_nan=False) for row in rows)
+    text = "{\n" + ",\n".join([*lines, f' "rows": [\n{body}\n ]']) + "\n}\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The file's header and its ``rows``.
+
+    Raises:
+        ValueError: The file is missing or is no results file; says which and what to run.
+    """
+    try:
+        document = json.loads(path.read_text())
+        rows = document["rows"]
+        complete = all(name in row for row in rows for name in KEY)
+    except FileNotFoundError:
+        raise ValueError(
+            f"{path} is missing: run `python -m dyna experiment={path.stem}`"
+        ) from None
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no results file ({error!r}): run its study anew") from None
+    if not complete:
+        raise ValueError(f"{path} holds rows without {', '.join(KEY)}: run its study anew")
+    return document
+
+
+def read_metrics(folder: Path) -> list[Row]:
+    """The rows of ``metrics.jsonl``; a last line that was cut off by a kill is left out."""
+    try:
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    rows = []
+    for line in lines:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def printed_metrics(text: str) -> Row:
+    """The metrics that a command printed, one ``group/name value`` a line."""
+    found = re.findall(
+        r"^\s*((?:eval|time)/[\w./]+)\s+(-?[\d.]+(?:e[+-]?\d+)?)", text, re.MULTILINE
+    )
+    return short_names({name: float(value) for name, value in found})
+
+
+def final_metrics(folder: Path) -> Row:
+    """The last value of every metric of a run, and its evaluations on the way as ``curve``."""
+    history = read_metrics(folder)
+    last: Row = {}
+    for row in history:
+        last.update(row)
+    summary = folder / "summary.json"
+    if summary.exists():
+        found = json.loads(summary.read_text())
+        last.update({n: v for n, v in found.items() if isinstance(v, int | float)})
+    metrics = short_names(last)
+    evaluations = [row for row in history if "eval/iou" in row]
+    if evaluations:
+        axes = {"real_frames": "real_frames", "agent_frames": "agent_frames", "iou": "eval/iou"}
+        metrics["curve"] = {
+            axis: [row.get(name) for row in evaluations] for axis, name in axes.items()
+        }
+    return metrics
+
+
+def short_names(metrics: Mapping[str, Any]) -> Row:
+    """Drops ``eval/`` and ``time/``, and leaves out axes and speeds."""
+    found = {}
+    for name, value in metrics.items():
+        group, _, short = name.rpartition("/")
+        if group == "eval":
+            found[short] = value
+        elif group == "time":
+            found[short.removesuffix("_seconds") + "_seconds"] = value
+        elif group not in ("", "speed"):
+            found[name] = value
+    return found

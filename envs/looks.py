@@ -1,6 +1,7 @@
 """How digits look through an episode: which digit, colour, size, angle, and what swings."""
 
 import dataclasses
+import math
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,10 +10,8 @@ from torch import Tensor
 from envs.sprites import ANGLES, FILL, SIDE, Sprites, extents
 from envs.tiers import Factors
 
-PERIODS = (20.0, 60.0)
+PERIODS = (40.0, 80.0)
 """Shortest and longest period of everything that swings (frames)."""
-ROOM = 4
-"""Colours are drawn with at least this share (a fourth, a half ...) of brightness."""
 
 
 @dataclasses.dataclass
@@ -83,7 +82,7 @@ def draw(factors: Factors, bank: Sprites, batch_size: int, rng: torch.Generator)
     swing = torch.rand(*shape, 8, generator=rng, device=rng.device)
     period = PERIODS[0] + (PERIODS[1] - PERIODS[0]) * swing[..., 4:]
     turns = factors.rotation > 0
-    spin = factors.rotation * (0.5 + u[..., 5]) * (u[..., 6] < 0.5).float().mul(2).sub(1)
+    spin = factors.rotation * (2 * u[..., 5] - 1)
     size = torch.rand(shape, generator=rng, device=rng.device)
     return Looks(
         digit=digit,
@@ -133,10 +132,11 @@ def picture(looks: Looks, factors: Factors, bank: Sprites) -> Picture:
         )
     swing = looks.phase.sin()
     scale, aspect, morph, gain = swing.view(-1, 4).unbind(-1)
-    stretch = torch.stack([1 + factors.aspect * aspect, 1 - factors.aspect * aspect], -1)
-    side = side * (1 + factors.scale * scale)[:, None]
+    # Swings are even in the logarithm: as long twice as large as half as large.
+    side = side * torch.exp(math.log1p(factors.scale) * scale)[:, None]
     if factors.aspect:
-        side = side * stretch
+        wider = torch.exp(math.log1p(factors.aspect) / 2 * aspect)
+        side = side * torch.stack([wider, 1 / wider], -1)
     if factors.gain:
         colour = (colour * (1 + factors.gain * gain.view(num, 1, slots))).clamp(max=1)
     if factors.morph == "none":

@@ -120,7 +120,7 @@ def _turned(images: Float[Tensor, "N h h"]) -> UInt8[Tensor, "NA P"]:
     """Every image at every angle. Resampling is linear, so each angle is one matrix product."""
     num, side = len(images), images.shape[-1]
     basis = torch.eye(side * side).view(side * side, 1, side, side)
-    fine = F.interpolate(F.pad(basis, (2, 2, 2, 2)), scale_factor=4, mode="bicubic")
+    fine = F.interpolate(F.pad(basis, (2, 2, 2, 2)), scale_factor=4, mode="bilinear")
     bank = torch.empty(num, ANGLES, SIDE * SIDE, dtype=torch.uint8)
     reach = side / (side + 4) / FILL
     for a in range(ANGLES):

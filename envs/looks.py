@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from envs.sprites import ANGLES, FILL, SIDE, Sprites, extents

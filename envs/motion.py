@@ -57,7 +57,7 @@ def scatter(
     i, j = torch.triu_indices(slots, slots, 1, device=radius.device)
     gap = (position[:, :, i] - position[:, :, j]).norm(dim=-1) - (radius[:, i] + radius[:, j])
     gap = torch.where(present[:, i] & present[:, j], gap, 1.0).amin(-1).clamp(max=0.0)
-    # The small slope prefers the earlier of two good draws, or spread-out worlds would be favoured.
+    # The small slope prefers the earlier of two good draws.
     rank = gap - 1e-4 * torch.arange(tries, device=radius.device)[:, None]
     return position[rank.argmax(0), torch.arange(num, device=radius.device)]
 

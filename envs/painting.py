@@ -20,7 +20,8 @@ def hat(
     scale = (texels / side)[:, None]
     place = (grid - centre[:, None]) * scale + (texels / 2 - 0.5)
     texel = torch.arange(texels, device=centre.device, dtype=place.dtype)
-    return (place[:, :, None] - texel).abs_().neg_().add_(1).clamp_(min=0)
+    weight = (place[:, :, None] - texel).abs_()
+    return torch.sub(1, weight, out=weight).clamp_(min=0)
 
 
 def paste(
@@ -74,9 +75,9 @@ def colour(
     colours: Float[Tensor, "B C K"],
     background: Float[Tensor, "B C S S"],
 ) -> Float[Tensor, "B C S S"]:
-    """The sum of what is seen of every object, in its colour, over the background's share."""
-    flat = background.flatten(2)
-    return torch.baddbmm(flat, colours, seen.flatten(2)).view_as(background)
+    """Adds what is seen of every object, in its colour, to the background's share, in place."""
+    background.flatten(2).baddbmm_(colours, seen.flatten(2))
+    return background
 
 
 def shine(

@@ -1,7 +1,7 @@
 """A bank of real handwritten digits, turned beforehand, so that drawing one is a look-up.
 
 Each digit is stored at ``ANGLES`` angles as a picture of ``SIDE x SIDE`` with the extents of its
-tight box beside it. So the amodal box of a drawn digit costs nothing and never flickers with noise.
+tight box beside it. So the amodal box of a drawn digit costs nothing, and no noise shakes it.
 
 Training and test digits are different digits (different people's handwriting samples), never
 different pictures of one.
@@ -70,7 +70,7 @@ def extents(image: Float[Tensor, "n s s"]) -> Float[Tensor, "n 4"]:
     index = above.float().argmax(-1, keepdim=True)
     before, after = both.gather(-1, index)[..., 0], both.gather(-1, index + 1)[..., 0]
     crossing = index[..., 0] + 0.5 - (after - EDGE) / (after - before).clamp(min=1e-6)
-    edge = torch.where(above.any(-1), crossing / side - 0.5, 0.0)
+    edge = torch.where(after >= EDGE, crossing / side - 0.5, 0.0)
     return torch.stack([edge[:, 0, 0], -edge[:, 0, 1], edge[:, 1, 0], -edge[:, 1, 1]], -1)
 
 
@@ -105,7 +105,7 @@ def load(split: str, digits: str | None = None, device: str = "cpu") -> Sprites:
         missing = np.flatnonzero(count == 0).tolist()
         raise ValueError(f"{digits} has no {split} digit of {missing}: give a file with all ten")
     image = _turned(torch.from_numpy(images[source]))
-    parts = [image[i : i + 4096].view(-1, SIDE, SIDE).float() / 255 for i in range(0, len(image), 4096)]
+    parts = [part.view(-1, SIDE, SIDE).float() / 255 for part in image.split(4096)]
     return Sprites(
         image=image.to(device),
         extent=torch.cat([extents(p) for p in parts]).to(device),

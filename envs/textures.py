@@ -38,9 +38,11 @@ def backgrounds(
         picture = (1 - detail) * picture + detail * _smooth(period, 3, channels, rng)
     if clutter > 0:
         picture = _strew(picture, round(clutter * (period / 48) ** 2), rng)
-    return torch.cat([picture, picture[..., :side]], -1).repeat(1, 1, 2, 1)[
-        :, :, : 3 * side
-    ].to(device)
+    return (
+        torch.cat([picture, picture[..., :side]], -1)
+        .repeat(1, 1, 2, 1)[:, :, : 3 * side]
+        .to(device)
+    )
 
 
 def windows(
@@ -92,15 +94,14 @@ def _noise(device: str) -> Float[Tensor, " N"]:
     return torch.randn(NOISE, generator=rng).to(device)
 
 
-def add_noise(
-    frame: Float[Tensor, "B C H W"], amount: float, rng: torch.Generator
-) -> None:
+def add_noise(frame: Float[Tensor, "B C H W"], amount: float, rng: torch.Generator) -> None:
     """Adds white noise of standard deviation ``amount`` in place.
 
     The noise is a random slice of a table, which is many times faster than drawing it.
     """
     table, flat = _noise(str(frame.device)), frame.view(-1)
     most = NOISE // 4
-    starts = torch.randint(NOISE - most, (-(-len(flat) // most),), generator=rng, device=rng.device)
+    parts = -(-len(flat) // most)
+    starts = torch.randint(NOISE - most, (parts,), generator=rng, device=rng.device)
     for part, start in zip(flat.split(most), starts.tolist(), strict=True):
         part.add_(table[start : start + len(part)], alpha=amount)

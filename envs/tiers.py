@@ -13,6 +13,7 @@ COLOURS = ("white", "grey", "rgb")
 MORPHS = ("none", "same_class", "any_class")
 LIKENESSES = ("class", "instance")
 CAMERAS = ("fixed", "pan", "action")
+SHARES = ("size_jitter", "scale", "aspect", "gain", "illumination", "lookalikes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Factors:
         illumination: Brightness of the whole frame swings by this share.
         colour: ``white``, ``grey`` (.55 to 1) or ``rgb``.
         lookalikes: Chance that an object shares the first one's class and colour.
-        likeness: What a lookalike shares besides the colour: its ``class`` or the very ``instance``.
+        likeness: What a lookalike shares besides the colour: ``class``, or the very ``instance``.
         depth: Objects hide each other in a random order; else they shine through each other,
             which needs white ones.
         bars: Number of bars in front of everything.
@@ -101,9 +102,11 @@ class Factors:
             value = getattr(self, field.name)
             if field.type in (int, float) and not value >= 0:
                 raise ValueError(f"{field.name} must not be negative, got {value}")
-        for name in ("size_jitter", "scale", "aspect", "gain", "illumination", "lookalikes"):
-            if getattr(self, name) > 1:
-                raise ValueError(f"{name} is a share, at most 1; got {getattr(self, name)}")
+            if field.name in SHARES and value > 1:
+                raise ValueError(f"{field.name} is a share, at most 1; got {value}")
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
         if not 1 <= self.min_objects <= self.max_objects:
             raise ValueError(
                 "need 1 <= min_objects <= max_objects, got "

@@ -12,10 +12,12 @@ import math
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from agents import attention
 from agents.policy import Decision, RecurrentPolicy, Sight
+from agents.recurrence import Moment, Recurrence, Weights
+from agents.recurrence import step as recurrent_step
+from envs.trajectory import Observation
 
 DYNAMIC_MAPS = 6
 VENTRAL_MAPS = 8
@@ -53,33 +55,6 @@ class Inspection:
     window: Float[Tensor, "B 4"]
     glimpse: Float[Tensor, "B C G G"]
     location: Float[Tensor, "B S S"]
-
-
-class Dorsal(nn.Module):
-    """Where is the target? A convolution whose filters the appearance makes (equation 3)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.channels = channels
-        self.filters = nn.Linear(APPEARANCE, DYNAMIC_MAPS * (channels + 1))
-        self.location = nn.Linear(DYNAMIC_MAPS, 1)
-        nn.init.ones_(self.location.bias)  # the map starts open
-
-    def make_filters(
-        self, appearance: Float[Tensor, "B E"]
-    ) -> tuple[Float[Tensor, "B M C"], Float[Tensor, "B M 1"]]:
-        """``Psi_t``: 1x1 filters and their biases."""
-        psi = self.filters(appearance).unflatten(-1, (DYNAMIC_MAPS, self.channels + 1))
-        return psi[..., :-1], psi[..., -1:]
-
-    def forward(
-        self, features: Float[Tensor, "B C P"], appearance: Float[Tensor, "B E"]
-    ) -> Float[Tensor, "B P"]:
-        """The location map, one probability per place."""
-        weight, bias = self.make_filters(appearance)
-        maps = torch.baddbmm(bias, weight, features).relu()
-        location, offset = self.location.weight, self.location.bias
-        return torch.sigmoid((location @ maps)[:, 0] + offset)
 
 
 class HART(RecurrentPolicy[HARTState]):
@@ -130,9 +105,14 @@ class HART(RecurrentPolicy[HARTState]):
             nn.ReLU(),
         )
         self.ventral = nn.Conv1d(last, VENTRAL_MAPS, 1)
-        self.dorsal = Dorsal(last)
+        self.filters = nn.Linear(APPEARANCE, DYNAMIC_MAPS * (last + 1))
+        self.location = nn.Linear(DYNAMIC_MAPS, 1)
+        nn.init.ones_(self.location.bias)  # the location map starts open
         self.to_features = nn.Linear(VENTRAL_MAPS * places, features)
-        self.lstm = nn.LSTMCell(features, memory)
+        self.lstm_in = nn.Linear(features, 4 * memory)
+        self.lstm_back = nn.Linear(memory, 4 * memory, bias=False)
+        for parameter in (self.lstm_in.weight, self.lstm_in.bias):
+            nn.init.uniform_(parameter, -(memory**-0.5), memory**-0.5)
         self.first_appearance = nn.Linear(last, APPEARANCE)
         self.first_memory = nn.Linear(VENTRAL_MAPS * places, 2 * memory)
         self.read_out = nn.Linear(memory + places, HIDDEN)
@@ -175,45 +155,43 @@ class HART(RecurrentPolicy[HARTState]):
     def step(self, sight: Sight, state: HARTState) -> tuple[Decision, HARTState]:
         """Equations 2 to 8 for one frame."""
         glimpse = self._look({k: v[:, 0] for k, v in sight.items()}, state.shift)
-        location, hidden, state = self._cell(*self._streams(glimpse), state)
-        return self._decide(torch.cat([state.h, location], -1), hidden), state
+        moment, state = self._remember(*self._streams(glimpse), state)
+        return self._decide(moment.h, moment.location, moment.hidden), state
 
     def unroll(self, sight: Sight) -> Decision:
         """All steps of whole episodes; only what needs the memory runs step by step."""
-        times = next(iter(sight.values())).shape[1]
-        moments = [{k: v[:, t] for k, v in sight.items()} for t in range(times)]
+        sight = {name: x.transpose(0, 1) for name, x in sight.items()}
         if self.attention_update:
-            streams = [self._streams(self._look(moments[0], None))]
-        else:
-            flat = {k: v.transpose(0, 1).flatten(0, 1) for k, v in sight.items()}
-            v1, ventral = self._streams(self._look(flat, None))
-            shape = (times, len(v1) // times)
-            streams = list(
-                zip(
-                    v1.unflatten(0, shape).unbind(),
-                    ventral.unflatten(0, shape).unbind(),
-                    strict=True,
-                )
-            )
-        state = self._start(*streams[0])
-        seen, hiddens = [], []
+            return self._unroll_looking(sight)
+        times, batch = next(iter(sight.values())).shape[:2]
+        flat = {name: x.flatten(0, 1) for name, x in sight.items()}
+        v1, ventral = (
+            x.unflatten(0, (times, batch)) for x in self._streams(self._look(flat, None))
+        )
+        state = self._start(v1[0], ventral[0])
+        location, h, hidden = Recurrence.apply(
+            v1, ventral, state.h, state.c, state.appearance, *self._weights()
+        )
+        return self._decide(*(x.transpose(0, 1) for x in (h, location, hidden)))
+
+    def _unroll_looking(self, sight: Sight) -> Decision:
+        """``unroll`` where the memory moves the window, so that even glimpses wait for it."""
+        moments = []
+        times = len(next(iter(sight.values())))
+        state = self._start(*self._streams(self._look({k: v[0] for k, v in sight.items()}, None)))
         for t in range(times):
-            if self.attention_update:
-                streams.append(self._streams(self._look(moments[t], state.shift)))
-            location, hidden, state = self._cell(*streams[t + self.attention_update], state)
-            seen.append(torch.cat([state.h, location], -1))
-            hiddens.append(hidden)
-        return self._decide(torch.stack(seen, 1), torch.stack(hiddens, 1))
+            glimpse = self._look({k: v[t] for k, v in sight.items()}, state.shift)
+            moment, state = self._remember(*self._streams(glimpse), state)
+            moments.append((moment.h, moment.location, moment.hidden))
+        return self._decide(*(torch.stack(x, 1) for x in zip(*moments, strict=True)))
 
     @torch.no_grad()
-    def inspect(
-        self, frame: UInt8[Tensor, "B C H W"], box: Float[Tensor, "B 4"], state: HARTState
-    ) -> Inspection:
+    def inspect(self, obs: Observation, state: HARTState) -> Inspection:
         """What HART would attend to in this frame, for pictures."""
-        window = self.window(box, state.shift)
-        glimpse = attention.extract(frame, window, self.glimpse)
-        v1, _ = self._streams(glimpse)
-        location = self.dorsal(v1, state.appearance).unflatten(-1, (self.side, self.side))
+        window = self.window(obs.box, state.shift)
+        glimpse = attention.extract(obs.frame, window, self.glimpse)
+        moment, _ = self._remember(*self._streams(glimpse), state)
+        location = moment.location.unflatten(-1, (self.side, self.side))
         return Inspection(window, glimpse, location)
 
     def _look(self, moment: Sight, shift: Tensor | None) -> Float[Tensor, "N C G G"]:
@@ -224,31 +202,48 @@ class HART(RecurrentPolicy[HARTState]):
     def _streams(
         self, glimpse: Float[Tensor, "N C G G"]
     ) -> tuple[Float[Tensor, "N F P"], Float[Tensor, "N V P"]]:
-        """V1 and, on top of it, the ventral stream."""
+        """V1, with a last map of ones for the filters' biases, and on it the ventral stream."""
         v1 = self.v1((glimpse - 0.25) * 3.0).flatten(2)
-        return v1, self.ventral(v1)
+        return torch.cat([v1, torch.ones_like(v1[:, :1])], dim=1), self.ventral(v1)
 
     def _start(self, v1: Tensor, ventral: Tensor) -> HARTState:
         """The first memory, from what lies inside the box in the first glimpse."""
         middle = (torch.arange(self.side, device=v1.device) + 0.5) / self.side - 0.5
         inside = middle.abs() * 2 * self.log_scale.detach().exp()[:, None] <= 1
         mask = (inside[1][:, None] & inside[0]).flatten().to(v1.dtype)
-        appearance = torch.tanh(self.first_appearance((v1 * mask).sum(-1) / mask.sum()))
+        appearance = self.first_appearance((v1[:, :-1] * mask).sum(-1) / mask.sum())
         h, c = self.first_memory((ventral * mask).flatten(1)).chunk(2, dim=-1)
-        return HARTState(h, c, appearance, torch.zeros_like(appearance[:, :4]))
+        return HARTState(h, c, torch.tanh(appearance), torch.zeros_like(appearance[:, :4]))
 
-    def _cell(
-        self, v1: Tensor, ventral: Tensor, state: HARTState
-    ) -> tuple[Float[Tensor, "B P"], Float[Tensor, "B H"], HARTState]:
-        """What needs the memory: location map, equations 4, 5, and what equation 6 feeds back."""
-        location = self.dorsal(v1, state.appearance)
-        features = F.elu(self.to_features((ventral * location[:, None]).flatten(1)))
-        h, c = self.lstm(features, (state.h, state.c))
-        hidden = F.elu(self.read_out(torch.cat([h, location], -1)))
-        appearance = torch.tanh(self.next_appearance(hidden))
-        shift = self.next_shift(hidden) if self.attention_update else state.shift
-        return location, hidden, HARTState(h, c, appearance, shift)
+    def _weights(self) -> Weights:
+        return Weights(
+            self.filters.weight,
+            self.filters.bias,
+            self.location.weight,
+            self.location.bias,
+            self.to_features.weight,
+            self.to_features.bias,
+            self.lstm_in.weight,
+            self.lstm_back.weight,
+            self.lstm_in.bias,
+            self.read_out.weight,
+            self.read_out.bias,
+            self.next_appearance.weight,
+            self.next_appearance.bias,
+        )
 
-    def _decide(self, seen: Float[Tensor, "*n D"], hidden: Float[Tensor, "*n H"]) -> Decision:
+    def _remember(self, v1: Tensor, ventral: Tensor, state: HARTState) -> tuple[Moment, HARTState]:
+        """Equations 3 to 6, as far as they feed back."""
+        moment = recurrent_step(self._weights(), v1, ventral, state.h, state.c, state.appearance)
+        shift = self.next_shift(moment.hidden) if self.attention_update else state.shift
+        return moment, HARTState(moment.h, moment.c, moment.appearance, shift)
+
+    def _decide(
+        self,
+        h: Float[Tensor, "*n D"],
+        location: Float[Tensor, "*n P"],
+        hidden: Float[Tensor, "*n H"],
+    ) -> Decision:
         """``delta_b`` (equations 6 and 8) and the value, which must not disturb the policy."""
-        return Decision(self.box_update(hidden), self.value(seen.detach())[..., 0])
+        seen = torch.cat([h, location], dim=-1).detach()
+        return Decision(self.box_update(hidden), self.value(seen)[..., 0])

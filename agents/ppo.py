@@ -1,6 +1,5 @@
 """Proximal policy optimisation (Schulman et al. 2017) of any recurrent policy, whole episodes."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any

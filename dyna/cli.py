@@ -5,18 +5,20 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dyna.run import run
 
+FULL_ERROR = os.environ.get("HYDRA_FULL_ERROR") == "1"
 LOWEST = {
     "seed": 0,
     "real_frames": 1,
@@ -30,6 +32,7 @@ LOWEST = {
     "threads": 1,
 }
 """Whole numbers of ``conf/train.yaml``, and the least that each may be."""
+ALL_KEYS = "python -m dyna --cfg job lists all keys"
 LONGEST_NAME = 120
 """Longer names of run folders are cut and get a hash (file systems allow 255 bytes)."""
 
@@ -65,10 +68,15 @@ def validate(cfg: DictConfig) -> None:
     for key in ("overwrite", "progress", "debug"):
         if not isinstance(cfg[key], bool):
             raise ValueError(f"{key}={cfg[key]} is neither true nor false: give one of them")
-    _check_device(str(cfg.device))
+    check_device(str(cfg.device))
 
 
-def _check_device(name: str) -> None:
+def check_device(name: str) -> None:
+    """Makes sure that torch can compute on the device.
+
+    Raises:
+        ValueError: It cannot, or does not know the name.
+    """
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -86,18 +94,20 @@ def _check_device(name: str) -> None:
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")
 def _task(cfg: DictConfig) -> None:
-    if cfg.study is not None:
-        from dyna import study
+    # In a sweep Hydra itself goes on with the other runs, and raises in the end.
+    alone = HydraConfig.get().mode is RunMode.RUN
+    with clear_errors() if alone else contextlib.nullcontext():
+        if cfg.study is not None:
+            from dyna import study
 
-        study.run_study(cfg)
-        return
-    try:
-        validate(cfg)
-        summary = run(cfg)
-    except BaseException:
-        _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
-        raise
-    _report(summary, Path(cfg.folder))
+            study.run_study(cfg)
+            return
+        try:
+            validate(cfg)
+            summary = run(cfg)
+        finally:
+            _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
+        _report(summary, Path(cfg.folder))
 
 
 def _report(summary: dict, folder: Path) -> None:
@@ -128,9 +138,11 @@ def one_line(error: BaseException) -> str:
     unknown = re.search(r"Could not override '([^']+)'|Key '([^']+)' is not in struct", text)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, TypeError) and "argument" in text:
+        text += f" ({ALL_KEYS})"
     elif unknown and isinstance(error, HydraException | OmegaConfBaseException):
         key = unknown[1] or unknown[2]
-        text = f"unknown key {key} (python -m dyna --cfg job lists all keys)"
+        text = f"unknown key {key} ({ALL_KEYS})"
     elif isinstance(error, HydraException) and "Could not find" in text:
         choices = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
         text = text.splitlines()[0]
@@ -140,13 +152,13 @@ def one_line(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def clear_errors(leave: Callable[[int], object] = sys.exit) -> Iterator[None]:
+def clear_errors() -> Iterator[None]:
     """Turns the errors that a user can mend into one line on stderr and exit code 2.
 
     ``debug=true`` or ``HYDRA_FULL_ERROR=1`` gives the traceback. Errors of other kinds are ours,
     and keep theirs.
     """
-    full = os.environ.get("HYDRA_FULL_ERROR") == "1" or "debug=true" in sys.argv
+    full = "debug=true" in sys.argv or FULL_ERROR
     # Hydra prints many lines and leaves unless it is told to raise.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
@@ -155,10 +167,10 @@ def clear_errors(leave: Callable[[int], object] = sys.exit) -> Iterator[None]:
         if full:
             raise
         print(f"error: {one_line(e)}", file=sys.stderr)
-        leave(2)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        leave(130)
+        raise SystemExit(130) from None
 
 
 def main() -> None:

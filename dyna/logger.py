@@ -7,8 +7,10 @@ A row is a flat dict of numbers, keys ``group/name``. ``real_frames``, ``imagine
 
 import abc
 import json
+import netrc
 import os
 import socket
+import threading
 import urllib.parse
 import warnings
 from collections.abc import Mapping
@@ -151,27 +153,39 @@ class WandB(Logger):
     def _start(self) -> Any:
         """Begins at the first row, when it is known whether an older run goes on."""
         if self._run is None:
-            import wandb
-
-            target = str((self.config.get("world_model") or {}).get("_target_") or "none")
-            self._run = wandb.init(
-                project=self._project,
-                dir=str(self.folder),
-                mode=self._mode,
-                id=self._id,
-                resume="allow" if self._id and self._mode == "online" else None,
-                config=self.config,
-                group=str(self.config.get("name", "dyna")),
-                job_type=target.split(".")[-1].lower(),
-                tags=self._tags,
-                settings=wandb.Settings(silent=True, init_timeout=10),
-            )
+            try:
+                self._run = self._init(self._mode)
+            except (
+                Exception
+            ) as error:  # a bad key or project, a server in trouble: wandb's own zoo
+                if self._mode != "online":
+                    raise
+                warnings.warn(f"W&B: {error}: logging offline", stacklevel=2)
+                self._mode = "offline"
+                self._run = self._init(self._mode)
             self._id = self._run.id
             for axis in AXES:
                 self._run.define_metric(axis, hidden=True)
             self._run.define_metric("*", step_metric="agent_frames")
             self._run.define_metric("eval/*", step_metric="real_frames")
         return self._run
+
+    def _init(self, mode: str) -> Any:
+        import wandb
+
+        target = str((self.config.get("world_model") or {}).get("_target_") or "none")
+        return wandb.init(
+            project=self._project,
+            dir=str(self.folder),
+            mode=mode,
+            id=self._id,
+            resume="allow" if self._id and mode == "online" else None,
+            config=self.config,
+            group=str(self.config.get("name", "dyna")),
+            job_type=target.split(".")[-1].lower(),
+            tags=self._tags,
+            settings=wandb.Settings(silent=True, init_timeout=10),
+        )
 
     def log(self, row: Mapping[str, float]) -> None:
         """Logs the row, and its evaluation once more against the agent's frames."""
@@ -205,20 +219,33 @@ class WandB(Logger):
 
 
 def _unreachable(timeout: float = 1.0) -> str:
-    """Why W&B cannot be reached; empty if it can. `wandb.init` itself may hang for minutes."""
+    """Why W&B cannot be reached; empty if it can. ``wandb.init`` itself may hang for minutes."""
     import wandb
 
-    settings = wandb.Settings()
-    try:
-        key = os.environ.get("WANDB_API_KEY") or wandb.api.api_key
-    except Exception as error:  # wandb raises its own zoo here; no key is no key
-        return f"no usable API key: {error}"
-    if not key:
+    url = urllib.parse.urlsplit(os.environ.get("WANDB_BASE_URL") or str(wandb.Settings().base_url))
+    host = url.hostname or ""
+    if not os.environ.get("WANDB_API_KEY") and not _key_in_netrc(host):
         return "no API key: set WANDB_API_KEY or run `wandb login`"
-    url = urllib.parse.urlsplit(os.environ.get("WANDB_BASE_URL") or str(settings.base_url))
     port = url.port or (443 if url.scheme == "https" else 80)
+    failure = [f"no answer from {host}:{port} within {timeout:g} s"]
+
+    def knock() -> None:
+        try:
+            socket.create_connection((host, port), timeout=timeout).close()
+            failure.clear()
+        except OSError as error:
+            failure[0] = f"no connection to {host}:{port}: {error}"
+
+    # In a thread, since looking up a name knows no timeout.
+    thread = threading.Thread(target=knock, daemon=True)
+    thread.start()
+    thread.join(timeout + 0.5)
+    return failure[0] if failure else ""
+
+
+def _key_in_netrc(host: str) -> bool:
+    path = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
     try:
-        socket.create_connection((url.hostname or "", port), timeout=timeout).close()
-    except OSError as error:
-        return f"no connection to {url.hostname}:{port}: {error}"
-    return ""
+        return netrc.netrc(str(path)).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False

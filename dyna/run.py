@@ -15,7 +15,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from dyna import results, seeding
+from dyna import report, results, seeding
 from dyna.checkpoint import Checkpoints, config_hash
 from dyna.evaluate import BATCH, evaluate
 from dyna.imagination import Imagination
@@ -117,13 +117,15 @@ class Run:
         self.held_out = instantiate(
             cfg.env, split="test", batch_size=BATCH, seed=0, device=cfg.device
         )
-        self.folder.mkdir(parents=True, exist_ok=True)
         state = self.checkpoints.latest()
-        self.loggers: list[Logger] = [JSONL(self.folder, self.config)]
+        self.loggers: list[Logger] = []
         if get_class(cfg.logger._target_) is not JSONL:
-            self.loggers.append(instantiate(cfg.logger, folder=self.folder, config=self.config))
+            logger = instantiate(cfg.logger, _partial_=True)
+            self.loggers.append(logger(folder=self.folder, config=self.config))
+        jsonl = JSONL(self.folder, self.config)
+        self.loggers.insert(0, jsonl)
         if state is None:
-            self.loggers[0].load_state_dict({"bytes": 0})
+            jsonl.load_state_dict({"bytes": 0})
             (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
         else:
             self._restore(state)
@@ -257,11 +259,15 @@ class Run:
             "config_hash": config_hash(self.config),
             **results.provenance(f"python -m dyna {' '.join(sys.argv[1:])}".strip()),
         }
+        for video in report.record(self.folder, dyna.agent, self.held_out, dyna.dream):
+            for logger in self.loggers:
+                logger.video(f"videos/{video.stem}", video, summary)
         for logger in self.loggers:
             logger.close({k: v for k, v in summary.items() if isinstance(v, int | float | str)})
         temporary = self.folder / "summary.json.tmp"
         temporary.write_text(json.dumps(summary, indent=1) + "\n")
         temporary.replace(self.folder / "summary.json")
+        report.write_run_or_warn(self.folder)
         return summary
 
 

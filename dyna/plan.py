@@ -101,7 +101,7 @@ class Study:
         values = OmegaConf.to_container(node, resolve=True)
         if not isinstance(values, dict):
             raise ValueError(f"study must be a mapping, got {values!r}")
-        given = {str(name): value for name, value in values.items()}
+        given = {str(name): value for name, value in values.items() if value is not None}
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(given) - known)
         if unknown:
@@ -163,7 +163,7 @@ class Study:
                 folder = folder / f"seed={seed}"
                 values = (tier, arm, real, imagined, seed)
                 options = [f"{k}={v}" for k, v in zip(OWN_KEYS, values, strict=True)]
-                options += [*self.overrides, *forwarded, f"folder={folder}", f"name={self.name}"]
+                options += [*self.overrides, *forwarded, f"folder='{folder}'", f"name={self.name}"]
                 jobs.append(Job(row, ["-m", "dyna", *options], folder))
         return jobs
 

@@ -121,13 +121,21 @@ def write_run(folder: Path) -> Path:
     return page(context, folder / "report.html")
 
 
-def finish(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | None) -> None:
-    """Makes the pictures and the page of a run that has ended; a failure is only a warning."""
+def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | None) -> list[Path]:
+    """Films a run that has ended into ``folder/videos``; a failure is only a warning."""
     try:
-        showcase.record(folder / "videos", agent, held_out, dream)
+        return showcase.record(folder / "videos", agent, held_out, dream)
+    except Exception as error:  # the run and its numbers are worth more than its pictures
+        warnings.warn(f"no videos were made in {folder}: {error!r}", stacklevel=2)
+        return []
+
+
+def write_run_or_warn(folder: Path) -> None:
+    """The page of a run that has ended; a failure is only a warning."""
+    try:
         write_run(folder)
-    except Exception as error:  # the run and its numbers are worth more than its page
-        warnings.warn(f"no report was made for {folder}: {error!r}", stacklevel=2)
+    except Exception as error:  # as above
+        warnings.warn(f"no report was made in {folder}: {error!r}", stacklevel=2)
 
 
 def run_row(folder: Path, summary: Mapping[str, Any]) -> Row:

@@ -24,6 +24,8 @@ Row = dict[str, Any]
 KEY = ("arm", "agent", "tier", "real_frames", "imagined_frames", "seed")
 """What tells one row from another."""
 
+HERE = Path(__file__).parent
+WRITTEN = (":/", ":(exclude,top)results", ":(exclude,top)docs", ":(exclude,top)README.md")
 PACKAGES = ("torch", "numpy", "gymnasium", "hydra-core", "opencv-contrib-python-headless")
 
 
@@ -35,7 +37,9 @@ def key(row: Mapping[str, Any]) -> tuple:
 def _git(*arguments: str) -> str | None:
     command = ["git", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            command, cwd=HERE, capture_output=True, text=True, timeout=20, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -55,7 +59,7 @@ def provenance(command: str) -> dict[str, Any]:
 
     ``dirty`` says whether tracked code differed from the commit (published results aside).
     """
-    changes = _git("status", "--porcelain", "--untracked-files=no", "--", ":!results", ":!README*")
+    changes = _git("status", "--porcelain", "--untracked-files=no", "--", *WRITTEN)
     packages = {}
     for name in PACKAGES:
         try:

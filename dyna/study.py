@@ -6,6 +6,7 @@ becomes a row that says why.
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def run_study(cfg: DictConfig) -> Path:
         The results file.
 
     Raises:
-        ValueError: The study asks for what cannot be run.
+        ValueError: The study asks for what cannot be run, or a run failed; all others are done.
     """
     study = Study.from_config(cfg.study)
     jobs = study.jobs(_forwarded())
@@ -49,7 +50,13 @@ def run_study(cfg: DictConfig) -> Path:
     for sentence in findings.findings(document["rows"]):
         print(sentence)
     page = report.write_study(study.path, study.folder)
-    print(f"\nresults: {study.path}\nreport:  {page.resolve()}")
+    print(f"\nresults: {study.path}\nreport:  {page.resolve()}", flush=True)
+    failed = [row for row in rows.planned() if row["status"] != "ok"]
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(jobs)} runs failed (the first: {failed[0]['error']}); "
+            "the same command runs these again"
+        )
     return study.path
 
 
@@ -77,6 +84,10 @@ class _Rows:
         self.order = [results.key(row) for row in planned]
         old = results.read(path)["rows"] if path.exists() else []
         self.rows = {results.key(row): row for row in old if results.key(row) not in self.order}
+
+    def planned(self) -> list[results.Row]:
+        """The rows of this study that are there."""
+        return [self.rows[k] for k in self.order if k in self.rows]
 
     def add(self, row: results.Row) -> None:
         """Puts the row in its place and writes the file."""
@@ -154,16 +165,18 @@ def _run(job: Job, processes: set[subprocess.Popen]) -> results.Row:
         metrics, status = {}, status or 1
         log.write_text(f"{log.read_text()}\nunreadable metrics: {error}\n")
     if status or "iou" not in metrics:
-        return {**row, "status": "failed", "error": _last_line(log, status)}
+        return {**row, "status": "failed", "error": _error(log, status)}
     row |= metrics
     marker.write_text(json.dumps({"command": job.command, "row": row}))
     return row
 
 
-def _last_line(log: Path, status: int) -> str:
+def _error(log: Path, status: int) -> str:
+    """The line that says best what went wrong."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    said = [line for line in lines if line]
-    return (said[-1] if said else "it said nothing")[:300] + f" (exit status {status}, see {log})"
+    said = [line for line in lines if line] or ["it said nothing"]
+    named = [line for line in said if re.match(r"error:|[\w.]+(Error|Exception|Interrupt):", line)]
+    return f"{(named or said)[-1][:300]} (exit status {status}, see {log})"
 
 
 def _outcome(job: Job, row: results.Row) -> str:

@@ -1,4 +1,4 @@
-"""What all tests share: one thread, fixed seeds, and the members of each group of conf/.
+"""What all tests share: checked shapes, one thread, fixed seeds, the members of conf/.
 
 A contract test joins every member of a group by ``@pytest.mark.parametrize("name",
 names("agent"))`` with ``from tests.conftest import names``: a new YAML is a new test.
@@ -8,6 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaxtyping import install_import_hook
+
+# Shapes and types of the packages are checked while tests run, and only then. Like mypy, the
+# checker takes an int for a float. Nothing of ours may be imported before this line.
+PACKAGES = ["dyna", "envs", "agents", "world_models"]
+TYPECHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+install_import_hook(PACKAGES, TYPECHECKER)
 
 ROOT = Path(__file__).resolve().parents[1]
 

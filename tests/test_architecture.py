@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from jaxtyping import TypeCheckError
 
-from tests.conftest import ROOT
+from envs import boxes
+from tests.conftest import PACKAGES, ROOT
 
-PACKAGES = ("dyna", "envs", "agents", "world_models")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 YAMLS = sorted((ROOT / "conf").rglob("*.yaml"))
 # Files that serve the members of agents/ and world_models/ and are none themselves.
@@ -39,7 +41,7 @@ def lint_imports(directory: Path) -> subprocess.CompletedProcess[str]:
 def targets(node: object) -> list[str]:
     """Every ``_target_`` in a YAML, nested ones included."""
     if isinstance(node, dict):
-        found = [node["_target_"]] if "_target_" in node else []
+        found = [node["_target_"]] if node.get("_target_") else []
         return found + [target for value in node.values() for target in targets(value)]
     if isinstance(node, list):
         return [target for value in node for target in targets(value)]
@@ -129,3 +131,9 @@ def test_the_console_scripts_and_the_gymnasium_plugin_exist() -> None:
         for line in group.strip().splitlines():
             module, name = line.split("=")[1].strip().split(":")
             assert callable(getattr(importlib.import_module(module), name)), line
+
+
+def test_shapes_are_checked_in_tests() -> None:
+    boxes.to_xyxy(torch.zeros(2, 4))
+    with pytest.raises(TypeCheckError):
+        boxes.to_xyxy(torch.zeros(2, 5))

@@ -1,8 +1,8 @@
 """How well a world model sees and predicts held-out scenes, beside hand-written rivals.
 
 ``python -m dyna.diagnose world_model=air env.tier=plain episodes=200 seed=0`` trains a model from
-scratch on so many training episodes and prints the table; with ``checkpoint=`` it measures that of a
-finished run. Truth is read here, and only here, to measure.
+scratch on so many training episodes and prints the table; with ``checkpoint=`` it measures that
+of a finished run. Truth is read here, and only here, to measure.
 """
 
 import dataclasses
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from envs.boxes import iou
 from envs.trajectory import Trajectory, Truth
-from world_models.air import AIR, History
+from world_models.air import AIR
+from world_models.history import History
 
 CONTEXT = 6
 SETTLED = 2
@@ -57,8 +58,8 @@ def perception(history: History, truth: Truth) -> dict[str, float]:
 
     Returns:
         ``count_accuracy`` over frames from `SETTLED` on (also by number of objects), ``box_iou``
-        over all visible true objects (missed ones count 0), ``switches`` of identity per object, and
-        ``false_objects`` per frame.
+        over all visible true objects (missed ones count 0), ``switches`` of identity per object,
+        and ``false_objects`` per frame.
     """
     matches = match(history, truth)
     number = matches.present.sum(-1)
@@ -91,7 +92,12 @@ def _switches(history: History, matches: Matches) -> float:
 
 
 def rollouts(
-    model: AIR, history: History, truth: Truth, horizon: int, rng: torch.Generator, samples: int = 8
+    model: AIR,
+    history: History,
+    truth: Truth,
+    horizon: int,
+    rng: torch.Generator,
+    samples: int = 8,
 ) -> list[dict[str, float]]:
     """Predictions from the belief after `CONTEXT` frames, one row per step ahead.
 
@@ -112,14 +118,14 @@ def rollouts(
         return x.gather(1, slot[..., None].expand(-1, -1, x.shape[-1]))
 
     steps = min(horizon, truth.box.shape[1] - CONTEXT)
-    dreams = []
+    dreams: list[Tensor] = []
     for _ in range(samples):
         state = model.dream_from(history.slots[now])
-        boxes = []
+        path = []
         for _ in range(steps):
             state = model.prior(state, rng)
-            boxes.append(of_objects(model.decode(state).box))
-        dreams.append(torch.stack(boxes, 1))
+            path.append(of_objects(model.decode(state).box))
+        dreams.append(torch.stack(path, 1))
     dream = torch.stack(dreams)  # S B steps O 4
 
     seen = history.box[:, : now + 1]
@@ -164,7 +170,9 @@ def coast(
     path = []
     for h in range(1, steps + 1):
         phase = (centre + h * velocity - low) % (2 * room)
-        path.append(torch.cat([low + torch.where(phase > room, 2 * room - phase, phase), size], -1))
+        path.append(
+            torch.cat([low + torch.where(phase > room, 2 * room - phase, phase), size], -1)
+        )
     return torch.stack(path, 1)
 
 

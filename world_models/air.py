@@ -1,8 +1,8 @@
 """AIR as a world model: objects and a background, followed through time, dreamed ahead.
 
 Attend, Infer, Repeat (Eslami et al., 2016) gives the latents, SQAIR (Kosiorek et al., 2018) the
-propagation in time. Nothing is labelled: frames teach perception and motion; the first boxes of real
-episodes only calibrate how masks become boxes.
+propagation in time. Nothing is labelled: frames teach perception and motion; the first boxes of
+real episodes only calibrate how masks become boxes.
 """
 
 import dataclasses
@@ -10,63 +10,23 @@ import math
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from envs.boxes import clip_to_frame
 from envs.scene import View
 from envs.trajectory import Trajectory
 from world_models import fitting
-from world_models.bank import MIN_AGE, Bank, is_double
+from world_models.bank import Bank, gather
 from world_models.base import WorldModel
-from world_models.filtering import Slots, begin, step
+from world_models.dream import DreamState
+from world_models.filtering import Slots
 from world_models.glimpse import window_box
+from world_models.history import History, follow, to_uint8, tracks
 from world_models.noise import estimate_noise, noise_table
 from world_models.readout import Calibration, calibrate, mask_extent
 from world_models.scene_model import SceneModel, composite
 from world_models.transition import TransitionRNN
-
-FILTER_BATCH = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class DreamState:
-    """A batch of imagined scenes: where everything is; what it looks like never changes.
-
-    Attributes:
-        where: Windows of the objects.
-        velocity: Pixels per frame in the world.
-        hidden: State of the transition.
-        glimpse: Each object's picture (colour times alpha, alpha), decoded once.
-        extent: Extent of each mask in its window.
-        alive: 1 where there is an object.
-        background: The background's picture.
-        noise: Where in the noise table this frame's noise begins.
-    """
-
-    where: Float[Tensor, "B K 3"]
-    velocity: Float[Tensor, "B K 2"]
-    hidden: Float[Tensor, "B K H"]
-    glimpse: Float[Tensor, "B K c g g"]
-    extent: Float[Tensor, "B K 4"]
-    alive: Float[Tensor, "B K"]
-    background: Float[Tensor, "B C H W"]
-    noise: int
-
-
-@dataclasses.dataclass(frozen=True)
-class History:
-    """What the filter made of real episodes: beliefs after every frame.
-
-    ``box`` is calibrated; ``alive`` is 0 and ``id`` -1 in empty slots.
-    """
-
-    slots: list[Slots]
-    box: Float[Tensor, "B T K 4"]
-    alive: Float[Tensor, "B T K"]
-    id: Int[Tensor, "B T K"]
-    reconstruction: UInt8[Tensor, "B T C H W"]
-    surprise: Float[Tensor, "B T"]
 
 
 class AIR(WorldModel[DreamState]):
@@ -79,8 +39,8 @@ class AIR(WorldModel[DreamState]):
         background_dim: Size of ``z_bg``.
         typical_side: Side of a usual object's window, pixels.
         window: Side of the window in which an object is looked for, pixels.
-        sigma: Scale of the Gaussian pixel likelihood; larger than the noise, or noise is explained.
-        background_steps: Steps of the background alone.
+        sigma: Scale of the Gaussian pixel likelihood; larger than the noise, or noise is
+        explained. background_steps: Steps of the background alone.
         static_steps: Steps on single frames.
         sequence_steps: Steps on clips.
         motion_steps: Steps of the transition on tracks.
@@ -92,6 +52,8 @@ class AIR(WorldModel[DreamState]):
     Raises:
         ValueError: A number is out of range.
     """
+
+    noise_table: Float[Tensor, " n"]
 
     def __init__(
         self,
@@ -115,7 +77,8 @@ class AIR(WorldModel[DreamState]):
             raise ValueError(f"num_slots must be at least 1, got {num_slots}")
         if sigma <= 0:
             raise ValueError(f"sigma must be positive, got {sigma}")
-        self.frame_shape = tuple(frame_shape)
+        channels, height, width = frame_shape
+        self.frame_shape = (channels, height, width)
         self.num_slots = num_slots
         self.sigma = sigma
         self.steps = {
@@ -163,67 +126,48 @@ class AIR(WorldModel[DreamState]):
             self.keep_background,
         )
         history = self.posterior(real)
-        tracks = self._tracks(history, camera)
-        metrics |= fitting.fit_motion(self.transition, tracks, steps["motion"], rng)
+        found = tracks(history.slots, camera)
+        metrics |= fitting.fit_motion(self.transition, found, steps["motion"], rng)
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
         history = self.posterior(real)
-        self.calibration, found = calibrate(
+        self.calibration, boxes = calibrate(
             self._boxes(history.slots[0], calibrated=False), history.alive[:, 0], real.box[:, 0]
         )
-        self.bank = self._fill_bank(history)
+        self.bank = gather(history.slots)
         self._fitted = True
         count = history.alive.sum(-1).mean().item()
-        return metrics | found | {
-            "noise": self.noise_sigma,
-            "objects_per_frame": count,
-            "nats_per_frame": history.surprise.mean().item(),
-            "bank_moments": float(len(self.bank.valid)),
-        }
+        return (
+            metrics
+            | boxes
+            | {
+                "noise": self.noise_sigma,
+                "objects_per_frame": count,
+                "nats_per_frame": history.surprise.mean().item(),
+                "bank_moments": float(len(self.bank.valid)),
+            }
+        )
 
     # Seeing
 
-    @torch.no_grad()
     def posterior(self, real: Trajectory) -> History:
         """Filters episodes frame by frame (causally), with posterior means and hard presence."""
-        camera = self._camera_px(real)
-        parts = [
-            self._filter(real.frame[i : i + FILTER_BATCH], camera[i : i + FILTER_BATCH])
-            for i in range(0, real.num_episodes, FILTER_BATCH)
-        ]
-        slots = [_join([p[0][t] for p in parts]) for t in range(real.horizon)]
+        slots, reconstruction, surprise = follow(
+            self.scene,
+            self.transition,
+            real.frame,
+            self._camera_px(real),
+            self.num_slots,
+            self.sigma,
+            self.keep_background,
+        )
         return History(
             slots=slots,
             box=torch.stack([self._boxes(s) for s in slots], 1),
             alive=torch.stack([s.alive for s in slots], 1),
             id=torch.stack([s.id for s in slots], 1),
-            reconstruction=torch.cat([p[1] for p in parts]),
-            surprise=torch.cat([p[2] for p in parts]),
+            reconstruction=reconstruction,
+            surprise=surprise,
         )
-
-    def _filter(
-        self, frames: UInt8[Tensor, "B T C H W"], camera: Float[Tensor, "B T 2"]
-    ) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
-        x = fitting.to_float(frames[:, 0])
-        inhibition = fitting.INHIBITION_PX[1]
-        slots, found, _ = begin(
-            self.scene, self.transition, x, self.num_slots, inhibition, rng=None
-        )
-        beliefs, pictures, surprises = [slots], [found.canvas], [torch.zeros(len(x)).to(x)]
-        for t in range(1, frames.shape[1]):
-            x = fitting.to_float(frames[:, t])
-            slots, surprise, picture = step(
-                self.scene,
-                self.transition,
-                slots,
-                x,
-                self.sigma,
-                camera_px=camera[:, t],
-                keep_background=self.keep_background,
-            )
-            beliefs.append(slots)
-            pictures.append(picture)
-            surprises.append(surprise.reconstruction + surprise.objects)
-        return beliefs, _to_uint8(torch.stack(pictures, 1)), torch.stack(surprises, 1)
 
     def dream_from(self, slots: Slots) -> DreamState:
         """The imagined state that continues what the filter believes, all objects kept."""
@@ -264,9 +208,7 @@ class AIR(WorldModel[DreamState]):
         if camera is not None:
             shift = self._to_px(camera)[:, None].expand(-1, self.num_slots, -1)
         loc_scale, hidden = self.transition(state.where, state.velocity, state.hidden, shift)
-        eps = torch.randn(
-            state.velocity.shape, generator=rng, device=state.where.device
-        )
+        eps = torch.randn(state.velocity.shape, generator=rng, device=state.where.device)
         xy = loc_scale.loc[..., :2] + loc_scale.scale[..., :2] * eps
         where = torch.cat([xy, loc_scale.loc[..., 2:]], -1)
         velocity = xy - state.where[..., :2]
@@ -291,7 +233,7 @@ class AIR(WorldModel[DreamState]):
         inside = clip_to_frame(box)[..., 2:].prod(-1) / box[..., 2:].prod(-1)
         index = torch.arange(self.num_slots, device=box.device)
         return View(
-            frame=_to_uint8(canvas),
+            frame=to_uint8(canvas),
             box=box,
             visible=inside * state.alive,
             id=torch.where(state.alive > 0, index, -1),
@@ -325,51 +267,6 @@ class AIR(WorldModel[DreamState]):
         box = window_box(slots.where.loc, mask_extent(alpha), self.frame_shape[1:])
         return self.calibration(box) if calibrated else box
 
-    def _fill_bank(self, history: History) -> Bank:
-        """All moments in which at least one object has been followed for `MIN_AGE` frames."""
-        moments = []
-        for slots in history.slots:
-            double = is_double(slots.where.loc, slots.alive, slots.age)
-            valid = (slots.alive > 0) & (slots.age >= MIN_AGE) & ~double
-            some = valid.any(-1)
-            parts = (
-                slots.where.loc, slots.velocity, slots.hidden, slots.what.loc, valid, slots.z_bg
-            )  # fmt: skip
-            moments.append([p[some] for p in parts])
-        bank = Bank(*(torch.cat(parts) for parts in zip(*moments, strict=True)))
-        if len(bank.valid) == 0:
-            raise RuntimeError(
-                "the world model found no object that it could follow for 3 frames; give it more "
-                "real_frames or more static_steps"
-            )
-        return bank
-
-    def _tracks(self, history: History, camera: Float[Tensor, "B T 2"]) -> fitting.Tracks:
-        """Runs of at least 8 frames of one identity without jumps, shifted to begin at 0."""
-        where = torch.stack([s.where.loc for s in history.slots], 1)
-        batch, horizon, num_slots = history.alive.shape
-        jump = torch.zeros_like(history.alive, dtype=torch.bool)
-        moved = (where[:, 1:, :, :2] - where[:, :-1, :, :2] + camera[:, 1:, None]).norm(dim=-1)
-        jump[:, 1:] = (moved > 7) | (history.id[:, 1:] != history.id[:, :-1])
-        rows: list[tuple[int, int, int, int]] = []
-        alive = history.alive.bool()
-        for b, k in (alive.sum(1) >= 8).nonzero().tolist():
-            begin_at = 0
-            for t in range(horizon + 1):
-                broken = t == horizon or not alive[b, t, k] or bool(jump[b, t, k])
-                if broken:
-                    if t - begin_at >= 8:
-                        rows.append((b, k, begin_at, t))
-                    begin_at = t if t < horizon and bool(alive[b, t, k]) else t + 1
-        tracks = where.new_zeros(len(rows), horizon, 3)
-        shifts = where.new_zeros(len(rows), horizon, 2)
-        valid = torch.zeros(len(rows), horizon, dtype=torch.bool, device=where.device)
-        for i, (b, k, first, last) in enumerate(rows):
-            tracks[i, : last - first] = where[b, first:last, k]
-            shifts[i, : last - first] = camera[b, first:last]
-            valid[i, : last - first] = True
-        return fitting.Tracks(tracks, shifts, valid)
-
     def _camera_px(self, real: Trajectory) -> Float[Tensor, "B T 2"]:
         """How far the view moved before each frame, in pixels."""
         camera = torch.zeros_like(real.camera)
@@ -399,21 +296,3 @@ class AIR(WorldModel[DreamState]):
         self.calibration = Calibration(**state["calibration"])
         self.bank = None if state["bank"] is None else Bank(**state["bank"])
         self._fitted = state["fitted"]
-
-
-def _to_uint8(canvas: Float[Tensor, "*b C H W"]) -> UInt8[Tensor, "*b C H W"]:
-    return (canvas * 255).round().clamp(0, 255).to(torch.uint8)
-
-
-def _join(slots: list[Slots]) -> Slots:
-    """Slots of consecutive batches of episodes as one batch."""
-
-    def join(values: list[Any]) -> Any:
-        if isinstance(values[0], Tensor):
-            return torch.cat(values)
-        if isinstance(values[0], tuple):
-            return type(values[0])(*(torch.cat(v) for v in zip(*values, strict=True)))
-        return values[0]
-
-    names = [f.name for f in dataclasses.fields(Slots)]
-    return Slots(**{n: join([getattr(s, n) for s in slots]) for n in names})

@@ -21,6 +21,8 @@ class Background(nn.Module):
     """
 
     ENCODER_GRID = 12
+    rows: Float[Tensor, "H g"]
+    columns: Float[Tensor, "W g"]
 
     def __init__(self, frame_shape: tuple[int, int, int], latent_dim: int, grid: int = 6) -> None:
         super().__init__()

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from world_models.filtering import Slots, is_double
+
 MIN_AGE = 3
-MIN_DISTANCE_PX = 4.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,13 +55,23 @@ class Bank:
         )
 
 
-def is_double(
-    where: Float[Tensor, "*b K 3"], alive: Float[Tensor, "*b K"], age: Float[Tensor, "*b K"]
-) -> Bool[Tensor, "*b K"]:
-    """Whether a slot sits on an older one: then both explain one object."""
-    distance = (where[..., :, None, :2] - where[..., None, :, :2]).norm(dim=-1)
-    num_slots = alive.shape[-1]
-    index = torch.arange(num_slots, device=alive.device)
-    age_here, age_there = age[..., :, None], age[..., None, :]
-    older = (age_there > age_here) | ((age_there == age_here) & (index[None, :] < index[:, None]))
-    return ((distance < MIN_DISTANCE_PX) & older & (alive[..., None, :] > 0)).any(-1)
+def gather(history: list[Slots]) -> Bank:
+    """All moments in which at least one object has been followed for `MIN_AGE` frames.
+
+    Raises:
+        RuntimeError: There is no such moment.
+    """
+    moments = []
+    for slots in history:
+        double = is_double(slots.where.loc, slots.alive, slots.age)
+        valid = (slots.alive > 0) & (slots.age >= MIN_AGE) & ~double
+        where, what = slots.where.loc, slots.what.loc
+        parts = (where, slots.velocity, slots.hidden, what, valid, slots.z_bg)
+        moments.append([p[valid.any(-1)] for p in parts])
+    bank = Bank(*(torch.cat(parts) for parts in zip(*moments, strict=True)))
+    if len(bank.valid) == 0:
+        raise RuntimeError(
+            "the world model found no object that it could follow for 3 frames; give it more "
+            "real_frames or more static_steps"
+        )
+    return bank

@@ -1,9 +1,9 @@
 """Finding the objects of a single frame, one after the other, each in what is left unexplained.
 
-AIR infers its steps with a recurrent network that regresses where to look next. Here the next place
-to look is where the blurred squared residual peaks: it needs no learning, moves with the picture, and
-found objects many times sooner in our measurements. Two looks with one small network then turn the
-peak into a window.
+AIR infers its steps with a recurrent network that regresses where to look next. Here the next
+place to look is where the blurred squared residual peaks: it needs no learning, moves with the
+picture, and found objects many times sooner in our measurements. Two looks with one small network
+then turn the peak into a window.
 """
 
 import dataclasses
@@ -32,8 +32,8 @@ MIN_MASS_PX = 12.0
 class Found:
     """What was found in the slots of a batch of frames (K slots, in the order of finding).
 
-    ``where`` and ``what`` are samples (means, if nothing was sampled); ``alpha_area`` is the area in
-    pixels that an object covers, ``mass`` that which it covers clearly (alpha > .3).
+    ``where`` and ``what`` are samples (means, if nothing was sampled); ``alpha_area`` is the area
+    in pixels that an object covers, ``mass`` that which it covers clearly (alpha > .3).
     """
 
     where_posterior: Gaussian
@@ -171,7 +171,8 @@ def negative_elbo(
         area_cost: Nats per covered pixel; keeps masks tight.
 
     Returns:
-        The loss in nats and its parts, all averaged over colour channels where they are likelihoods.
+        The loss in nats and its parts, all averaged over colour channels where they are
+        likelihoods.
     """
     reconstruction = squared_error(frame, found.canvas) / (2 * sigma**2)
     probs = torch.sigmoid(found.logits)
@@ -194,7 +195,7 @@ def negative_elbo(
 def squared_error(
     frame: Float[Tensor, "*b C H W"], canvas: Float[Tensor, "*b C H W"]
 ) -> Float[Tensor, "*b"]:
-    """Squared error summed over pixels and averaged over channels, so that colour costs no more."""
+    """Squared error, summed over pixels, averaged over channels: colour costs no more."""
     return (frame - canvas).square().mean(-3).sum((-1, -2))
 
 

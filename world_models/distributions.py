@@ -45,8 +45,8 @@ def fuse_gaussians(
     """The normalised product of two Gaussians: a precision-weighted mean.
 
     Source:
-        How STOVE (Kossen et al., 2020, https://arxiv.org/abs/1910.02425) joins the image's evidence
-        with the prediction of its dynamics.
+        How STOVE (Kossen et al., 2020, https://arxiv.org/abs/1910.02425) joins the image's
+        evidence with the prediction of its dynamics.
     """
     precision_a, precision_b = scale_a**-2, scale_b**-2
     precision = precision_a + precision_b

@@ -1,4 +1,4 @@
-"""Following objects through time: predict, look where the prediction points, correct, and find new.
+"""Following objects through time: predict, look where that points, correct, and find new ones.
 
 SQAIR's propagate-and-discover (Kosiorek et al., 2018, https://arxiv.org/abs/1806.01794), with the
 prediction joined to the image's evidence by precision weighting as in STOVE. Slots of a frame are
@@ -8,7 +8,7 @@ handled side by side: each sees the frame without what the *other* slots are pre
 import dataclasses
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from world_models.discovery import MIN_MASS_PX, TEMPERATURE, Found, discover, squared_error
@@ -25,7 +25,10 @@ LOGIT_LIMIT = 8.0
 LOGIT_MEMORY = 0.7
 WHAT_DRIFT = 0.22
 NEWBORN_SLACK_PX = 3.0
-MIN_BIRTH_GAIN = 60.0
+MIN_BIRTH_GAIN = 150.0
+DOUBLE_DISTANCE_PX = 6.0
+MIN_KEEP_GAIN = 150.0
+PATIENCE = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Slots:
         logits: Evidence of presence, gathered over time.
         alive: 1 where the slot holds an object.
         age: Frames since the object was found (1 in the frame of its discovery).
+        redundant: Frames in a row in which an older slot could have drawn the object just as well.
         id: Identity; -1 in empty slots.
         next_id: The next identity to be given away.
         z_bg: Background latent, the mean of the posteriors of all frames so far.
@@ -53,6 +57,7 @@ class Slots:
     logits: Float[Tensor, "B K"]
     alive: Float[Tensor, "B K"]
     age: Float[Tensor, "B K"]
+    redundant: Float[Tensor, "B K"]
     id: Int[Tensor, "B K"]
     next_id: Int[Tensor, " B"]
     z_bg: Float[Tensor, "B D"]
@@ -89,6 +94,7 @@ def begin(
         logits=found.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT),
         alive=alive,
         age=alive,
+        redundant=torch.zeros_like(alive),
         id=torch.where(alive > 0, order, -1),
         next_id=alive.sum(-1).long(),
         z_bg=z_bg,
@@ -156,9 +162,7 @@ def step(
     seen = Gaussian(*(x.unflatten(0, (batch, -1)) for x in model.look(evidence, guess[:, :2])))
     slack = torch.zeros_like(prior.scale)
     slack[..., :2] = NEWBORN_SLACK_PX * (slots.age[..., None] <= 1)
-    where = Gaussian(
-        *fuse_gaussians(*seen, prior.loc.detach(), prior.scale.detach() + slack)
-    )
+    where = Gaussian(*fuse_gaussians(*seen, prior.loc.detach(), prior.scale.detach() + slack))
     z_where = where.loc if rng is None else sample_gaussian(*where, rng)
 
     described, logits = model.describe(evidence, z_where.flatten(0, 1))
@@ -174,6 +178,9 @@ def step(
     with torch.no_grad():
         enough = (alpha > 0.3).float().sum((-1, -2)) > MIN_MASS_PX
         alive = slots.alive * (logits > 0) * enough
+        idle = _redundant(frame, background, layers, where.loc, alive, slots.age, sigma)
+        redundant = (slots.redundant + 1) * idle
+        alive = alive * (redundant < PATIENCE)
     soft = torch.ones_like(logits)
     if rng is not None:
         soft = sample_relaxed_bernoulli(logits, TEMPERATURE, rng)
@@ -200,6 +207,7 @@ def step(
         logits=logits,
         alive=alive,
         age=(slots.age + 1) * alive,
+        redundant=redundant * alive,
         id=torch.where(alive > 0, slots.id, -1),
         next_id=slots.next_id,
         z_bg=z_bg,
@@ -207,6 +215,36 @@ def step(
     )
     now, canvas_now = _births(model, now, frame, background, canvas, sigma)
     return now, surprise, canvas_now if rng is None else canvas
+
+
+def _redundant(
+    frame: Float[Tensor, "B C H W"],
+    background: Float[Tensor, "B C H W"],
+    layers: Float[Tensor, "B K c H W"],
+    where: Float[Tensor, "B K 3"],
+    alive: Float[Tensor, "B K"],
+    age: Float[Tensor, "B K"],
+    sigma: float,
+) -> Bool[Tensor, "B K"]:
+    """Whether a slot sits on an older one and the frame is explained as well without it."""
+    double = is_double(where, alive, age)
+    if not bool(double.any()):
+        return double
+    with_all = squared_error(frame, composite(background, layers, alive))
+    without = squared_error(frame[:, None], without_each(background, layers, alive))
+    return double & ((without - with_all[:, None]) / (2 * sigma**2) < MIN_KEEP_GAIN)
+
+
+def is_double(
+    where: Float[Tensor, "*b K 3"], alive: Float[Tensor, "*b K"], age: Float[Tensor, "*b K"]
+) -> Bool[Tensor, "*b K"]:
+    """Whether a slot sits on an older one: then both explain one object."""
+    distance = (where[..., :, None, :2] - where[..., None, :, :2]).norm(dim=-1)
+    num_slots = alive.shape[-1]
+    index = torch.arange(num_slots, device=alive.device)
+    age_here, age_there = age[..., :, None], age[..., None, :]
+    older = (age_there > age_here) | ((age_there == age_here) & (index[None, :] < index[:, None]))
+    return ((distance < DOUBLE_DISTANCE_PX) & older & (alive[..., None, :] > 0)).any(-1)
 
 
 @torch.no_grad()
@@ -232,10 +270,14 @@ def _births(
 
     slots = dataclasses.replace(
         slots,
-        where=Gaussian(*(put(*pair) for pair in zip(slots.where, found.where_posterior, strict=True))),
+        where=Gaussian(
+            *(put(*pair) for pair in zip(slots.where, found.where_posterior, strict=True))
+        ),
         velocity=put(slots.velocity, torch.zeros_like(slots.velocity)),
         hidden=put(slots.hidden, torch.zeros_like(slots.hidden)),
-        what=Gaussian(*(put(*pair) for pair in zip(slots.what, found.what_posterior, strict=True))),
+        what=Gaussian(
+            *(put(*pair) for pair in zip(slots.what, found.what_posterior, strict=True))
+        ),
         logits=put(slots.logits, found.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)),
         alive=put(slots.alive, torch.ones_like(slots.alive)),
         age=put(slots.age, torch.ones_like(slots.age)),

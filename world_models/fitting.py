@@ -7,13 +7,12 @@
 """
 
 import dataclasses
-import math
 
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
-from world_models.discovery import discover, negative_elbo, squared_error
+from world_models.discovery import discover, negative_elbo
 from world_models.distributions import kl_gaussian, sample_gaussian
 from world_models.filtering import begin, step
 from world_models.scene_model import SceneModel
@@ -93,9 +92,9 @@ def fit_static(
 ) -> dict[str, float]:
     """Learns to find and draw objects in single frames.
 
-    Slots must not split objects, for split objects never merge again: so inhibition starts wide, the
-    presence prior gets strict, and what objects cost comes in slowly. ``anneal=False`` continues at
-    the final values.
+    Slots must not split objects, for split objects never merge again: so inhibition starts wide,
+    the presence prior gets strict, and what objects cost comes in slowly. ``anneal=False``
+    continues at the final values.
     """
     parameters = list(model.parameters())
     optimiser = torch.optim.Adam(parameters, lr=learning_rate)
@@ -117,7 +116,9 @@ def fit_static(
         loss = (loss + parts["kl_background"]).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
         if i >= 0.9 * steps:
-            tail.append({**{k: v.detach().mean() for k, v in parts.items()}, "loss": loss.detach()})
+            tail.append(
+                {**{k: v.detach().mean() for k, v in parts.items()}, "loss": loss.detach()}
+            )
     return {k: torch.stack([t[k] for t in tail]).mean().item() for k in tail[0]} if tail else {}
 
 

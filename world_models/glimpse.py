@@ -1,13 +1,13 @@
 """Reading glimpses out of frames and drawing them into canvases.
 
-A window is ``z_where = (x, y, log_side)``: its centre in pixels of the frame (0 is the outer edge of
-the first pixel, x to the right, y down) and the logarithm of its side in pixels. Pixels, because
-noise, likelihood and the cost of a box are all per pixel. `window_box` is the one place where
-windows become boxes.
+A window is ``z_where = (x, y, log_side)``: its centre in pixels of the frame (0 is the outer edge
+of the first pixel, x to the right, y down) and the logarithm of its side in pixels. Pixels,
+because noise, likelihood and the cost of a box are all per pixel. `window_box` is the one place
+where windows become boxes.
 
 An upright window makes the spatial transformer (Jaderberg et al., 2015,
-https://arxiv.org/abs/1506.02025) separable: bilinear resampling is one product with a matrix of hat
-weights per axis, which on a CPU is several times faster than a sampling grid.
+https://arxiv.org/abs/1506.02025) separable: bilinear resampling is one product with a matrix of
+hat weights per axis, which on a CPU is several times faster than a sampling grid.
 """
 
 import torch

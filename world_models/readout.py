@@ -1,8 +1,8 @@
 """Tight boxes from windows and masks, calibrated by what an agent may know: first boxes.
 
-A window is loose; the box is the extent of the object's alpha mask inside it. Masks are a little too
-wide or narrow as a whole, which two numbers mend; they are fitted on the first boxes of real episodes
-with a pull towards "no change", so that ten boxes cannot spoil what fifty would mend.
+A window is loose; the box is the extent of the object's alpha mask inside it. Masks are a little
+too wide or narrow as a whole, which two numbers mend; they are fitted on the first boxes of real
+episodes with a pull towards "no change", so that ten boxes cannot spoil what fifty would mend.
 """
 
 import dataclasses
@@ -38,7 +38,8 @@ def mask_extent(alpha: Float[Tensor, "*n g g"]) -> Float[Tensor, "*n 4"]:
     """Where masks cross `ALPHA_THRESHOLD`, with sub-sample precision.
 
     Returns:
-        (left, top, right, bottom) as fractions of the window; the whole window if the mask is faint.
+        (left, top, right, bottom) as fractions of the window; the whole window if the mask is
+        faint.
     """
     left, right = _crossings(alpha.amax(-2))
     top, bottom = _crossings(alpha.amax(-1))
@@ -81,7 +82,10 @@ def calibrate(
     overlap = iou(predicted, true[:, None].expand_as(predicted)) * alive
     best, slot = overlap.max(-1)
     matched = best > MATCH_IOU
-    metrics = {"first_box_found": matched.float().mean().item(), "first_box_iou": best.mean().item()}
+    metrics = {
+        "first_box_found": matched.float().mean().item(),
+        "first_box_iou": best.mean().item(),
+    }
     if int(matched.sum()) < 5:
         return Calibration(), metrics
     boxes = predicted[torch.arange(len(slot)), slot][matched]

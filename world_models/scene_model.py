@@ -1,8 +1,8 @@
 """How one frame is drawn from objects and a background, and the networks that read it back.
 
 AIR's latents (Eslami et al., 2016, https://arxiv.org/abs/1603.08575): presence ``z_pres``, window
-``z_where`` and appearance ``z_what`` per object, here with an alpha mask, so that objects cover the
-background (and each other) instead of adding to it.
+``z_where`` and appearance ``z_what`` per object, here with an alpha mask, so that objects cover
+the background (and each other) instead of adding to it.
 """
 
 from typing import NamedTuple
@@ -38,6 +38,9 @@ class SceneModel(nn.Module):
     LOOK = 20
     MAX_SHIFT = 7.0
     MAX_LOG_SIDE = 0.5
+    log_typical_side: Float[Tensor, ""]
+    log_window: Float[Tensor, ""]
+    where_unit: Float[Tensor, " 3"]
 
     def __init__(
         self,
@@ -55,12 +58,13 @@ class SceneModel(nn.Module):
         self.where_encoder = mlp([2 * channels * self.LOOK**2, 128, 128, 6], last_gain=0.1)
         self.what_encoder = mlp([2 * channels * self.GLIMPSE**2, 128, 128, 2 * what_dim + 1])
         self.what_decoder = mlp([what_dim, 128, (channels + 1) * self.GLIMPSE**2], last_gain=0.5)
-        bias = self.what_decoder[-1].bias.data.view(channels + 1, -1)
+        last = self.what_decoder[-1]
+        assert isinstance(last, nn.Linear)
+        bias = last.bias.data.view(channels + 1, -1)
         bias[:channels] = 1.0  # bright, and nearly transparent: dark beginnings do not collapse
         bias[channels:] = -2.0
-        log_typical, log_window = (torch.tensor(v).log() for v in (typical_side, window))
-        self.register_buffer("log_typical_side", log_typical)
-        self.register_buffer("log_window", log_window)
+        self.register_buffer("log_typical_side", torch.tensor(typical_side).log())
+        self.register_buffer("log_window", torch.tensor(window).log())
         self.register_buffer("where_unit", torch.tensor([0.5, 0.5, 0.05]), persistent=False)
 
     def evidence(
@@ -69,12 +73,10 @@ class SceneModel(nn.Module):
         background: Float[Tensor, "*n C H W"],
         canvas: Float[Tensor, "*n C H W"],
     ) -> Float[Tensor, "*n 2*C H W"]:
-        """What the encoders see: the frame without its background, and without all that is drawn."""
+        """What the encoders see: the frame without its background, and without all drawn."""
         return 2 * torch.cat([frame - background, frame - canvas], dim=-3)
 
-    def look(
-        self, evidence: Float[Tensor, "N E H W"], centre: Float[Tensor, "N 2"]
-    ) -> Gaussian:
+    def look(self, evidence: Float[Tensor, "N E H W"], centre: Float[Tensor, "N 2"]) -> Gaussian:
         """Where the object near ``centre`` is: a Gaussian over z_where.
 
         The side is predicted absolutely, never relative to an earlier guess: relative sides

@@ -21,6 +21,7 @@ class TransitionRNN(nn.Module):
     """
 
     MAX_GROWTH = 0.1
+    centre: Float[Tensor, " 2"]
 
     def __init__(
         self, frame_size: tuple[int, int], log_typical_side: float, hidden_dim: int = 64
@@ -33,7 +34,9 @@ class TransitionRNN(nn.Module):
         self.log_typical_side = log_typical_side
         self.gru = nn.GRUCell(5, hidden_dim)
         self.head = mlp([hidden_dim + 5, 64, 6], last_gain=0.05)
-        self.head[-1].bias.data[3:] = torch.tensor([-0.3, -0.3, -3.0])
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        last.bias.data[3:] = torch.tensor([-0.3, -0.3, -3.0])
 
     def initial(self, batch_shape: tuple[int, ...]) -> Float[Tensor, "*b D"]:
         """The state of objects that were just found."""

@@ -1,0 +1,118 @@
+"""Whole episodes as the filter saw them: beliefs after every frame, tracks of objects."""
+
+import dataclasses
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from world_models.filtering import Slots, begin, step
+from world_models.fitting import INHIBITION_PX, Tracks, to_float
+from world_models.scene_model import SceneModel
+from world_models.transition import TransitionRNN
+
+BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """What the filter made of real episodes: beliefs after every frame.
+
+    ``box`` is calibrated; ``alive`` is 0 and ``id`` -1 in empty slots.
+    """
+
+    slots: list[Slots]
+    box: Float[Tensor, "B T K 4"]
+    alive: Float[Tensor, "B T K"]
+    id: Int[Tensor, "B T K"]
+    reconstruction: UInt8[Tensor, "B T C H W"]
+    surprise: Float[Tensor, "B T"]
+
+
+@torch.no_grad()
+def follow(
+    scene: SceneModel,
+    transition: TransitionRNN,
+    frames: UInt8[Tensor, "B T C H W"],
+    camera_px: Float[Tensor, "B T 2"],
+    num_slots: int,
+    sigma: float,
+    keep_background: bool,
+) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
+    """Filters episodes causally, with posterior means and hard presence.
+
+    Returns:
+        Beliefs after every frame, reconstructions, and each frame's cost (nats; first: 0).
+    """
+    parts = []
+    for i in range(0, len(frames), BATCH):
+        batch, camera = frames[i : i + BATCH], camera_px[i : i + BATCH]
+        x = to_float(batch[:, 0])
+        slots, found, _ = begin(scene, transition, x, num_slots, INHIBITION_PX[1], rng=None)
+        beliefs, pictures, surprises = [slots], [found.canvas], [x.new_zeros(len(x))]
+        for t in range(1, frames.shape[1]):
+            slots, surprise, picture = step(
+                scene,
+                transition,
+                slots,
+                to_float(batch[:, t]),
+                sigma,
+                camera_px=camera[:, t],
+                keep_background=keep_background,
+            )
+            beliefs.append(slots)
+            pictures.append(picture)
+            surprises.append(surprise.reconstruction + surprise.objects)
+        parts.append((beliefs, to_uint8(torch.stack(pictures, 1)), torch.stack(surprises, 1)))
+    slots_by_time = [_join([p[0][t] for p in parts]) for t in range(frames.shape[1])]
+    return slots_by_time, torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts])
+
+
+def tracks(
+    slots: list[Slots], camera_px: Float[Tensor, "B T 2"], shortest: int = 8, max_jump: float = 7.0
+) -> Tracks:
+    """Runs of one identity, at least ``shortest`` frames without a jump, shifted to begin at 0."""
+    where = torch.stack([s.where.loc for s in slots], 1)
+    alive = torch.stack([s.alive for s in slots], 1) > 0
+    identity = torch.stack([s.id for s in slots], 1)
+    moved = where[:, 1:, :, :2] - where[:, :-1, :, :2] + camera_px[:, 1:, None]
+    broken = torch.zeros_like(alive)
+    broken[:, 1:] = (moved.norm(dim=-1) > max_jump) | (identity[:, 1:] != identity[:, :-1])
+    horizon = len(slots)
+    runs = []
+    for b, k in (alive.sum(1) >= shortest).nonzero().tolist():
+        first = 0
+        living, cut = alive[b, :, k].tolist(), broken[b, :, k].tolist()
+        for t in range(horizon + 1):
+            if t == horizon or not living[t] or cut[t]:
+                if t - first >= shortest:
+                    runs.append((b, k, first, t))
+                first = t if t < horizon and living[t] else t + 1
+    out = where.new_zeros(len(runs), horizon, 3)
+    shifts = where.new_zeros(len(runs), horizon, 2)
+    valid = torch.zeros(len(runs), horizon, dtype=torch.bool, device=where.device)
+    for i, (b, k, first, last) in enumerate(runs):
+        out[i, : last - first] = where[b, first:last, k]
+        shifts[i, : last - first] = camera_px[b, first:last]
+        valid[i, : last - first] = True
+    return Tracks(out, shifts, valid)
+
+
+def to_uint8(canvas: Float[Tensor, "*b C H W"]) -> UInt8[Tensor, "*b C H W"]:
+    """Frames as they are stored, from pictures in about [0, 1]."""
+    return (canvas * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def _join(slots: list[Slots]) -> Slots:
+    """Slots of consecutive batches of episodes as one batch."""
+
+    def join(values: list[Any]) -> Any:
+        if isinstance(values[0], Tensor):
+            return torch.cat(values)
+        if isinstance(values[0], tuple):
+            return type(values[0])(*(torch.cat(v) for v in zip(*values, strict=True)))
+        return values[0]
+
+    names = [f.name for f in dataclasses.fields(Slots)]
+    return Slots(**{n: join([getattr(s, n) for s in slots]) for n in names})

@@ -177,7 +177,7 @@ class WandB(Logger):
         return wandb.init(
             project=self._project,
             dir=str(self.folder),
-            mode=mode,
+            mode=mode,  # type: ignore[arg-type]  # checked in __init__
             id=self._id,
             resume="allow" if self._id and mode == "online" else None,
             config=self.config,

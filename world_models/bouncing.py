@@ -18,8 +18,8 @@ JITTER = 0.004
 
 def launch(shape: tuple[int, ...], rng: torch.Generator) -> Float[Tensor, "*n 2"]:
     """Velocities in all directions."""
-    angle = 2 * math.pi * torch.rand(shape, generator=rng)
-    speed = SPEED * (0.5 + torch.rand(shape, generator=rng))
+    angle = 2 * math.pi * torch.rand(shape, generator=rng, device=rng.device)
+    speed = SPEED * (0.5 + torch.rand(shape, generator=rng, device=rng.device))
     return speed[..., None] * torch.stack([angle.cos(), angle.sin()], -1)
 
 
@@ -31,7 +31,8 @@ def fly(
     Returns:
         The boxes and velocities one frame later. A box wider than the frame stays in its middle.
     """
-    velocity = velocity + JITTER * torch.randn(velocity.shape, generator=rng)
+    jitter = torch.randn(velocity.shape, generator=rng, device=rng.device)
+    velocity = velocity + JITTER * jitter
     size = box[..., 2:]
     low = (size / 2).clamp(max=0.5)
     high = 1 - low

@@ -18,6 +18,10 @@ from world_models import bouncing
 from world_models.base import WorldModel
 
 
+MARGIN = 2
+"""Pixels around a first box that are filled with it: strokes have soft edges."""
+
+
 class State(NamedTuple):
     """B dreams of K slots; slot K-1 is in front."""
 
@@ -60,23 +64,18 @@ class CutPaste(WorldModel[State]):
     def _prepare(self) -> None:
         """Backgrounds and rectangles, cut once."""
         _, height, width = self.frame_shape
-        scale = torch.tensor([width, height])
+        scale = torch.tensor([width, height], device=self._box.device)
         xyxy = boxes.to_xyxy(self._box)
         low = (xyxy[:, :2] * scale).floor().long()
         high = (xyxy[:, 2:] * scale).ceil().long()
         low = torch.minimum(low.clamp(min=0), scale - 1)
         self._corner = low
         self._size = torch.maximum(torch.minimum(high, scale) - low, torch.ones_like(low))
-        self._background = (
-            torch.stack(
-                [
-                    fill(f, *low.tolist(), *size.tolist())
-                    for f, low, size in zip(self._frame, self._corner, self._size, strict=True)
-                ]
-            )
-            if len(self._frame)
-            else self._frame
-        )
+        rectangles = zip(low.tolist(), self._size.tolist(), strict=True)
+        filled = [
+            fill(f, *at, *size) for f, (at, size) in zip(self._frame, rectangles, strict=True)
+        ]
+        self._background = torch.stack(filled) if filled else self._frame
         # Every rectangle in the corner of a window that holds the largest.
         self._window = self._size.amax(0).tolist() if len(self._size) else [1, 1]
         y, x = self._grid()
@@ -87,21 +86,29 @@ class CutPaste(WorldModel[State]):
 
     def _grid(self) -> tuple[Int[Tensor, "h 1"], Int[Tensor, " w"]]:
         width, height = self._window
-        return torch.arange(height)[:, None], torch.arange(width)
+        device = self._box.device
+        return (
+            torch.arange(height, device=device)[:, None],
+            torch.arange(width, device=device),
+        )
 
     def start(self, batch_size: int, rng: torch.Generator) -> State:
         """Background, objects and their number are drawn independently; places are even."""
         if not len(self._box):
             raise ValueError("the cut_paste world model has no first frames: call fit() before")
+
+        def draw(low: int, high: int, *shape: int) -> Tensor:
+            return torch.randint(low, high, shape, generator=rng, device=rng.device)
+
         slots = (batch_size, self.num_slots)
-        background = torch.randint(len(self._box), (batch_size,), generator=rng)
-        episode = torch.randint(len(self._box), slots, generator=rng)
-        count = torch.randint(1, self.num_slots + 1, (batch_size, 1), generator=rng)
-        present = torch.arange(self.num_slots) >= self.num_slots - count
+        background = draw(0, len(self._box), batch_size)
+        episode = draw(0, len(self._box), *slots)
+        empty = self.num_slots - draw(1, self.num_slots + 1, batch_size, 1)
+        present = torch.arange(self.num_slots, device=rng.device) >= empty
         size = self._box[episode][..., 2:]
         low = (size / 2).clamp(max=0.5)
-        centre = low + (1 - 2 * low) * torch.rand(*slots, 2, generator=rng)
-        box = torch.cat([centre, size], -1)
+        place = torch.rand(*slots, 2, generator=rng, device=rng.device)
+        box = torch.cat([low + (1 - 2 * low) * place, size], -1)
         return State(background, episode, present, box, bouncing.launch(slots, rng))
 
     def prior(
@@ -114,7 +121,7 @@ class CutPaste(WorldModel[State]):
     def decode(self, state: State) -> View:
         """Pastes the rectangles at whole pixels, back to front; boxes move just as far."""
         channels, height, width = self.frame_shape
-        scale = torch.tensor([width, height])
+        scale = torch.tensor([width, height], device=state.box.device)
         first = self._box[state.episode]
         shift = ((state.box[..., :2] - first[..., :2]) * scale).round().long()
         corner, size = self._corner[state.episode] + shift, self._size[state.episode]
@@ -131,7 +138,7 @@ class CutPaste(WorldModel[State]):
             canvas.scatter_(2, index, self._patch[state.episode[:, k]])
         frame = canvas[..., :-1].reshape(-1, channels, height, width)
         box = torch.cat([first[..., :2] + shift / scale, first[..., 2:]], -1)
-        slots = torch.arange(self.num_slots).expand(len(box), -1)
+        slots = torch.arange(self.num_slots, device=box.device).expand(len(box), -1)
         return View(
             frame, box, _visible(box, state.present), torch.where(state.present, slots, -1)
         )
@@ -151,38 +158,31 @@ def fill(
 ) -> UInt8[Tensor, "C H W"]:
     """The frame with a rectangle replaced by what its rim suggests.
 
-    Each pixel is the mean of four rim pixels (left, right, above, below), weighted by the inverse
-    of the distance. A side that lies outside the frame counts nothing.
+    Each pixel is the mean of the four rim pixels in its row and column, weighted by the inverse of
+    their distance. A side that lies outside the frame counts nothing.
     """
-    _, frame_height, frame_width = frame.shape
-    rows, columns = torch.arange(top, top + height), torch.arange(left, left + width)
-    picture = frame.float()
-    total = torch.zeros(frame.shape[0], height, width)
-    weights = torch.zeros(height, width)
-    sides = [
-        (left > 0, picture[:, rows, left - 1][:, :, None], (columns - left + 1)[None, :]),
-        (
-            left + width < frame_width,
-            picture[:, rows, min(left + width, frame_width - 1)][:, :, None],
-            (left + width - columns)[None, :],
-        ),
-        (top > 0, picture[:, top - 1, columns][:, None, :], (rows - top + 1)[:, None]),
-        (
-            top + height < frame_height,
-            picture[:, min(top + height, frame_height - 1), columns][:, None, :],
-            (top + height - rows)[:, None],
-        ),
-    ]
-    for exists, rim, distance in sides:
-        if exists:
-            weight = (1.0 / distance).expand(height, width)
-            total += weight * rim
-            weights += weight
+    picture, device = frame.float(), frame.device
+    right, bottom = left + width, top + height
+    rows, columns = slice(top, bottom), slice(left, right)
+    x = torch.arange(left, right, device=device)[None, :]
+    y = torch.arange(top, bottom, device=device)[:, None]
+    total = torch.zeros_like(picture[:, rows, columns])
+    weights = torch.zeros_like(total[0])
+    rims = []
+    if left > 0:
+        rims.append((picture[:, rows, left - 1 : left], x - left + 1))
+    if right < frame.shape[2]:
+        rims.append((picture[:, rows, right : right + 1], right - x))
+    if top > 0:
+        rims.append((picture[:, top - 1 : top, columns], y - top + 1))
+    if bottom < frame.shape[1]:
+        rims.append((picture[:, bottom : bottom + 1, columns], bottom - y))
+    for rim, distance in rims:
+        total = total + rim / distance
+        weights = weights + 1 / distance
     filled = frame.clone()
-    if bool((weights > 0).all()):
-        filled[:, top : top + height, left : left + width] = (
-            (total / weights).round().clamp(0, 255).to(torch.uint8)
-        )
+    if rims:
+        filled[:, rows, columns] = (total / weights).round().to(torch.uint8)
     return filled
 
 
@@ -193,6 +193,6 @@ def _visible(box: Float[Tensor, "B K 4"], present: Bool[Tensor, "B K"]) -> Float
     high = torch.minimum(xyxy[:, :, None, 2:], xyxy[:, None, :, 2:])
     overlap = (high - low).clamp(min=0).prod(-1)
     k = box.shape[1]
-    in_front = torch.ones(k, k, dtype=torch.bool).triu(1) & present[:, None]
+    in_front = torch.ones(k, k, dtype=torch.bool, device=box.device).triu(1) & present[:, None]
     hidden = (overlap * in_front).sum(-1) / box[..., 2:].prod(-1).clamp(min=1e-9)
     return (1 - hidden).clamp(min=0) * present

@@ -50,7 +50,7 @@ class Rigid(WorldModel[State]):
         """Episodes drawn evenly, each flying off in a direction of its own."""
         if not len(self._box):
             raise ValueError("the rigid world model has no first frames: call fit() before")
-        episode = torch.randint(len(self._box), (batch_size,), generator=rng)
+        episode = torch.randint(len(self._box), (batch_size,), generator=rng, device=rng.device)
         return State(episode, self._box[episode], bouncing.launch((batch_size,), rng))
 
     def prior(
@@ -62,12 +62,12 @@ class Rigid(WorldModel[State]):
     def decode(self, state: State) -> View:
         """The first frame, shifted by whole pixels, and the box shifted just as far."""
         _, height, width = self.frame_shape
-        scale = torch.tensor([width, height])
+        scale = torch.tensor([width, height], device=state.box.device)
         first = self._box[state.episode]
         shift = ((state.box[:, :2] - first[:, :2]) * scale).round().long()
         frame = translate(self._frame[state.episode], shift)
         box = torch.cat([first[:, :2] + shift / scale, first[:, 2:]], -1)[:, None]
-        slots = torch.zeros(len(box), 1)
+        slots = torch.zeros_like(box[..., 0])
         return View(frame, box, visible=slots + 1, id=slots.long())
 
     def get_extra_state(self) -> dict[str, Any]:
@@ -84,8 +84,8 @@ def translate(
 ) -> UInt8[Tensor, "B C H W"]:
     """Moves each frame by (x, y) pixels; what comes in is the frame mirrored at its edge."""
     size, channels, height, width = frame.shape
-    x = _mirror(torch.arange(width) - shift[:, :1], width)
-    y = _mirror(torch.arange(height) - shift[:, 1:], height)
+    x = _mirror(torch.arange(width, device=shift.device) - shift[:, :1], width)
+    y = _mirror(torch.arange(height, device=shift.device) - shift[:, 1:], height)
     pixel = (y[:, :, None] * width + x[:, None]).view(size, 1, -1)
     flat = frame.flatten(2).gather(2, pixel.expand(-1, channels, -1))
     return flat.view(frame.shape)

@@ -27,11 +27,13 @@ class Job:
         row: What identifies it (``dyna.results.KEY``).
         command: Arguments after ``python``.
         folder: Where it leaves its files.
+        place: Its place in the results file.
     """
 
     row: results.Row
     command: list[str]
     folder: Path
+    place: int = 0
 
     @property
     def title(self) -> str:
@@ -134,7 +136,10 @@ class Study:
                     yield setting
 
     def jobs(self, forwarded: Sequence[str] = ()) -> list[Job]:
-        """Every reference and run, seeds outermost, so that what is there early is paired.
+        """Every run and reference, first to be started first.
+
+        Seeds are outermost, so that what is there early is paired; within a seed the longest come
+        first, so that no worker is left alone with one in the end.
 
         Args:
             forwarded: Arguments that the user gave beside ``experiment`` and ``study``.
@@ -149,13 +154,14 @@ class Study:
                     f"{argument} would be overruled by the study: set study.* instead "
                     "(arms, tiers, real_frames, imagined_frames, seeds)"
                 )
-        jobs = []
+        jobs: list[Job] = []
         for tier, (agent, episodes) in itertools.product(self.tiers, self.references.items()):
             row = _row("reference", agent, tier, 0, 0, 0)
             folder = self.folder / "references" / f"{tier}_{agent}"
             env = [a for a in forwarded if a.lstrip("+~").startswith("env.")]
             options = [f"env.tier={tier}", f"agent={agent}", f"episodes={episodes}", *env]
-            jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder))
+            options.append(f"folder='{folder}'")
+            jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs)))
         for seed, tier in itertools.product(self.seeds, self.tiers):
             for arm, real, imagined in self.settings():
                 row = _row(arm, "hart", tier, real, imagined, seed)
@@ -164,8 +170,8 @@ class Study:
                 values = (tier, arm, real, imagined, seed)
                 options = [f"{k}={v}" for k, v in zip(OWN_KEYS, values, strict=True)]
                 options += [*self.overrides, *forwarded, f"folder='{folder}'", f"name={self.name}"]
-                jobs.append(Job(row, ["-m", "dyna", *options], folder))
-        return jobs
+                jobs.append(Job(row, ["-m", "dyna", *options], folder, len(jobs)))
+        return sorted(jobs, key=lambda job: (job.row["seed"], -job.weight))
 
 
 def _row(arm: str, agent: str, tier: str, real: int, imagined: int, seed: int) -> results.Row:

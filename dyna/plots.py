@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from dyna import statistics
 from dyna.results import Row
@@ -66,6 +67,9 @@ def learning_curves(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         if line.real_frames == fewest:
             _band(axes, line, *_curve(line))
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda frames, _: _short(round(frames))))
+    axes.minorticks_off()
     return _finish(figure, axes, page_ink)
 
 
@@ -109,7 +113,7 @@ def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
             )
         axes.set_yticks(range(len(every)), [_name(line) for line in every])
         axes.set_xlabel("held-out IoU")
-        axes.set_xlim(0, 1)
+        axes.set_xlim(0, 1.03)
         return _svg(figure, page_ink)
 
 

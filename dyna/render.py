@@ -128,10 +128,13 @@ def grid(
     return np.concatenate([part for line in lines for part in (bar, line)][1:], axis=-3)
 
 
-def strip(video: UInt8[Array, "T H W 3"], num_pictures: int = 6) -> UInt8[Array, "h w 3"]:
+def strip(
+    video: UInt8[Array, "T H W 3"], num_pictures: int = 6, times: bool = True
+) -> UInt8[Array, "h w 3"]:
     """Evenly spaced moments of a video in a row, the first and the last among them."""
     moments = np.linspace(0, len(video) - 1, min(num_pictures, len(video))).round().astype(int)
-    return beside([caption(video[t], f"t = {t}") for t in moments])
+    size = max(15, video.shape[1] // 7)  # legible when the row is shown small
+    return beside([caption(video[t], f"t {t}", size) if times else video[t] for t in moments])
 
 
 def write_mp4(

@@ -13,7 +13,6 @@ import json
 import math
 import os
 import platform
-import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -137,12 +136,9 @@ def read_metrics(folder: Path) -> list[Row]:
     return rows
 
 
-def printed_metrics(text: str) -> Row:
-    """The metrics that a command printed, one ``group/name value`` a line."""
-    found = re.findall(
-        r"^\s*((?:eval|time)/[\w./]+)\s+(-?[\d.]+(?:e[+-]?\d+)?)", text, re.MULTILINE
-    )
-    return short_names({name: float(value) for name, value in found})
+def evaluation_metrics(folder: Path) -> Row:
+    """The metrics that ``python -m dyna.evaluate`` left in a folder."""
+    return short_names(json.loads((folder / "evaluation.json").read_text())["metrics"])
 
 
 def final_metrics(folder: Path) -> Row:

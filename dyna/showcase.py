@@ -1,11 +1,11 @@
 """What a finished run looks like: held-out tracking, and what its world model sees and dreams.
 
-Writes ``videos/<name>.mp4``, and ``videos/<name>.png`` with moments of the first episode in a row.
-Truth is read to draw it.
+Writes ``<name>.mp4``, and ``<name>.png`` with moments of the first episodes in rows. Truth is read
+to draw it.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from dyna.imagination import Imagination
 from dyna.rollout import rollout
 from envs import boxes
 from envs.tracking import Tracking
-from envs.trajectory import Trajectory
+from envs.trajectory import Trajectory, Truth
 
 EPISODES = 6
 """Shown side by side; every arm of a study shows the same ones."""
@@ -26,6 +26,13 @@ CONTEXT = 6
 """Frames that the world model sees before it dreams on."""
 SIDE = 192
 """Pixels of one picture, roughly."""
+
+
+class Clip(NamedTuple):
+    """An episode as a video with captions, and the bare videos whose moments go into rows."""
+
+    video: render.Array
+    rows: list[render.Array]
 
 
 def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | None) -> list[Path]:
@@ -42,13 +49,15 @@ def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | Non
     """
     folder.mkdir(parents=True, exist_ok=True)
     episodes = _episodes(held_out, agent)
-    found = {"tracking": _tracking(episodes, held_out)}
-    if dream is not None:
-        found["imagination"] = _tracking(_episodes(dream, agent), dream)
-        model = dream.scene.model if isinstance(dream.scene, Imagination) else None
-        if hasattr(model, "posterior") and hasattr(model, "dream_from"):
-            found["world_model"] = _world_model(model, episodes)
-    return [_write(folder / name, videos) for name, videos in found.items()]
+    written = [_write(folder / "tracking", tracking(episodes, held_out))]
+    if dream is None:
+        return written
+    model = dream.scene.model if isinstance(dream.scene, Imagination) else None
+    if hasattr(model, "posterior") and hasattr(model, "dream_from"):
+        written.append(_write(folder / "world_model", panels(model, episodes), columns=1))
+    imagined = _episodes(dream, agent)
+    written.append(_write(folder / "imagination", tracking(imagined, dream)))
+    return written
 
 
 def _episodes(env: Tracking, agent: Agent) -> Trajectory:
@@ -57,12 +66,14 @@ def _episodes(env: Tracking, agent: Agent) -> Trajectory:
     return rollout(env, agent, explore=False)
 
 
-def _write(stem: Path, videos: list[render.Array]) -> Path:
-    video = render.grid(np.stack(videos), columns=1 if videos[0].shape[2] > 2 * SIDE else 3)
+def _write(stem: Path, clips: list[Clip], columns: int = 3) -> Path:
+    video = render.grid(np.stack([clip.video for clip in clips]), columns)
     rest = np.repeat(video[-1:], 3, axis=0)  # the end stays in view before it loops
     path = stem.with_suffix(".mp4")
     render.write_mp4(np.concatenate([video, rest]), path)
-    stem.with_suffix(".png").write_bytes(render.png_bytes(render.strip(videos[0])))
+    rows = [row for clip in clips for row in clip.rows][:3]
+    strips = [render.strip(row, times=place == 0) for place, row in enumerate(rows)]
+    stem.with_suffix(".png").write_bytes(render.png_bytes(np.concatenate(strips)))
     return path
 
 
@@ -74,28 +85,33 @@ def _factor(trajectory: Trajectory) -> int:
     return max(1, round(SIDE / trajectory.frame.shape[-1]))
 
 
-def _tracking(trajectory: Trajectory, env: Tracking) -> list[render.Array]:
-    """Every episode with its boxes, where the agent was after it had seen the frame."""
-    truth = trajectory.truth
-    if truth is None:
+def _truth(trajectory: Trajectory) -> Truth:
+    if trajectory.truth is None:
         raise ValueError("episodes without truth cannot be shown with boxes")
-    moved = boxes.move(trajectory.box[:, :-1], trajectory.action, env.centre_gain, env.size_gain)
-    iou = metrics.overlap(trajectory, env.centre_gain, env.size_gain)
-    others = truth.id >= 0
+    return trajectory.truth
+
+
+def tracking(trajectory: Trajectory, env: Tracking) -> list[Clip]:
+    """Every episode with its boxes, the agent's as it is after it has seen the frame."""
+    truth = _truth(trajectory)
+    before, gains = trajectory.box[:, :-1], (env.centre_gain, env.size_gain)
+    moved = boxes.move(before, trajectory.action, *gains)
+    iou = metrics.overlap(trajectory, *gains)
+    others = (truth.id >= 0) & (truth.visible > 0)
     others[torch.arange(len(others)), :, truth.target] = False
-    videos = []
+    clips = []
     for b in range(trajectory.num_episodes):
         video = render.annotate(
             _array(trajectory.frame[b]),
             target=_array(truth.target_box[b]),
             agent=_array(moved[b]),
             others=_array(truth.box[b]),
-            present=_array(others[b] & (truth.visible[b] > 0)),
+            present=_array(others[b]),
             factor=_factor(trajectory),
         )
-        texts = [f"t {t:2d}   IoU {iou[b, t]:.2f}" for t in range(len(video))]
-        videos.append(_label(video, texts))
-    return videos
+        texts = [f"t {t}   IoU {iou[b, t]:.2f}" for t in range(len(video))]
+        clips.append(Clip(_label(video, texts), [video]))
+    return clips
 
 
 def _label(video: render.Array, texts: list[str]) -> render.Array:
@@ -104,34 +120,36 @@ def _label(video: render.Array, texts: list[str]) -> render.Array:
 
 
 @torch.no_grad()
-def _world_model(model: Any, real: Trajectory, episodes: int = 3) -> list[render.Array]:
+def panels(model: Any, real: Trajectory, episodes: int = 3) -> list[Clip]:
     """Real | reconstruction | imagined, with every object's box; ``CONTEXT`` frames are seen."""
-    truth = real[:episodes].truth
-    if truth is None:
-        raise ValueError("episodes without truth cannot be shown with boxes")
-    history = model.posterior(real[:episodes].without_truth())
-    frames, dreamed, alive = _dream(model, history, real[:episodes])
-    factor, videos = _factor(real), []
-    for b in range(episodes):
-        panels = []
-        for title, frame, box, present in (
-            ("real", real.frame, truth.box, truth.id >= 0),
-            ("reconstruction", history.reconstruction, history.box, history.alive > 0),
-            ("imagined", frames, dreamed, alive),
-        ):
-            video = render.upscale(_array(frame[b]), factor)
+    real = real[:episodes]
+    truth = _truth(real)
+    history = model.posterior(real.without_truth())
+    frames, dreamed, alive = _dream(model, history, real)
+    visible = (truth.id >= 0) & (truth.visible > 0)
+    shown = (
+        ("real", render.TARGET, real.frame, truth.box, visible),
+        ("reconstruction", render.AGENT, history.reconstruction, history.box, history.alive > 0),
+        ("imagined", render.AGENT, frames, dreamed, alive),
+    )
+    clips = []
+    for b in range(real.num_episodes):
+        plain, labelled = [], []
+        for title, colour, frame, box, present in shown:
+            video = render.upscale(_array(frame[b]), _factor(real))
             for t, picture in enumerate(video):
                 for k in torch.nonzero(present[b, t])[:, 0].tolist():
-                    colour = render.TARGET if title == "real" else render.AGENT
-                    render.draw_box(picture, _array(box[b, t, k]), colour, thickness=1)
-            seen = [title == "imagined" and t < CONTEXT for t in range(len(video))]
-            texts = [
-                f"{title}{' (still looking)' if look else f'  t {t}'}"
-                for t, look in enumerate(seen)
-            ]
-            panels.append(_label(video, texts))
-        videos.append(render.beside(panels))
-    return videos
+                    render.draw_box(picture, _array(box[b, t, k]), colour)
+            plain.append(video)
+            labelled.append(_label(video, [_title(title, t) for t in range(len(video))]))
+        clips.append(Clip(render.beside(labelled), plain))
+    return clips
+
+
+def _title(title: str, t: int) -> str:
+    if title != "imagined":
+        return f"{title}, t {t}"
+    return "still looking" if t < CONTEXT else f"imagined {t + 1 - CONTEXT} ahead"
 
 
 def _dream(model: Any, history: Any, real: Trajectory) -> tuple[Tensor, Tensor, Tensor]:

@@ -42,7 +42,7 @@ def run_study(cfg: DictConfig) -> Path:
     study = Study.from_config(cfg.study)
     jobs = study.jobs(_forwarded())
     header = results.provenance(_command())
-    rows = _Rows(study.path, header, [job.row for job in jobs])
+    rows = _Rows(study.path, header, jobs)
     print(f"{study.name}: {len(jobs)} runs, {study.workers} at a time -> {study.path}", flush=True)
     _run_all(jobs, study.workers, rows)
     document = results.read(study.path)
@@ -79,9 +79,10 @@ def _command() -> str:
 class _Rows:
     """The rows of the results file, in the order of the plan; others that it holds come after."""
 
-    def __init__(self, path: Path, header: dict[str, Any], planned: list[results.Row]) -> None:
+    def __init__(self, path: Path, header: dict[str, Any], jobs: Sequence[Job]) -> None:
         self.path, self.header = path, header
-        self.order = [results.key(row) for row in planned]
+        in_file = sorted(jobs, key=lambda job: job.place)
+        self.order = [results.key(job.row) for job in in_file]
         old = results.read(path)["rows"] if path.exists() else []
         self.rows = {results.key(row): row for row in old if results.key(row) not in self.order}
 
@@ -157,11 +158,11 @@ def _run(job: Job, processes: set[subprocess.Popen]) -> results.Row:
     row = {**job.row, "status": "ok", "commit": code["commit"], "dirty": code["dirty"]}
     try:
         if job.row["arm"] == "reference":
-            metrics = results.printed_metrics(log.read_text())
+            metrics = results.evaluation_metrics(job.folder)
         else:
             metrics = results.final_metrics(job.folder)
             row["folder"] = str(job.folder)
-    except (OSError, ValueError) as error:
+    except (OSError, KeyError, ValueError) as error:
         metrics, status = {}, status or 1
         log.write_text(f"{log.read_text()}\nunreadable metrics: {error}\n")
     if status or "iou" not in metrics:

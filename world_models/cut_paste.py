@@ -17,7 +17,6 @@ from envs.trajectory import Trajectory
 from world_models import bouncing
 from world_models.base import WorldModel
 
-
 MARGIN = 2
 """Pixels around a first box that are filled with it: strokes have soft edges."""
 

@@ -10,7 +10,7 @@ from envs.tracking import Tracking
 SEED = 1_000_003
 """Seed of the held-out episodes, far from those that training uses."""
 BATCH = 64
-"""Episodes side by side, at most."""
+"""Episodes side by side, at most; it decides which episodes a seed draws."""
 
 
 def evaluate(
@@ -24,7 +24,7 @@ def evaluate(
 
     Args:
         agent: Whom to score.
-        env: Held-out scenes; its generator is set to ``seed``.
+        env: Held-out scenes; its generator is set to ``seed``, its batch size to what is needed.
         episodes: How many to score.
         horizon: Frames per episode, at most the task's (which is the default).
         seed: Seed of the episodes.
@@ -54,10 +54,22 @@ def evaluate(
     env.rng.manual_seed(seed)
     parts, objects, missing = [], [], episodes
     while missing > 0:
-        trajectory = rollout(env, agent, horizon, explore=False)[:missing]
+        env.batch_size = min(BATCH, missing)
+        trajectory = rollout(env, agent, horizon, explore=False)
         iou = metrics.overlap(trajectory, env.centre_gain, env.size_gain)
         parts.append(metrics.episode_scores(iou, metrics.counted(trajectory)))
         objects.append(metrics.num_objects(trajectory))
         missing -= trajectory.num_episodes
     scores = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return metrics.summary(scores, torch.cat(objects))
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    from dyna import score  # which builds on this module
+
+    score.main()
+
+
+if __name__ == "__main__":
+    main()

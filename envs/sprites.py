@@ -141,7 +141,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise FileNotFoundError(f"no file of digits at {path}: mend the option 'digits'")
     try:
         images, labels = _read_npz(path) if path.suffix == ".npz" else _read_idx(path)
-    except (OSError, EOFError, KeyError, struct.error, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, struct.error, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} cannot be read as digits ({error}): give an .npz with 'images' and "
             "'labels' or an IDX file of images with its labels beside it"

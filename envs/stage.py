@@ -45,29 +45,24 @@ def draw(factors: Factors, first: Float[Tensor, "B 2"], rng: torch.Generator) ->
         rng: Source of randomness.
     """
     num, side, device = len(first), factors.frame_size, rng.device
-    table = textures.backgrounds(
-        side, factors.channels, factors.background_detail, factors.clutter, str(device)
-    )
     u = torch.rand(num, 6, generator=rng, device=device)
     spare = side - 2 * factors.size
     camera = first - factors.size - u[:, :2] * max(spare, 0.0)
     if factors.camera != "action":
         camera = camera.clamp(0.0, float(factors.room - side))
-    texture = (u[:, 2] * len(table)).long()
+    texture = (u[:, 2] * textures.BACKGROUNDS).long()
     corner = (u[:, 3:5] * (2 * side)).long()
     light, bars = _bars(factors, first - camera, rng) if factors.bars else (None, None)
-    stage = Stage(
+    return Stage(
         camera=camera,
         drift=motion.heading(factors.camera_speed, (num,), rng),
         texture=texture,
         corner=corner,
-        background=torch.empty(0, factors.channels, side, side),
+        background=_behind(factors, texture, corner + camera.round().long()),
         light=light,
         bars=bars,
         phase=u[:, 5] * (2 * torch.pi),
     )
-    _look(stage, factors)
-    return stage
 
 
 def advance(
@@ -82,7 +77,6 @@ def advance(
     side = factors.frame_size
     if factors.camera == "action" and camera is not None:
         stage.camera = stage.camera + camera * side
-        _look(stage, factors)
     if factors.camera == "pan":
         kick = torch.randn(stage.drift.shape, generator=rng, device=rng.device)
         drift = stage.drift + 0.1 * factors.camera_speed * kick
@@ -93,20 +87,23 @@ def advance(
         far = float(factors.room - side)
         stage.drift = torch.where((camera < 0) | (camera > far), -drift, drift)
         stage.camera = camera.clamp(0.0, far)
-        _look(stage, factors)
+    if factors.camera != "fixed":
+        corner = stage.corner + stage.camera.round().long()
+        stage.background = _behind(factors, stage.texture, corner)
 
 
-def _look(stage: Stage, factors: Factors) -> None:
-    """Cuts the background in view out of its texture (in whole pixels)."""
+def _behind(
+    factors: Factors, texture: Int[Tensor, " B"], corner: Int[Tensor, "B 2"]
+) -> Float[Tensor, "B C S S"]:
+    """Cuts backgrounds out of their textures (in whole pixels)."""
     table = textures.backgrounds(
         factors.frame_size,
         factors.channels,
         factors.background_detail,
         factors.clutter,
-        str(stage.camera.device),
+        str(texture.device),
     )
-    corner = stage.corner + stage.camera.round().long()
-    stage.background = textures.windows(table, stage.texture, corner) * factors.background
+    return textures.windows(table, texture, corner) * factors.background
 
 
 def _bars(

@@ -1,0 +1,245 @@
+import dataclasses
+
+import pytest
+import torch
+
+from envs import boxes, digits
+from envs.digits import Digits
+from envs.scene import View
+from envs.tiers import TIERS, named
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def shown(scene: Digits, num: int, length: int, seed: int = 0) -> list[View]:
+    rng = generator(seed)
+    return [scene.reset(num, rng)] + [scene.advance(rng) for _ in range(length - 1)]
+
+
+def clean(tier: str, **changes: object) -> Digits:
+    """A scene without background and noise."""
+    return Digits(named(tier, {"background": 0.0, "noise": 0.0, "gain": 0.0, **changes}))
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_every_tier_shows_what_it_says(tier: str) -> None:
+    env = digits.make(tier, batch_size=8, horizon=5)
+    factors = TIERS[tier]
+    obs, rewards = env.reset(), []
+    for _ in range(5):
+        view = env.view
+        assert obs.frame.dtype == torch.uint8
+        assert obs.frame.shape == (8, *env.scene.frame_shape)
+        assert view.box.dtype == view.visible.dtype == torch.float32
+        there = view.id >= 0
+        count = there.sum(1)
+        assert count.min() >= factors.min_objects
+        assert count.max() <= factors.max_objects
+        assert (view.visible[~there] == 0).all()
+        assert (view.visible >= 0).all()
+        assert (view.visible <= 1).all()
+        assert (view.box[there][:, 2:] > 0.05).all()
+        step = env.step(torch.zeros(8, 4))
+        obs = step.obs
+        rewards.append(step.reward)
+    assert step.truncated
+    assert rewards[0].min() > 0.99
+    assert torch.stack(rewards)[-1].mean() < 0.7
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_seed_repeats_bit_for_bit(tier: str) -> None:
+    scene = Digits(TIERS[tier])
+    first, again, other = (shown(scene, 4, 4, seed) for seed in (3, 3, 4))
+    for a, b, c in zip(first, again, other, strict=True):
+        assert torch.equal(a.frame, b.frame)
+        assert torch.equal(a.box, b.box)
+        assert torch.equal(a.visible, b.visible)
+        assert not torch.equal(a.frame, c.frame)
+
+
+def test_episodes_of_one_seed_differ(rng: torch.Generator) -> None:
+    scene = Digits(TIERS["plain"])
+    a, b = scene.reset(4, rng), scene.reset(4, rng)
+    assert not torch.equal(a.frame, b.frame)
+
+
+@pytest.mark.parametrize("tier", ["plain", "easy", "medium", "active"])
+def test_boxes_are_tight(tier: str) -> None:
+    changes = {"min_objects": 1, "max_objects": 1, "size": 18.0}
+    if tier != "plain":
+        changes["colour"] = "grey"
+    scene = clean(tier, **changes)
+    for view in shown(scene, 64, 8):
+        inside = (boxes.to_xyxy(view.box[:, 0]).sub(0.5).abs() < 0.5).all(-1)
+        frame = view.frame[inside, 0].float() / scene._looks.colour[inside, 0, :, None] / 255
+        size = frame.shape[-1]
+        for pixels, axis in ((frame.amax(1), 0), (frame.amax(2), 1)):
+            bright = (pixels >= 0.4).float()
+            low = bright.argmax(-1)
+            high = size - bright.flip(-1).argmax(-1)
+            edges = boxes.to_xyxy(view.box[inside, 0])[:, axis::2] * size
+            assert (edges[:, 0] - low).abs().max() < 1.1
+            assert (edges[:, 1] - high).abs().max() < 1.1
+
+
+def test_plain_targets_have_the_measured_size_and_motion() -> None:
+    views = shown(Digits(TIERS["plain"], "test"), 256, 20)
+    truth = torch.stack([view.box[:, 0] for view in views])
+    width, height = (truth[..., 2:].mean((0, 1)) * 48).tolist()
+    assert 10 < width < 12.5
+    assert 15.5 < height < 17.5
+    assert 0.64 < boxes.iou(truth[1:], truth[:-1]).mean() < 0.74
+    assert 0.15 < boxes.iou(truth[1:], truth[:1].expand(19, -1, -1)).mean() < 0.23
+
+
+def test_plain_objects_are_rigid_and_never_hidden() -> None:
+    views = shown(Digits(TIERS["plain"]), 32, 10)
+    for view in views:
+        torch.testing.assert_close(view.box[..., 2:], views[0].box[..., 2:])
+        assert view.visible[view.id >= 0].min() > 0.9
+
+
+def test_walls_keep_objects_in() -> None:
+    scene = Digits(named("plain", {"speed": 6.0}))
+    for _ in shown(scene, 64, 40):
+        radius = scene._bodies.radius[..., None]
+        assert (scene._bodies.position >= radius - 1e-3).all()
+        assert (scene._bodies.position <= 48 - radius + 1e-3).all()
+
+
+def test_leaving_objects_leave_and_return() -> None:
+    scene = clean("easy", leave=30.0, max_objects=1, speed=3.0)
+    visible = torch.stack([view.visible[:, 0] for view in shown(scene, 32, 60)])
+    gone = (visible == 0).int()
+    assert (visible[0] > 0.9).all()
+    returned = (gone[1:] < gone[:-1]).any(0)
+    assert gone.any(0).float().mean() > 0.5
+    assert returned.float().mean() > 0.3
+
+
+def test_who_is_behind_another_is_less_visible() -> None:
+    scene = clean("easy", min_objects=2, max_objects=2, size_jitter=0.0, speed=0.0)
+    rng = generator()
+    scene.reset(16, rng)
+    place = torch.full((16, 2, 2), 24.0)
+    place[8:, 1] += torch.tensor([12.0, 12.0])
+    scene._bodies.position, scene._looks.digit[:, 1] = place, scene._looks.digit[:, 0]
+    scene._looks.angle[:, 1] = scene._looks.angle[:, 0]
+    scene._looks.phase[:, 1] = scene._looks.phase[:, 0]
+    view = scene._show(rng)
+    assert (view.visible[:, 0] > 0.95).all()
+    assert (view.visible[:8, 1] < 0.35).all()
+    assert (view.visible[8:, 1] > 0.7).all()
+
+
+def test_bars_hide_what_is_behind_them() -> None:
+    scene = clean("hard", max_objects=2, leave=0.0)
+    views = shown(scene, 64, 30)
+    assert (views[0].visible[:, 0] > 0.8).all()
+    light = scene._stage.light
+    assert light is not None
+    hidden, clear = [], []
+    for view in views:
+        column, row = (view.box[:, 0, :2] * 48).long().clamp(0, 47).unbind(-1)
+        covered = light[torch.arange(64), row, column] < 0.5
+        hidden.append(view.visible[covered, 0])
+        clear.append(view.visible[~covered, 0])
+    assert torch.cat(hidden).mean() < 0.3
+    assert torch.cat(clear).mean() > 0.85
+
+
+def test_the_camera_moves_the_view_by_what_was_asked() -> None:
+    scene = clean("active", velocity_jitter=0.0, speed=0.0, rotation=0.0)
+    rng = generator()
+    before = scene.reset(8, rng)
+    move = torch.tensor([[0.05, -0.03]]).expand(8, 2)
+    scene._looks.rate.zero_()
+    after = scene.advance(rng, move)
+    there = before.id >= 0
+    gone = (before.box - after.box)[..., :2][there]
+    torch.testing.assert_close(gone, move[:1].expand_as(gone), atol=1e-4, rtol=0)
+
+
+def test_the_background_moves_with_the_camera() -> None:
+    changes = {"noise": 0.0, "size": 4.0, "min_objects": 1, "max_objects": 1, "speed": 0.0}
+    scene = Digits(named("active", changes))
+    rng = generator()
+    before = scene.reset(4, rng).frame
+    scene._bodies.position.fill_(1000.0)
+    before = scene.advance(rng, torch.zeros(4, 2)).frame
+    after = scene.advance(rng, torch.tensor([[3 / 48, 0.0]]).expand(4, 2)).frame
+    assert torch.equal(after[..., :-3], before[..., 3:])
+
+
+def test_cameras_that_the_action_cannot_move_ignore_it() -> None:
+    scene = Digits(TIERS["medium"])
+    runs = []
+    for camera in (None, torch.full((2, 2), 0.1)):
+        rng = generator()
+        scene.reset(2, rng)
+        runs.append(scene.advance(rng, camera))
+    assert torch.equal(runs[0].frame, runs[1].frame)
+
+
+def test_lookalikes_share_the_colour_and_the_class() -> None:
+    scene = Digits(named("medium", {"lookalikes": 1.0, "min_objects": 3, "likeness": "instance"}))
+    scene.reset(8, generator())
+    assert torch.equal(scene._looks.colour, scene._looks.colour[:, :, :1].expand(-1, -1, 3))
+    assert torch.equal(scene._looks.digit, scene._looks.digit[:, :1].expand(-1, 3))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"morph": "any_class"},
+        {"illumination": 0.5},
+        {"aspect": 0.4},
+        {"bars": 3},
+        {"background_detail": 0.5},
+        {"clutter": 2},
+        {"noise": 0.0},
+        {"frame_size": 64},
+        {"camera": "pan", "camera_speed": 2, "world": 80},
+        {"bar_brightness": [0.4, 0.6]},
+    ],
+)
+def test_every_other_factor_changes_the_frames(changes: dict) -> None:
+    usual = shown(Digits(TIERS["hard"]), 2, 3)
+    other = shown(Digits(named("hard", changes)), 2, 3)
+    assert usual[-1].frame.shape != other[-1].frame.shape or not torch.equal(
+        usual[-1].frame, other[-1].frame
+    )
+
+
+@pytest.mark.parametrize(
+    ("tier", "changes", "message"),
+    [
+        ("hardest", {}, "unknown tier 'hardest': choose one of plain, easy"),
+        ("easy", {"sped": 2}, "unknown factor 'sped': choose among frame_size"),
+        ("easy", {"speed": -1.0}, "speed must not be negative, got -1"),
+        ("easy", {"colour": "red"}, "colour must be one of white, grey, rgb; got 'red'"),
+        ("easy", {"size": 60.0}, "size 60.0 .* fit between the walls"),
+        ("easy", {"min_objects": 4}, "need 1 <= min_objects <= max_objects, got 4 and 3"),
+        ("easy", {"depth": False}, "'grey' need depth=True"),
+        ("easy", {"scale": 2.0}, "scale is a share"),
+        ("easy", {"world": 30}, "world 30 must not be smaller"),
+    ],
+)
+def test_wrong_tiers_and_factors_are_refused(tier: str, changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        digits.make(tier, factors=changes)
+
+
+def test_the_task_fits_the_tier() -> None:
+    assert digits.make("plain").size_gain == 0.2
+    assert digits.make("medium").size_gain == 0.4
+    assert digits.make("medium").camera_speed == 0
+    assert digits.make("active").camera_speed == pytest.approx(3 / 48)
+
+
+def test_factors_cannot_be_changed_in_place() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TIERS["easy"].speed = 3.0  # type: ignore[misc]

@@ -1,0 +1,85 @@
+import pytest
+import torch
+
+from envs import boxes, digits
+from envs.tracking import Tracking
+from tests.scenes import MovingPatch
+
+
+def test_the_first_box_is_the_targets() -> None:
+    env = digits.make("medium", batch_size=16)
+    obs = env.reset()
+    torch.testing.assert_close(obs.box, env.target_box)
+
+
+def test_the_reward_is_the_iou_in_the_frame_that_was_seen() -> None:
+    env = digits.make("easy", batch_size=8)
+    env.reset()
+    for _ in range(3):
+        seen = env.target_box.clone()
+        step = env.step(0.3 * torch.ones(8, 4))
+        torch.testing.assert_close(step.reward, boxes.iou(step.obs.box, seen))
+
+
+def test_the_target_is_any_of_the_objects() -> None:
+    env = digits.make("plain", batch_size=512, factors={"min_objects": 3})
+    env.reset()
+    counts = torch.bincount(env.target, minlength=3)
+    assert counts.min() > 120
+
+
+def test_the_last_step_truncates_and_stands_still() -> None:
+    env = Tracking(MovingPatch(), 2, horizon=3)
+    env.reset()
+    for last in (False, False, True):
+        before = env.view
+        step = env.step(torch.zeros(2, 4))
+        assert step.truncated == last
+        assert torch.equal(step.obs.frame, before.frame) == last
+
+
+def test_steps_out_of_turn_are_refused() -> None:
+    env = Tracking(MovingPatch(), 2, horizon=1)
+    with pytest.raises(RuntimeError, match=r"call reset\(\) before step\(\)"):
+        env.step(torch.zeros(2, 4))
+    env.reset()
+    env.step(torch.zeros(2, 4))
+    with pytest.raises(RuntimeError, match="the episode is over"):
+        env.step(torch.zeros(2, 4))
+    env.reset()
+    assert env.step(torch.zeros(2, 4)).truncated
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"batch_size": 2, "horizon": 0}, "horizon must be at least 1 frame, got 0"),
+        ({"batch_size": 2, "centre_gain": 0.0}, "centre_gain must be positive"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Tracking(MovingPatch(), **arguments)
+
+
+def test_on_the_active_tier_a_box_on_its_target_follows_it() -> None:
+    env = digits.make("active", batch_size=32, horizon=20, seed=1)
+    obs = env.reset()
+    for _ in range(19):
+        action = boxes.action_to(obs.box, env.target_box, env.centre_gain, env.size_gain)
+        step = env.step(action)
+        obs = step.obs
+    assert step.reward.mean() > 0.9
+    off = (env.target_box[:, :2] - 0.5).abs()
+    assert off.max() < 0.25
+
+
+def test_saved_state_goes_on_where_it_was() -> None:
+    env = digits.make("hard", batch_size=2, seed=5)
+    env.reset()
+    state = env.state_dict()
+    expected = env.reset()
+    other = digits.make("hard", batch_size=2, seed=6)
+    other.load_state_dict(state)
+    assert torch.equal(other.reset().frame, expected.frame)

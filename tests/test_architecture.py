@@ -3,6 +3,7 @@
 import ast
 import configparser
 import importlib
+import importlib.metadata
 import re
 import shutil
 import subprocess
@@ -122,6 +123,26 @@ def test_files_and_functions_fit_the_eye(path: Path) -> None:
 def test_no_drawer_for_odds_and_ends(path: Path) -> None:
     assert not re.fullmatch(r"(utils?|helpers?|common|misc)", path.stem)
     assert "from __future__ import annotations" not in path.read_text()
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    """What comes along by chance today may be gone tomorrow."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extras = config["options.extras_require"]
+    lines = (config["options"]["install_requires"] + extras["dev"]).lower().splitlines()
+    declared = {re.split(r"[<>=!~;\[ ]", line, maxsplit=1)[0] for line in lines if line}
+    distributions = importlib.metadata.packages_distributions()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for top in {name.split(".")[0] for name in names}:
+                if top in sys.stdlib_module_names or top in (*PACKAGES, "conf"):
+                    continue
+                found = {name.lower().replace("_", "-") for name in distributions.get(top, [top])}
+                assert found & declared, f"{relative(path)} imports {top}: name it in setup.cfg"
 
 
 def test_the_console_scripts_and_the_gymnasium_plugin_exist() -> None:

@@ -41,8 +41,8 @@ format: $(VENV)/.stamp-dev  ## repair what ruff can repair
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-readme: $(VENV)/.stamp-run  ## draw README's result tables anew from results/*.json
-	$(BIN)/python -m dyna.report readme
+readme: $(VENV)/.stamp-run  ## draw README's tables and figures anew from results/*.json
+	$(BIN)/python -m dyna.readme
 
 clean:  ## remove caches and builds; .venv and outputs stay
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

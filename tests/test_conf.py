@@ -14,7 +14,7 @@ from tests.conftest import ROOT, names
 from world_models.base import WorldModel
 
 FRAME_SHAPE = (1, 48, 48)
-COMMAND = re.compile(r"^\s*(?:\$ )?((?:\w+=\S+ )*python -m dyna\b.*)$", re.MULTILINE)
+COMMAND = re.compile(r"^\s*(?:\$ )?((?:\w+=\S+ )*python -m (?:dyna|benchmarks)\b.*)$", re.MULTILINE)
 
 
 def compose(*overrides: str, config_name: str = "train") -> DictConfig:
@@ -23,7 +23,7 @@ def compose(*overrides: str, config_name: str = "train") -> DictConfig:
 
 
 def documented_commands() -> list[str]:
-    """The ``python -m dyna...`` lines of the documents, comments and continuations resolved."""
+    """The ``python -m ...`` lines of the documents, comments and continuations resolved."""
     found = []
     for name in ("README.md", "CONTRIBUTING.md"):
         text = (ROOT / name).read_text().replace("\\\n", " ")

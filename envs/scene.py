@@ -1,7 +1,8 @@
 """A scene shows frames with objects in them; it knows nothing of tasks, agents or rewards.
 
-A scene is a simulator, a video, or a world model's imagination (``dyna.imagination``). The tracking
-task is written once over this interface, so real and imagined episodes differ in nothing else.
+A scene is a simulator, a video, or a world model's imagination (``dyna.imagination``). The
+tracking task is written once over this interface, so real and imagined episodes differ in nothing
+else.
 """
 
 import abc

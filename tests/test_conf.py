@@ -14,7 +14,7 @@ from tests.conftest import ROOT, names
 from world_models.base import WorldModel
 
 FRAME_SHAPE = (1, 48, 48)
-COMMAND = re.compile(r"^\s*(?:\$ )?((?:\w+=\S+ )*python -m (?:dyna|benchmarks)\b.*)$", re.MULTILINE)
+COMMAND = re.compile(r"^\s*(python -m (?:dyna|benchmarks)\b.*)$", re.MULTILINE)
 
 
 def compose(*overrides: str, config_name: str = "train") -> DictConfig:

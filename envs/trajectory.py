@@ -1,8 +1,9 @@
 """The record of episodes: the one noun that flows between the parts.
 
 ``frame[:, t]`` is seen with ``box[:, t]`` -> ``action[:, t]`` moves the box to
-``box[:, t + 1]`` -> ``reward[:, t]`` is the IoU of the moved box with the target **in the frame that was seen** ->
-``frame[:, t + 1]`` is seen. The end of the horizon is a truncation: the task itself never ends.
+``box[:, t + 1]`` -> ``reward[:, t]`` is the IoU of the moved box with the target **in the frame
+that was seen** -> ``frame[:, t + 1]`` is seen. The end of the horizon is a truncation: the task
+itself never ends.
 """
 
 import dataclasses

@@ -13,7 +13,8 @@ from dyna import plots, results, tables
 from dyna.findings import findings
 
 MARKED = re.compile(
-    r"(<!-- results:(?P<name>[\w-]+) -->\n)(?P<old>.*?)(<!-- /results:(?P=name) -->)", re.DOTALL
+    r"(<!-- results:(?P<name>[\w-]+) -->\n)(?P<old>.*?)(<!-- /results(?::(?P=name))? -->)",
+    re.DOTALL,
 )
 
 

@@ -42,9 +42,9 @@ def run_study(cfg: DictConfig) -> Path:
     study = Study.from_config(cfg.study)
     jobs = study.jobs(_forwarded())
     header = results.provenance(_command())
-    rows = _Rows(study.path, header, jobs)
+    rows = Rows(study.path, header, jobs)
     print(f"{study.name}: {len(jobs)} runs, {study.workers} at a time -> {study.path}", flush=True)
-    _run_all(jobs, study.workers, rows)
+    run_all(jobs, study.workers, rows)
     document = results.read(study.path)
     print("\n" + tables.as_text(document["rows"]))
     for sentence in findings.findings(document["rows"]):
@@ -76,7 +76,7 @@ def _command() -> str:
     return shlex.join(["python", "-m", "dyna", *given])
 
 
-class _Rows:
+class Rows:
     """The rows of the results file, in the order of the plan; others that it holds come after."""
 
     def __init__(self, path: Path, header: dict[str, Any], jobs: Sequence[Job]) -> None:
@@ -98,7 +98,7 @@ class _Rows:
         results.write(self.path, self.header, [self.rows[k] for k in keys])
 
 
-def _run_all(jobs: Sequence[Job], workers: int, rows: _Rows) -> None:
+def run_all(jobs: Sequence[Job], workers: int, rows: Rows) -> None:
     """Runs the jobs, ``workers`` at a time, with a line for each that ends."""
     processes: set[subprocess.Popen] = set()
     total = sum(job.weight for job in jobs)

@@ -49,6 +49,19 @@ def run_name(overrides: str) -> str:
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 
 
+def quote_paths(arguments: list[str]) -> list[str]:
+    """Quotes paths given as they are: Hydra would read the ``=`` and ``,`` of our folders' names.
+
+    Example:
+        >>> quote_paths(["seed=1", "checkpoint=outputs/a=1,b=2/seed=0"])
+        ['seed=1', 'checkpoint="outputs/a=1,b=2/seed=0"']
+    """
+    if {"-m", "--multirun"} & set(arguments):  # there a comma means a choice
+        return arguments
+    path = re.compile(r"(checkpoint|folder|env\.digits)=([^'\"\[{$]*[=,][^'\"]*)")
+    return [path.sub(r'\1="\2"', a) if path.fullmatch(a) else a for a in arguments]
+
+
 def validate(cfg: DictConfig) -> None:
     """Checks what can be checked before any work.
 
@@ -175,5 +188,6 @@ def clear_errors() -> Iterator[None]:
 
 def main() -> None:
     """Entry point."""
+    sys.argv[1:] = quote_paths(sys.argv[1:])
     with clear_errors():
         _task()

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import shlex
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from agents.base import Agent
 from agents.last_box import LastBox
 from dyna import checkpoint, results, showcase
-from dyna.cli import check_device, clear_errors
+from dyna.cli import check_device, clear_errors, quote_paths
 from dyna.diagnose import diagnose
 from dyna.evaluate import BATCH, SEED, evaluate
 from dyna.rollout import rollout
@@ -210,5 +211,6 @@ def _task(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Entry point."""
+    sys.argv[1:] = quote_paths(sys.argv[1:])
     with clear_errors():
         _task()

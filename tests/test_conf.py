@@ -9,6 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
+from dyna.cli import quote_paths
 from envs.tracking import Tracking
 from tests.conftest import ROOT, names
 from world_models.base import WorldModel
@@ -87,6 +88,15 @@ def test_an_unknown_key_fails(override: str) -> None:
         compose(override)
 
 
+def test_paths_need_no_quotes_of_their_own() -> None:
+    """Our folders' names hold characters of Hydra's grammar."""
+    path = "outputs/train/env.tier=plain,world_model=air/seed=0"
+    for given in (path, f"'{path}'"):
+        (override,) = quote_paths([f"checkpoint={given}"])
+        assert compose(override, config_name="evaluate").checkpoint == path
+    assert quote_paths(["checkpoint=a.pt", "seed=1,2"]) == ["checkpoint=a.pt", "seed=1,2"]
+
+
 @pytest.mark.parametrize("command", documented_commands())
 def test_every_documented_command_composes(command: str) -> None:
     words = shlex.split(command, comments=True)
@@ -98,4 +108,5 @@ def test_every_documented_command_composes(command: str) -> None:
     overrides = [word for word in overrides if not word.startswith("-")]
     if multirun:  # a sweep: try the first of the choices
         overrides = [re.sub(r"=([^,\[]*),.*", r"=\1", word) for word in overrides]
+    overrides = quote_paths(overrides)
     compose(*overrides, config_name="train" if module == "dyna" else "evaluate")

@@ -1,12 +1,13 @@
 """How well a world model sees and predicts held-out scenes, beside hand-written rivals.
 
-``python -m dyna.diagnose world_model=air env.tier=plain episodes=200 seed=0`` trains a model from
-scratch on so many training episodes and prints the table; with ``checkpoint=`` it measures that
-of a finished run. Truth is read here, and only here, to measure.
+``python -m dyna.diagnose world_model=air env.tier=plain`` trains models from scratch and prints
+their figures; ``python -m dyna.evaluate checkpoint=...`` measures the model of a finished run.
+Truth is read here to measure, and for nothing else.
 """
 
 import dataclasses
 import time
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -176,7 +177,7 @@ def coast(
     return torch.stack(path, 1)
 
 
-def diagnose(model: AIR, episodes: Trajectory, seed: int = 0) -> dict[str, object]:
+def diagnose(model: AIR, episodes: Trajectory, seed: int = 0) -> dict[str, Any]:
     """All diagnostics of a model on held-out episodes that carry their truth."""
     truth = episodes.truth
     if truth is None:
@@ -191,3 +192,14 @@ def diagnose(model: AIR, episodes: Trajectory, seed: int = 0) -> dict[str, objec
     metrics["filtered_frames_per_cpu_second"] = episodes.num_frames / seconds
     rng = torch.Generator().manual_seed(seed)
     return {"perception": metrics, "rollout": rollouts(model, history, truth, 30, rng)}
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    from dyna import probe  # which builds on this module
+
+    probe.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -21,11 +21,11 @@ from world_models.bank import Bank, gather
 from world_models.base import WorldModel
 from world_models.dream import DreamState
 from world_models.filtering import Slots
-from world_models.glimpse import window_box
+from world_models.glimpse import draw_glimpse, window_box
 from world_models.history import History, follow, to_uint8, tracks
 from world_models.noise import estimate_noise, noise_table
 from world_models.readout import Calibration, calibrate, mask_extent
-from world_models.scene_model import SceneModel, composite
+from world_models.scene_model import SceneModel
 from world_models.transition import TransitionRNN
 
 
@@ -47,7 +47,6 @@ class AIR(WorldModel[DreamState]):
         recombine: Imagine recombined scenes (objects and backgrounds of different episodes), not
             replayed ones.
         keep_background: The background stays the same through an episode (no camera motion).
-        seed: Seed of the initial weights.
 
     Raises:
         ValueError: A number is out of range.
@@ -70,7 +69,6 @@ class AIR(WorldModel[DreamState]):
         motion_steps: int = 900,
         recombine: bool = True,
         keep_background: bool = True,
-        seed: int = 0,
     ) -> None:
         super().__init__()
         if num_slots < 1:
@@ -89,19 +87,13 @@ class AIR(WorldModel[DreamState]):
         }
         self.recombine = recombine
         self.keep_background = keep_background
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self.scene = SceneModel(
-                self.frame_shape, what_dim, background_dim, typical_side, window
-            )
-            self.transition = TransitionRNN(self.frame_shape[1:], math.log(typical_side))
+        self.scene = SceneModel(frame_shape, what_dim, background_dim, typical_side, window)
+        self.transition = TransitionRNN((height, width), math.log(typical_side))
         self.register_buffer("noise_table", noise_table(), persistent=False)
         self.noise_sigma = 0.0
         self.calibration = Calibration()
         self.bank: Bank | None = None
         self._fitted = False
-
-    # Learning
 
     def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
         """Learns from all real episodes so far; later calls refine what earlier ones found."""
@@ -147,8 +139,6 @@ class AIR(WorldModel[DreamState]):
             }
         )
 
-    # Seeing
-
     def posterior(self, real: Trajectory) -> History:
         """Filters episodes frame by frame (causally), with posterior means and hard presence."""
         slots, reconstruction, surprise = follow(
@@ -179,8 +169,6 @@ class AIR(WorldModel[DreamState]):
             slots.alive,
             slots.z_bg,
         )
-
-    # Dreaming
 
     @torch.no_grad()
     def start(self, batch_size: int, rng: torch.Generator) -> DreamState:
@@ -223,11 +211,10 @@ class AIR(WorldModel[DreamState]):
     @torch.no_grad()
     def decode(self, state: DreamState) -> View:
         """Draws the frame, with the camera's noise, and reads the calibrated boxes."""
-        layers = self.scene.place(state.glimpse, state.where)
-        canvas = composite(state.background, layers, state.alive)
+        canvas = self._draw(state)
         if self.noise_sigma > 0:
             noise = self.noise_table[state.noise : state.noise + canvas.numel()]
-            canvas = canvas + self.noise_sigma * noise.view_as(canvas)
+            canvas.add_(noise.view_as(canvas), alpha=self.noise_sigma)
         size = self.frame_shape[1:]
         box = self.calibration(window_box(state.where, state.extent, size))
         inside = clip_to_frame(box)[..., 2:].prod(-1) / box[..., 2:].prod(-1)
@@ -238,8 +225,6 @@ class AIR(WorldModel[DreamState]):
             visible=inside * state.alive,
             id=torch.where(state.alive > 0, index, -1),
         )
-
-    # Parts
 
     def _dream(
         self,
@@ -262,6 +247,19 @@ class AIR(WorldModel[DreamState]):
             noise=0,
         )
 
+    def _draw(self, state: DreamState) -> Float[Tensor, "B C H W"]:
+        """`composite` of the layers, spending nothing on empty slots."""
+        canvas = state.background.clone()
+        for k in range(self.num_slots):
+            scenes = state.alive[:, k].nonzero()[:, 0]
+            if len(scenes) > 0:
+                layer = draw_glimpse(
+                    state.glimpse[scenes, k], state.where[scenes, k], self.frame_shape[1:]
+                )
+                behind = canvas[scenes] * (1 - layer[:, -1:])
+                canvas.index_copy_(0, scenes, behind.add_(layer[:, :-1]))
+        return canvas
+
     def _boxes(self, slots: Slots, calibrated: bool = True) -> Float[Tensor, "B K 4"]:
         alpha = self.scene.decode_what(slots.what.loc)[:, :, -1]
         box = window_box(slots.where.loc, mask_extent(alpha), self.frame_shape[1:])
@@ -278,8 +276,6 @@ class AIR(WorldModel[DreamState]):
 
     def _noise_offset(self, rng: torch.Generator) -> int:
         return int(torch.randint(len(self.noise_table) // 2, (), generator=rng, device=rng.device))
-
-    # Saving
 
     def get_extra_state(self) -> dict[str, Any]:
         """What no parameter or buffer holds."""

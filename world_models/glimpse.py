@@ -45,7 +45,7 @@ def read_glimpse(
     side = z_where[:, 2].exp()
     rows = _read_weights(z_where[:, 1], side, size, height)
     columns = _read_weights(z_where[:, 0], side, size, width)
-    return rows[:, None] @ frame @ columns[:, None].transpose(-1, -2)
+    return _resample(frame, rows, columns)
 
 
 def draw_glimpse(
@@ -56,7 +56,19 @@ def draw_glimpse(
     side = z_where[:, 2].exp()
     rows = _draw_weights(z_where[:, 1], side, samples, size[0])
     columns = _draw_weights(z_where[:, 0], side, samples, size[1])
-    return rows[:, None] @ glimpse @ columns[:, None].transpose(-1, -2)
+    return _resample(glimpse, rows, columns)
+
+
+def _resample(
+    picture: Float[Tensor, "N C s t"],
+    rows: Float[Tensor, "N u s"],
+    columns: Float[Tensor, "N v t"],
+) -> Float[Tensor, "N C u v"]:
+    """Computes rows @ picture @ columns^T with the channels inside two large products."""
+    number, channels, _, width = picture.shape
+    tall = torch.bmm(rows, picture.transpose(1, 2).flatten(2))
+    tall = tall.view(number, -1, channels, width).transpose(1, 2).flatten(1, 2)
+    return torch.bmm(tall, columns.transpose(1, 2)).unflatten(1, (channels, -1))
 
 
 def window_box(

@@ -73,7 +73,7 @@ def _strew(
     picture: Float[Tensor, "N C S S"], pieces: int, rng: torch.Generator
 ) -> Float[Tensor, "N C S S"]:
     """Pastes quarters of training digits at random places."""
-    bank = sprites.load("train").image.view(-1, sprites.SIDE, sprites.SIDE)
+    bank = sprites.load("train", None, "cpu").image.view(-1, sprites.SIDE, sprites.SIDE)
     num, channels, side, _ = picture.shape
     half = sprites.SIDE // 2
     for n in range(num):

@@ -8,6 +8,7 @@ update ``tanh(c) * delta_a`` of equation 7 moves the window against that anchor 
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, UInt8
@@ -77,7 +78,7 @@ class HART(RecurrentPolicy[HARTState]):
     def __init__(
         self,
         frame_shape: tuple[int, int, int],
-        channels: tuple[int, int] = (8, 16),
+        channels: Sequence[int] = (8, 16),
         features: int = 64,
         memory: int = 100,
         glimpse: int = 20,

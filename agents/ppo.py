@@ -13,7 +13,7 @@ from agents.policy import Decision, RecurrentPolicy, Sight
 from agents.returns import advantages
 from envs.trajectory import Observation, Trajectory
 
-Table = Sequence[tuple[int | None, int | None]]
+Table = Sequence[Sequence[int | None]]
 """Pairs (until so many frames, value); the last one holds for ever (until None)."""
 
 
@@ -75,7 +75,7 @@ class PPO(Agent):
         clip: float = 0.2,
         learning_rate: float = 1.5e-3,
         final_rate: float = 0.03,
-        std: tuple[float, float] = (0.25, 0.075),
+        std: Sequence[float] = (0.25, 0.075),
         std_share: float = 2 / 3,
         epochs: Table = ((3000, 12), (10000, 4), (None, 3)),
         minibatch: int = 16,

@@ -39,8 +39,12 @@ class Logger(abc.ABC):
     def video(self, key: str, path: str | Path, row: Mapping[str, float]) -> None:
         """Takes a video file; loggers that cannot show one do nothing."""
 
-    def close(self, summary: Mapping[str, Any]) -> None:
-        """Ends the run."""
+    def summary(self, summary: Mapping[str, Any]) -> None:
+        """Takes the figures of a finished run; loggers that keep none do nothing."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Ends the run, finished or not; may be called twice."""
 
     def state_dict(self) -> dict[str, Any]:
         """What must be known to go on where the last checkpoint was."""
@@ -64,7 +68,7 @@ class JSONL(Logger):
         self._file.write(json.dumps(row).encode() + b"\n")
         self._file.flush()
 
-    def close(self, summary: Mapping[str, Any]) -> None:
+    def close(self) -> None:
         """Closes the file."""
         self._file.close()
 
@@ -109,7 +113,7 @@ class TensorBoard(Logger):
             if key not in AXES:
                 self._writer.add_scalar(key, value, int(row["agent_frames"]))
 
-    def close(self, summary: Mapping[str, Any]) -> None:
+    def close(self) -> None:
         """Writes what is left."""
         self._writer.close()
 
@@ -202,12 +206,15 @@ class WandB(Logger):
 
         self._start().log({key: wandb.Video(str(path)), **{a: row[a] for a in AXES}})
 
-    def close(self, summary: Mapping[str, Any]) -> None:
-        """Writes the summary and ends the W&B run."""
-        run = self._start()
-        run.summary.update(dict(summary))
-        run.finish()
-        self._run = None
+    def summary(self, summary: Mapping[str, Any]) -> None:
+        """Becomes the summary of the W&B run."""
+        self._start().summary.update(dict(summary))
+
+    def close(self) -> None:
+        """Ends the W&B run, if one was begun."""
+        if self._run is not None:
+            self._run.finish()
+            self._run = None
 
     def state_dict(self) -> dict[str, Any]:
         """The id of the W&B run."""

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from agents.last_box import LastBox
 from dyna import results, seeding
+from dyna.build import make
 from dyna.cli import check_device, clear_errors
 from dyna.diagnose import diagnose
 from dyna.evaluate import SEED
@@ -38,7 +39,7 @@ def probe(cfg: DictConfig, seed: int) -> tuple[dict[str, Any], list[dict[str, fl
     )
     real = rollout(train, LastBox(), explore=False).without_truth()
     with seeding.initialised(seed, "world_model/init"):
-        model = instantiate(cfg.world_model, frame_shape=train.scene.frame_shape).to(cfg.device)
+        model = make(cfg.world_model, frame_shape=train.scene.frame_shape).to(cfg.device)
     begin = time.process_time()
     fitted = model.fit(real, seeding.generator(seed, "world_model/fit", cfg.device))
     seconds = time.process_time() - begin

@@ -1,4 +1,4 @@
-"""One run from a config: build the parts, drive the loop, evaluate, log, save, sum up."""
+"""One run from a config: drive the loop, evaluate, log, save, sum up."""
 
 import json
 import os
@@ -11,75 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from dyna import report, results, seeding
+from dyna import report, results
+from dyna.build import build, make
 from dyna.checkpoint import Checkpoints, config_hash
 from dyna.evaluate import BATCH, evaluate
-from dyna.imagination import Imagination
 from dyna.logger import JSONL, Logger
-from dyna.loop import Dyna, Row
-from dyna.replay import Replay
-from envs.tracking import Tracking
-from world_models.base import WorldModel
+from dyna.loop import Row
 
 OWN_FILES = ("config.yaml", "metrics.jsonl", "summary.json", "report.html")
 OWN_FOLDERS = ("checkpoints", "videos", "tensorboard", "wandb")
-
-
-def build(cfg: DictConfig) -> Dyna:
-    """Makes the parts of a run; each draws from a seed of its own."""
-    seed, device = cfg.seed, cfg.device
-
-    def task(name: str) -> Tracking:
-        with seeding.initialised(seed, f"{name}/init"):
-            return instantiate(
-                cfg.env,
-                split="train",
-                batch_size=cfg.batch_size,
-                seed=seeding.child(seed, name),
-                device=device,
-            )
-
-    env = task("env/train")
-    frame_shape = env.scene.frame_shape
-    with seeding.initialised(seed, "agent/init"):
-        agent = instantiate(
-            cfg.agent, frame_shape=frame_shape, seed=seeding.child(seed, "agent"), device=device
-        )
-    model: WorldModel | None = None
-    dream: Tracking | None = None
-    if cfg.world_model is not None and cfg.world_model.get("_target_") is not None:
-        privileged = getattr(get_class(cfg.world_model._target_), "privileged", False)
-        more = {"scene": task("world_model/scene").scene} if privileged else {}
-        with seeding.initialised(seed, "world_model/init"):
-            model = instantiate(cfg.world_model, frame_shape=frame_shape, **more).to(device)
-        dream = Tracking(
-            Imagination(model),
-            cfg.batch_size,
-            horizon=env.horizon,
-            centre_gain=env.centre_gain,
-            size_gain=env.size_gain,
-            camera_speed=env.camera_speed,
-            seed=seeding.child(seed, "imagination"),
-            device=device,
-        )
-    return Dyna(
-        env,
-        agent,
-        model,
-        dream,
-        Replay(env.horizon, cfg.replay_capacity),
-        seeding.generator(seed, "world_model/fit", device),
-        real_frames=cfg.real_frames,
-        imagined_frames=cfg.imagined_frames,
-        rounds=cfg.rounds,
-        batch_size=cfg.batch_size,
-        effort=cfg.effort,
-        refit_effort=cfg.refit_effort,
-    )
 
 
 class Run:
@@ -114,14 +58,11 @@ class Run:
         """Runs from the start or the last checkpoint to the end."""
         cfg = self.cfg
         self.dyna = build(cfg)
-        self.held_out = instantiate(
-            cfg.env, split="test", batch_size=BATCH, seed=0, device=cfg.device
-        )
+        self.held_out = make(cfg.env, split="test", batch_size=BATCH, seed=0, device=cfg.device)
         state = self.checkpoints.latest()
         self.loggers: list[Logger] = []
         if get_class(cfg.logger._target_) is not JSONL:
-            logger = instantiate(cfg.logger, _partial_=True)
-            self.loggers.append(logger(folder=self.folder, config=self.config))
+            self.loggers.append(make(cfg.logger, folder=self.folder, config=self.config))
         jsonl = JSONL(self.folder, self.config)
         self.loggers.insert(0, jsonl)
         if state is None:
@@ -129,9 +70,13 @@ class Run:
             (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
         else:
             self._restore(state)
-        with _Signals(self), self._bar() as bar:
-            self._drive(bar)
-        return self._finish()
+        try:
+            with _Signals(self), self._bar() as bar:
+                self._drive(bar)
+            return self._finish()
+        finally:
+            for logger in self.loggers:
+                logger.close()
 
     def _drive(self, bar: tqdm) -> None:
         dyna = self.dyna
@@ -237,8 +182,6 @@ class Run:
 
     def _leave(self) -> None:
         """Ends the process after a signal; everything is saved."""
-        for logger in self.loggers:
-            logger.close({})
         name = signal.Signals(self.stop or 0).name
         print(f"stopped by {name}; saved: the same command goes on from here", file=sys.stderr)
         raise SystemExit(128 + (self.stop or 0))
@@ -263,7 +206,7 @@ class Run:
             for logger in self.loggers:
                 logger.video(f"videos/{video.stem}", video, summary)
         for logger in self.loggers:
-            logger.close({k: v for k, v in summary.items() if isinstance(v, int | float | str)})
+            logger.summary({k: v for k, v in summary.items() if isinstance(v, int | float | str)})
         temporary = self.folder / "summary.json.tmp"
         temporary.write_text(json.dumps(summary, indent=1) + "\n")
         temporary.replace(self.folder / "summary.json")

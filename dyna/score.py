@@ -19,11 +19,11 @@ from omegaconf import DictConfig, OmegaConf
 from agents.base import Agent
 from agents.last_box import LastBox
 from dyna import checkpoint, results, showcase
+from dyna.build import build, make
 from dyna.cli import check_device, clear_errors, quote_paths
 from dyna.diagnose import diagnose
 from dyna.evaluate import BATCH, SEED, evaluate
 from dyna.rollout import rollout
-from dyna.run import build
 from envs.tracking import Tracking
 from world_models.base import WorldModel
 
@@ -84,7 +84,7 @@ def from_checkpoint(path: str, overrides: list[str], device: str) -> Subject:
 def from_config(cfg: DictConfig) -> Subject:
     """An agent as its config describes it, untrained."""
     shape = held_out(cfg.env, 1, cfg).scene.frame_shape
-    agent = instantiate(cfg.agent, frame_shape=shape, seed=cfg.seed, device=cfg.device)
+    agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=cfg.device)
     given = HydraConfig.get().runtime.choices["agent"] if HydraConfig.initialized() else None
     return Subject(cfg.env, agent, given or type(agent).__name__, shape)
 

@@ -9,6 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
+from dyna.build import make
 from dyna.cli import quote_paths
 from envs.tracking import Tracking
 from tests.conftest import ROOT, names
@@ -61,7 +62,7 @@ def test_every_env_is_built(name: str) -> None:
 
 @pytest.mark.parametrize("name", names("agent"))
 def test_every_agent_is_built(name: str) -> None:
-    agent = hydra.utils.instantiate(
+    agent = make(
         compose(f"agent={name}").agent, frame_shape=FRAME_SHAPE, seed=0, device="cpu"
     )
     assert isinstance(agent, Agent)
@@ -78,7 +79,7 @@ def test_every_world_model_is_built(name: str) -> None:
         more["scene"] = hydra.utils.instantiate(
             compose().env, split="train", batch_size=1, seed=0, device="cpu"
         ).scene
-    model = hydra.utils.instantiate(config, frame_shape=FRAME_SHAPE, **more)
+    model = make(config, frame_shape=FRAME_SHAPE, **more)
     assert isinstance(model, WorldModel)
 
 

@@ -1,0 +1,173 @@
+"""The loop from config to summary: exact counts, same numbers twice, resumable, blind to truth."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from dyna import loop, report
+from dyna import run as running
+from dyna.checkpoint import Checkpoints, load
+from dyna.rollout import rollout
+from envs.trajectory import Trajectory
+from tests.conftest import names
+
+TINY = [
+    "real_frames=140",
+    "imagined_frames=160",
+    "batch_size=4",
+    "effort=0.01",
+    "evaluations=2",
+    "evaluation_episodes=4",
+    "final_episodes=6",
+    "checkpoint_every=0",
+    "progress=false",
+    "env.horizon=10",
+    "agent.horizons=[[60,5],[null,null]]",
+    "agent.epochs=[[null,1]]",
+]
+MODELS = names("world_model")
+
+
+def tiny(folder: Path, *overrides: str) -> DictConfig:
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        return hydra.compose("train", [*TINY, f"folder={folder}", *overrides])
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """What was logged, timings aside."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [
+        {k: v for k, v in json.loads(line).items() if not k.startswith(("time/", "speed/"))}
+        for line in lines
+    ]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load(Checkpoints(folder / "checkpoints", {}).paths()[-1])["agent"]["policy"]
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Videos and pages have tests of their own."""
+    monkeypatch.setattr(report, "record", lambda *a, **k: [])
+    monkeypatch.setattr(report, "write_run_or_warn", lambda *a, **k: None)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_world_model_runs_exactly_its_budget_and_resumes_to_the_bit(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = [f"world_model={model}"]
+    torch_state = torch.get_rng_state()
+    summary = running.run(tiny(tmp_path / "a", *config))
+    imagined = 0 if model == "none" else 160
+    assert (summary["real_frames"], summary["imagined_frames"]) == (140, imagined)
+    assert summary["eval/episodes"] == 6
+    assert torch.equal(torch.get_rng_state(), torch_state), "global randomness was used"
+
+    stop_after = 2 if model == "none" else 5
+
+    class Killed(Exception):
+        pass
+
+    log = running.Run._log
+
+    def killing(self: running.Run, row: loop.Row) -> None:
+        log(self, row)
+        if self.rows == stop_after:
+            raise Killed
+
+    monkeypatch.setattr(running.Run, "_log", killing)
+    with pytest.raises(Killed):
+        running.run(tiny(tmp_path / "b", *config))
+    monkeypatch.setattr(running.Run, "_log", log)
+    running.run(tiny(tmp_path / "b", *config))
+    assert rows(tmp_path / "a") == rows(tmp_path / "b")
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def spoiled(*args: Any, **kwargs: Any) -> Trajectory:
+    """A rollout whose truth is garbage."""
+    trajectory = rollout(*args, **kwargs)
+    if trajectory.truth is None:
+        return trajectory
+    truth = dataclasses.replace(
+        trajectory.truth,
+        box=trajectory.truth.box * torch.nan,
+        visible=trajectory.truth.visible * torch.nan,
+        id=trajectory.truth.id * 0 - 7,
+        target=trajectory.truth.target * 0,
+    )
+    return dataclasses.replace(trajectory, truth=truth)
+
+
+@pytest.mark.parametrize("model", ["none", "rigid", "cut_paste", "air"])
+def test_no_truth_beyond_first_boxes_and_rewards_reaches_learning(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = [f"world_model={model}", "evaluations=0", "final_episodes=1"]
+    running.run(tiny(tmp_path / "seen", *config))
+    monkeypatch.setattr(loop, "rollout", spoiled)
+    running.run(tiny(tmp_path / "blind", *config))
+    a, b = weights(tmp_path / "seen"), weights(tmp_path / "blind")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert rows(tmp_path / "seen") == rows(tmp_path / "blind")
+
+
+def test_arms_of_one_seed_meet_the_same_real_episodes(tmp_path: Path) -> None:
+    replays = []
+    for model in ("rigid", "cut_paste"):
+        running.run(tiny(tmp_path / model, f"world_model={model}", "imagined_frames=0"))
+        path = Checkpoints(tmp_path / model / "checkpoints", {}).paths()[-1]
+        replays.append(load(path)["replay"]["episodes"]["frame"])
+    assert torch.equal(*replays)
+
+
+def test_rounds_split_the_budgets(tmp_path: Path) -> None:
+    running.run(tiny(tmp_path, "world_model=rigid", "rounds=2", "evaluations=0"))
+    fits = [row for row in rows(tmp_path) if "world_model/episodes" in row]
+    assert [(row["real_frames"], row["imagined_frames"]) for row in fits] == [(70, 0), (140, 80)]
+    assert [row["world_model/episodes"] for row in fits] == [7, 14]
+
+
+def test_a_budget_that_the_horizon_does_not_divide_is_met_exactly(tmp_path: Path) -> None:
+    config = ["world_model=rigid", "real_frames=27", "imagined_frames=33", "evaluations=0"]
+    summary = running.run(tiny(tmp_path, *config))
+    assert (summary["real_frames"], summary["imagined_frames"]) == (27, 33)
+
+
+def test_model_free_training_follows_the_agents_curriculum(tmp_path: Path) -> None:
+    running.run(tiny(tmp_path, "world_model=none", "evaluations=0"))
+    assert [row["real_frames"] for row in rows(tmp_path)] == [20, 40, 60, 100, 140]
+
+
+def test_a_finished_run_is_not_repeated_unless_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ["world_model=none", "real_frames=40", "evaluations=0"]
+    first = running.run(tiny(tmp_path, *config))
+    (tmp_path / "notes.txt").write_text("mine")
+
+    def forbidden(self: running.Run) -> dict:
+        raise AssertionError("it ran again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running.Run, "go", forbidden)
+        assert running.run(tiny(tmp_path, *config)) == json.loads(json.dumps(first))
+    again = running.run(tiny(tmp_path, *config, "overwrite=true"))
+    assert again["eval/iou"] == first["eval/iou"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_run_does_not_go_on_with_another_config(tmp_path: Path) -> None:
+    config = ["world_model=none", "evaluations=0"]
+    running.run(tiny(tmp_path, *config, "real_frames=40"))
+    with pytest.raises(ValueError, match=r"real_frames=40 \(now 60\)"):
+        running.run(tiny(tmp_path, *config, "real_frames=60"))

@@ -93,9 +93,9 @@ def efficiency(rows: Sequence[Row], page_ink: bool = True) -> str | None:
 
 
 def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
-    """Every method's IoU as a dot, best on top, 95 % intervals; trackers hollow."""
+    """Every method's IoU as a dot, best on top; None if there is nothing to compare."""
     every = sorted((x for x in lines(rows) if x.rows), key=lambda x: x.mean("iou") or 0.0)
-    if not every:
+    if len(every) < 2:
         return None
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(6.2, 0.9 + 0.27 * len(every)), layout="constrained")
@@ -115,6 +115,26 @@ def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         axes.set_xlabel("held-out IoU")
         axes.set_xlim(0, 1.03)
         return _svg(figure, page_ink)
+
+
+def rewards(history: Sequence[Row]) -> str | None:
+    """Reward of one run against the frames it trained on, real and imagined, smoothed."""
+    figure, axes = _figure("frames the agent trained on (real and imagined)")
+    axes.set_ylabel("reward (IoU)")
+    drawn = False
+    for name, arm, label in (("train", "none", "real"), ("imagined", "air", "imagined")):
+        known = [row for row in history if f"{name}/reward" in row]
+        if len(known) < 2:
+            continue
+        frames = np.array([row["agent_frames"] for row in known])
+        reward = np.array([row[f"{name}/reward"] for row in known])
+        width = max(1, len(known) // 40)
+        colour = style(arm)[0]
+        axes.plot(frames, reward, color=colour, alpha=0.2, linewidth=0.8)
+        smooth = np.convolve(reward, np.ones(width) / width, mode="valid")
+        axes.plot(frames[width - 1 :], smooth, style(arm)[2], color=colour, label=label)
+        drawn = True
+    return _finish(figure, axes, page_ink=True) if drawn else None
 
 
 def _name(line: Line) -> str:

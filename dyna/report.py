@@ -39,16 +39,19 @@ SECTIONS = {
         "Tracking held-out episodes",
         "Digits that were never seen in training; every arm shows the same episodes.",
         TRACKING_KEY,
+        "Below: moments of the first three episodes.",
     ),
     "world_model": (
         "What the world model sees and predicts",
         "Real frames, what the model makes of them, and what it dreams without looking any more.",
         MODEL_KEY,
+        "Below: the first episode; real, reconstruction, imagined.",
     ),
     "imagination": (
         "Imagined episodes",
         "What the agent was trained on beside real frames, with the boxes that give the reward.",
         TRACKING_KEY,
+        "Below: moments of the first three episodes.",
     ),
 }
 
@@ -108,15 +111,31 @@ def write_run(folder: Path) -> Path:
     config = (folder / "config.yaml").read_text() if (folder / "config.yaml").exists() else ""
     row = run_row(folder, summary)
     name = str(tables.LABELS.get(row["arm"], row["arm"]))
+    by_objects = [
+        f"{row[c]:.2f} with {c[4:].replace('_', ' ')}" for c in tables.object_columns([row])
+    ]
+    figures = _figures([row])
+    figures["charts"] += [
+        {"svg": svg, "caption": "Reward while training: IoU of the exploring agent's box."}
+        for svg in [plots.rewards(results.read_metrics(folder))]
+        if svg
+    ]
+    everything = {k: v for k, v in row.items() if isinstance(v, int | float)}
     context = {
-        **_figures([row]),
+        **figures,
         "title": f"{name}, seed {row['seed']}",
         "subtitle": f"{row['tier']}, {row['real_frames']:,} real and "
         f"{row['imagined_frames']:,} imagined frames",
-        "headline": [f"Held-out IoU {row['iou']:.3f} after {row['real_frames']:,} real frames."],
+        "headline": [
+            f"Held-out IoU {row['iou']:.3f} after {row['real_frames']:,} real frames.",
+            "; ".join(by_objects) + "." if by_objects else "",
+        ],
         "sections": _sections({name: folder}),
         "provenance": _provenance(summary),
-        "details": [("Configuration", config)],
+        "details": [
+            ("Configuration", config),
+            ("All final metrics", "\n".join(f"{k:32} {v:.6g}" for k, v in everything.items())),
+        ],
     }
     return page(context, folder / "report.html")
 
@@ -181,7 +200,7 @@ def _figures(rows: Sequence[Row]) -> dict[str, Any]:
 
 def _sections(runs: Mapping[str, Path]) -> list[dict[str, Any]]:
     sections = []
-    for name, (title, text, key) in SECTIONS.items():
+    for name, (title, text, key, rows) in SECTIONS.items():
         clips = []
         for label, folder in runs.items():
             video, strip = (folder / "videos" / f"{name}.{e}" for e in ("mp4", "png"))
@@ -189,7 +208,9 @@ def _sections(runs: Mapping[str, Path]) -> list[dict[str, Any]]:
                 clip = {"title": label, "video": _uri(video, "video/mp4")}
                 clips.append({**clip, "strip": _uri(strip, "image/png") if strip.exists() else ""})
         if clips:
-            sections.append({"title": title, "text": text, "key": key, "clips": clips})
+            sections.append(
+                {"title": title, "text": text, "key": key, "rows": rows, "clips": clips}
+            )
     return sections
 
 

@@ -79,7 +79,8 @@ def test_figures_are_svg_that_takes_the_colour_of_the_page():
         assert plots.INK not in svg
         assert "currentColor" not in draw(rows, page_ink=False)
     assert plots.efficiency(rows) == plots.efficiency(rows)  # the same rows, the same bytes
-    assert ">Dyna (air)<" in plots.standings([row("air", 0.7)]).replace(", 1k + 120k", "")
+    assert ">Dyna (air), 1k + 120k<" in plots.standings(rows)
+    assert plots.standings([row("air", 0.7)]) is None
     assert plots.efficiency([row("air", 0.7)]) is None
     assert plots.learning_curves([row("reference", 0.5, agent="kcf")]) is None
 
@@ -135,7 +136,10 @@ def test_page_of_a_run(tmp_path):
         "env: {tier: hard}\nworld_model: {_target_: world_models.air.AIR}\n"
         "agent: {policy: {_target_: agents.hart.HART}}\n"
     )
+    history = [{"agent_frames": n, "train/reward": n / 9} for n in range(3)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history))
     text = report.write_run(tmp_path).read_text()
+    assert "reward (IoU)" in text
     assert "Dyna (air), seed 3" in text
     assert "Held-out IoU 0.625 after 640 real frames." in text
     assert "world_models.air.AIR" in text

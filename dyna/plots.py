@@ -40,6 +40,7 @@ SETTINGS: Any = {
     "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.facecolor": "none",
     "axes.grid": True,
     "grid.alpha": 0.18,
     "grid.color": INK,
@@ -182,9 +183,9 @@ def _band(axes: Axes, line: Line, x: np.ndarray, means: np.ndarray, half: np.nda
 
 
 def _finish(figure: Figure, axes: Axes, page_ink: bool) -> str:
-    figure.legend(loc="outside lower center", ncols=2)
     axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(1.0, axes.get_ylim()[1]))
     with matplotlib.rc_context(SETTINGS):
+        figure.legend(loc="outside lower center", ncols=2)
         return _svg(figure, page_ink)
 
 

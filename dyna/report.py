@@ -39,19 +39,19 @@ SECTIONS = {
         "Tracking held-out episodes",
         "Digits that were never seen in training; every arm shows the same episodes.",
         TRACKING_KEY,
-        "Below: moments of the first three episodes.",
+        "Stills: moments of the first three episodes.",
     ),
     "world_model": (
         "What the world model sees and predicts",
         "Real frames, what the model makes of them, and what it dreams without looking any more.",
         MODEL_KEY,
-        "Below: the first episode; real, reconstruction, imagined.",
+        "Stills of the first episode: real, reconstruction, imagined.",
     ),
     "imagination": (
         "Imagined episodes",
         "What the agent was trained on beside real frames, with the boxes that give the reward.",
         TRACKING_KEY,
-        "Below: moments of the first three episodes.",
+        "Stills: moments of the first three episodes.",
     ),
 }
 

@@ -130,7 +130,6 @@ def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         ("tier", lambda x: x.tier),
         ("real frames", lambda x: "" if x.is_reference else f"{x.real_frames:,}"),
         ("imagined", lambda x: "" if x.is_reference else f"{x.imagined_frames:,}"),
-        ("seeds", lambda x: "" if x.is_reference else str(len(x.rows))),
         ("IoU", _iou),
     ]
     for name in by_objects:
@@ -140,6 +139,7 @@ def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         ("IoU > .5", lambda x: _number(x.mean("success_0.5"))),
         ("lost", lambda x: _number(x.mean("lost"))),
         ("CPU s", lambda x: _number(x.mean("cpu_seconds"), 0)),
+        ("seeds", lambda x: "" if x.is_reference else str(len(x.rows))),
     ]
     if not many_tiers:
         columns = [column for column in columns if column[0] != "tier"]

@@ -32,7 +32,7 @@ def upscale(frames: UInt8[Array, "*n C H W"], factor: int = 4) -> UInt8[Array, "
     if frames.shape[-3] not in (1, 3):
         raise ValueError(f"frames must have 1 or 3 channels, got shape {frames.shape}")
     pictures = np.moveaxis(frames, -3, -1).repeat(factor, axis=-3).repeat(factor, axis=-2)
-    return np.ascontiguousarray(np.broadcast_to(pictures, (*pictures.shape[:-1], 3)))
+    return np.array(np.broadcast_to(pictures, (*pictures.shape[:-1], 3)), order="C")  # a copy
 
 
 def draw_box(

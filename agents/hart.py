@@ -70,6 +70,8 @@ class HART(RecurrentPolicy[HARTState]):
         scale: Extent of the attended window in own boxes.
         learn_scale: Whether the extent (per axis) is learned, starting from ``scale``.
         attention_update: Whether the window also moves by ``tanh(c) * delta_a`` (equation 7).
+        size_pace: How fast the update of the box's size is learned against that of its centre.
+            Rewards tell little of the size, and a wrong tendency adds up over an episode.
 
     Raises:
         ValueError: A size is out of range.
@@ -85,6 +87,7 @@ class HART(RecurrentPolicy[HARTState]):
         scale: float = 1.8,
         learn_scale: bool = False,
         attention_update: bool = False,
+        size_pace: float = 0.1,
     ) -> None:
         super().__init__()
         if glimpse < 8 or glimpse % 2:
@@ -124,6 +127,7 @@ class HART(RecurrentPolicy[HARTState]):
             nn.init.zeros_(layer.bias)
             with torch.no_grad():
                 layer.weight.mul_(0.1)
+        self.register_buffer("caution", torch.tensor([1.0, 1.0, size_pace, size_pace]))
         self.value = nn.Sequential(
             nn.Linear(memory + places, HIDDEN), nn.ELU(), nn.Linear(HIDDEN, 1)
         )
@@ -247,4 +251,4 @@ class HART(RecurrentPolicy[HARTState]):
     ) -> Decision:
         """``delta_b`` (equations 6 and 8) and the value, which must not disturb the policy."""
         seen = torch.cat([h, location], dim=-1).detach()
-        return Decision(self.box_update(hidden), self.value(seen)[..., 0])
+        return Decision(self.box_update(hidden) * self.caution, self.value(seen)[..., 0])

@@ -8,6 +8,7 @@ import abc
 import dataclasses
 from typing import Generic, TypeVar
 
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
@@ -35,6 +36,18 @@ class RecurrentPolicy(nn.Module, abc.ABC, Generic[State]):
     def prepare(self, frame: UInt8[Tensor, "B T C H W"], box: Float[Tensor, "B T 4"]) -> Sight:
         """What is seen at these boxes, as far as neither parameters nor memory play a part."""
         return {"frame": frame, "box": box}
+
+    def reflect(self, sight: Sight, left_right: bool, top_bottom: bool) -> Sight:
+        """What would be seen if the world were reflected; all but ``box`` are pictures."""
+        axes = [axis for axis, on in ((-1, left_right), (-2, top_bottom)) if on]
+        if not axes:
+            return sight
+        reflected = {name: x.flip(axes) for name, x in sight.items() if name != "box"}
+        if "box" in sight:
+            centre, size = sight["box"].split(2, dim=-1)
+            on = torch.tensor([left_right, top_bottom], device=centre.device)
+            reflected["box"] = torch.cat([torch.where(on, 1 - centre, centre), size], dim=-1)
+        return reflected
 
     @abc.abstractmethod
     def initial(self, sight: Sight) -> State:

@@ -17,6 +17,10 @@ Table = Sequence[Sequence[int | None]]
 """Pairs (until so many frames, value); the last one holds for ever (until None)."""
 
 
+REFLECTIONS = ((False, False), (True, False), (False, True), (True, True))
+"""Left to right, top to bottom."""
+
+
 def stage(table: Table, frames: int) -> int | None:
     """The value that a table of (until, value) holds after so many frames."""
     for until, value in table:
@@ -38,9 +42,12 @@ class PPO(Agent):
     """Trains a recurrent policy from scalar rewards alone.
 
     The spread of the actions is scheduled, not learned: it falls from ``std[0]`` to ``std[1]``
-    (geometrically) over the first ``std_share`` of the training, then stays. Episodes are replayed
-    whole, with gradients through all their steps. The end of an episode is a truncation: for
-    ``gamma > 0`` the return goes on with the value of the last frame seen with the last box.
+    (geometrically) over the first ``std_share`` of the training but not faster than over
+    ``std_frames``, then stays. Episodes are replayed whole, with gradients through all their
+    steps. Passes see them reflected, too: the reflected action earns the same reward in the
+    reflected world, and had the same density when it was drawn. The end of an episode is a
+    truncation: for ``gamma > 0`` the return goes on with the value of the last frame, seen again
+    with the last box.
 
     Args:
         frame_shape: (C, H, W) of the frames.
@@ -54,6 +61,8 @@ class PPO(Agent):
         final_rate: Share of the learning rate at the end.
         std: Spread of the actions at the start and at the end.
         std_share: Share of the training after which the spread has fallen.
+        std_frames: Agent frames before which it has not.
+        mirror: Whether passes see the episodes reflected left to right, top to bottom, or both.
         epochs: Passes over the episodes, as (until agent frames, passes).
         minibatch: Episodes per gradient step.
         horizons: Curriculum of episode lengths, as (until agent frames, steps).
@@ -77,6 +86,8 @@ class PPO(Agent):
         final_rate: float = 0.03,
         std: Sequence[float] = (0.25, 0.075),
         std_share: float = 2 / 3,
+        std_frames: int = 8000,
+        mirror: bool = True,
         epochs: Table = ((3000, 12), (10000, 4), (None, 3)),
         minibatch: int = 16,
         horizons: Table = ((2500, 5), (5000, 10), (None, None)),
@@ -92,7 +103,8 @@ class PPO(Agent):
             )
         self.gamma, self.gae_lambda, self.clip = gamma, gae_lambda, clip
         self.learning_rate, self.final_rate = learning_rate, final_rate
-        self.std_range, self.std_share = tuple(std), std_share
+        self.std_range, self.std_share, self.std_frames = tuple(std), std_share, std_frames
+        self.mirror = mirror
         self.epochs, self.minibatch, self.horizons = epochs, minibatch, horizons
         self.value_weight, self.max_grad_norm = value_weight, max_grad_norm
         # Layers draw their weights from the global generator: lend them a seeded one.
@@ -150,15 +162,19 @@ class PPO(Agent):
         value_target = advantage + trajectory.extras["value"]
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
         totals: dict[str, float] = {}
-        count = 0
+        count = 0  # of gradient steps
         for _ in range(stage(self.epochs, self.frames) or 1):
             order = torch.randperm(
                 trajectory.num_episodes, generator=self.rng, device=self.rng.device
             )
             for chosen in order.split(self.minibatch):
+                part = {name: x[chosen] for name, x in sight.items()}
+                action = trajectory.action[chosen]
+                if self.mirror:
+                    part, action = self._reflect(part, action)
                 metrics = self._gradient_step(
-                    {name: x[chosen] for name, x in sight.items()},
-                    trajectory.action[chosen],
+                    part,
+                    action,
                     trajectory.extras["log_prob"][chosen],
                     advantage[chosen],
                     value_target[chosen],
@@ -169,9 +185,21 @@ class PPO(Agent):
         self.frames += trajectory.num_frames
         result = {f"agent/{name}": total / count for name, total in totals.items()}
         result |= {"agent/lr": rate, "agent/std": self.std}
-        ratio = self.std_range[1] / self.std_range[0]
-        self.std = self.std_range[0] * ratio ** min(progress / max(self.std_share, 1e-9), 1.0)
+        self._narrow(progress)
         return result
+
+    def _narrow(self, progress: float) -> None:
+        """Sets the spread of the episodes to come."""
+        over = min(progress / max(self.std_share, 1e-9), self.frames / max(self.std_frames, 1), 1)
+        self.std = self.std_range[0] * (self.std_range[1] / self.std_range[0]) ** over
+
+    def _reflect(self, sight: Sight, action: Tensor) -> tuple[Sight, Tensor]:
+        """The same episodes as they are, or reflected in one of three ways, by turns."""
+        left_right, top_bottom = REFLECTIONS[self.steps % len(REFLECTIONS)]
+        sign = torch.ones_like(action[0, 0])
+        sign[0] -= 2 * left_right
+        sign[1] -= 2 * top_bottom
+        return self.policy.reflect(sight, left_right, top_bottom), action * sign
 
     def _gradient_step(
         self, sight: Sight, action: Tensor, old: Tensor, advantage: Tensor, target: Tensor

@@ -26,7 +26,7 @@ def clip_to_frame(box: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
     return from_xyxy(to_xyxy(box).clamp(0.0, 1.0))
 
 
-def iou(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
+def iou(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float[Tensor, "*#n"]:
     """Intersection over union of boxes, pair by pair; 0 where both are empty.
 
     Example:

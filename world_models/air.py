@@ -23,7 +23,7 @@ from world_models.dream import DreamState
 from world_models.filtering import Slots
 from world_models.glimpse import draw_glimpse, window_box
 from world_models.history import History, follow, to_uint8, tracks
-from world_models.noise import estimate_noise, noise_table
+from world_models.noise import estimate_noise, noise_slice, noise_table
 from world_models.readout import Calibration, calibrate, mask_extent
 from world_models.scene_model import SceneModel
 from world_models.transition import TransitionRNN
@@ -213,7 +213,7 @@ class AIR(WorldModel[DreamState]):
         """Draws the frame, with the camera's noise, and reads the calibrated boxes."""
         canvas = self._draw(state)
         if self.noise_sigma > 0:
-            noise = self.noise_table[state.noise : state.noise + canvas.numel()]
+            noise = noise_slice(self.noise_table, state.noise, canvas.numel())
             canvas.add_(noise.view_as(canvas), alpha=self.noise_sigma)
         size = self.frame_shape[1:]
         box = self.calibration(window_box(state.where, state.extent, size))
@@ -230,7 +230,7 @@ class AIR(WorldModel[DreamState]):
         self,
         where: Float[Tensor, "B K 3"],
         velocity: Float[Tensor, "B K 2"],
-        hidden: Float[Tensor, "B K H"],
+        hidden: Float[Tensor, "B K M"],
         what: Float[Tensor, "B K D"],
         alive: Float[Tensor, "B K"],
         z_bg: Float[Tensor, "B E"],

@@ -25,7 +25,7 @@ class Bank:
 
     where: Float[Tensor, "M K 3"]
     velocity: Float[Tensor, "M K 2"]
-    hidden: Float[Tensor, "M K H"]
+    hidden: Float[Tensor, "M K G"]
     what: Float[Tensor, "M K D"]
     valid: Bool[Tensor, "M K"]
     z_bg: Float[Tensor, "M E"]

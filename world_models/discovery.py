@@ -193,8 +193,8 @@ def negative_elbo(
 
 
 def squared_error(
-    frame: Float[Tensor, "*b C H W"], canvas: Float[Tensor, "*b C H W"]
-) -> Float[Tensor, "*b"]:
+    frame: Float[Tensor, "*#b C H W"], canvas: Float[Tensor, "*#b C H W"]
+) -> Float[Tensor, "*#b"]:
     """Squared error, summed over pixels, averaged over channels: colour costs no more."""
     return (frame - canvas).square().mean(-3).sum((-1, -2))
 

@@ -23,7 +23,7 @@ class DreamState:
 
     where: Float[Tensor, "B K 3"]
     velocity: Float[Tensor, "B K 2"]
-    hidden: Float[Tensor, "B K H"]
+    hidden: Float[Tensor, "B K M"]
     glimpse: Float[Tensor, "B K c g g"]
     extent: Float[Tensor, "B K 4"]
     alive: Float[Tensor, "B K"]

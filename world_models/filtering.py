@@ -52,7 +52,7 @@ class Slots:
 
     where: Gaussian
     velocity: Float[Tensor, "B K 2"]
-    hidden: Float[Tensor, "B K H"]
+    hidden: Float[Tensor, "B K M"]
     what: Gaussian
     logits: Float[Tensor, "B K"]
     alive: Float[Tensor, "B K"]

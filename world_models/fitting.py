@@ -115,7 +115,7 @@ def fit_static(
         parts["kl_background"] = kl_gaussian(loc, scale, 0.0, 1.0).sum(-1)
         loss = (loss + parts["kl_background"]).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
-        if i >= 0.9 * steps:
+        if i >= int(0.9 * steps):
             tail.append(
                 {**{k: v.detach().mean() for k, v in parts.items()}, "loss": loss.detach()}
             )
@@ -159,7 +159,7 @@ def fit_sequence(
             loss = loss + surprise.reconstruction + surprise.objects
         loss = loss.mean() / clip
         _apply(loss, optimiser, perception + motion, MAX_GRADIENT["sequence"])
-        if i >= 0.9 * steps:
+        if i >= int(0.9 * steps):
             losses.append(loss.item())
     return {"sequence_loss": sum(losses) / len(losses)} if losses else {}
 
@@ -187,7 +187,7 @@ def fit_motion(
         _apply(
             one_step + OVERSHOOT_WEIGHT * overshoot, optimiser, parameters, MAX_GRADIENT["motion"]
         )
-        if i >= 0.9 * steps:
+        if i >= int(0.9 * steps):
             tail.append((one_step.item(), overshoot.item()))
     means = [sum(x) / len(tail) for x in zip(*tail, strict=True)]
     return {"num_tracks": float(len(tracks.where)), "kl_motion": means[0], "overshoot": means[1]}

@@ -27,3 +27,10 @@ def estimate_noise(frames: UInt8[Tensor, "N C H W"]) -> float:
 def noise_table(seed: int = 0) -> Float[Tensor, " n"]:
     """A fixed table of standard normal numbers; slices of it stand in for fresh draws."""
     return torch.randn(TABLE_SIZE, generator=torch.Generator().manual_seed(seed))
+
+
+def noise_slice(table: Float[Tensor, " n"], start: int, length: int) -> Float[Tensor, " length"]:
+    """``length`` numbers of the table from ``start`` on, beginning again at its end."""
+    if start + length <= len(table):
+        return table[start : start + length]
+    return table[torch.arange(start, start + length, device=table.device) % len(table)]

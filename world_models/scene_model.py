@@ -100,7 +100,7 @@ class SceneModel(nn.Module):
         loc, raw_scale = out[:, : self.what_dim], out[:, self.what_dim : 2 * self.what_dim]
         return Gaussian(loc, (raw_scale - 1).clamp(-5, 2).exp()), out[:, -1]
 
-    def decode_what(self, z_what: Float[Tensor, "*n D"]) -> Float[Tensor, "*n C+1 g g"]:
+    def decode_what(self, z_what: Float[Tensor, "*n D"]) -> Float[Tensor, "*n c g g"]:
         """Each object's picture in its own window: colour times alpha, then alpha."""
         channels, side = self.frame_shape[0], self.GLIMPSE
         out = torch.sigmoid(self.what_decoder(z_what))

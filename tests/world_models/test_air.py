@@ -31,7 +31,7 @@ def real() -> Trajectory:
 def trained(real: Trajectory) -> AIR:
     """A model after a few seconds: far from good, but it sees objects."""
     model = AIR(
-        (1, 48, 48), background_steps=100, static_steps=120, sequence_steps=10, motion_steps=20
+        (1, 48, 48), background_steps=100, static_steps=80, sequence_steps=4, motion_steps=20
     )
     model.fit(real.without_truth(), torch.Generator().manual_seed(0))
     return model

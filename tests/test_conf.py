@@ -53,18 +53,14 @@ def test_every_experiment_composes(name: str) -> None:
 
 @pytest.mark.parametrize("name", names("env"))
 def test_every_env_is_built(name: str) -> None:
-    env = hydra.utils.instantiate(
-        compose(f"env={name}").env, split="train", batch_size=2, seed=0, device="cpu"
-    )
+    env = make(compose(f"env={name}").env, split="train", batch_size=2, seed=0, device="cpu")
     assert isinstance(env, Tracking)
     assert env.reset().frame.shape == (2, *env.scene.frame_shape)
 
 
 @pytest.mark.parametrize("name", names("agent"))
 def test_every_agent_is_built(name: str) -> None:
-    agent = make(
-        compose(f"agent={name}").agent, frame_shape=FRAME_SHAPE, seed=0, device="cpu"
-    )
+    agent = make(compose(f"agent={name}").agent, frame_shape=FRAME_SHAPE, seed=0, device="cpu")
     assert isinstance(agent, Agent)
 
 
@@ -76,7 +72,7 @@ def test_every_world_model_is_built(name: str) -> None:
     target = hydra.utils.get_class(config._target_)
     more = {}
     if getattr(target, "privileged", False):
-        more["scene"] = hydra.utils.instantiate(
+        more["scene"] = make(
             compose().env, split="train", batch_size=1, seed=0, device="cpu"
         ).scene
     model = make(config, frame_shape=FRAME_SHAPE, **more)

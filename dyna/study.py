@@ -4,15 +4,17 @@ Each run has a process of its own with one thread. Finished runs are not repeate
 becomes a row that says why.
 """
 
+import contextlib
+import ctypes
 import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,12 @@ from tqdm import tqdm
 from dyna import findings, report, results, tables
 from dyna.plan import Job, Study
 
-Running = dict[Future[results.Row], tuple[Job, float]]
+OURS = ("experiment", "study")
+"""Arguments that are for the study, not for its runs."""
+PAUSE = 0.2
+"""Seconds between looks at the running ones."""
+PR_SET_PDEATHSIG = 1
+"""Linux's prctl(2): the signal to get when the parent dies."""
 
 
 def run_study(cfg: DictConfig) -> Path:
@@ -68,9 +75,6 @@ def _forwarded() -> list[str]:
     return [a for a in arguments if a.lstrip("+~").partition("=")[0].split(".")[0] not in OURS]
 
 
-OURS = ("experiment", "study")
-
-
 def _command() -> str:
     given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
     return shlex.join(["python", "-m", "dyna", *given])
@@ -100,82 +104,136 @@ class Rows:
 
 def run_all(jobs: Sequence[Job], workers: int, rows: Rows) -> None:
     """Runs the jobs, ``workers`` at a time, with a line for each that ends."""
-    processes: set[subprocess.Popen] = set()
     total = sum(job.weight for job in jobs)
     bar = tqdm(
         total=round(total),
         bar_format="{percentage:3.0f}% |{bar:24}| {elapsed}<{remaining} {postfix}",
         disable=not sys.stderr.isatty(),
     )
-    begin, done, left = time.monotonic(), 0.0, list(jobs)
-    running: Running = {}
-    with ThreadPoolExecutor(workers) as pool:
+    begin, done, saved, left = time.monotonic(), 0.0, 0.0, list(jobs)
+    running: list[Running] = []
+    with _terminated_with_us(running), bar:
+        while left or running:
+            while left and len(running) < workers:
+                running.append(Running(left.pop(0)))
+            bar.set_postfix_str(" | ".join(str(one) for one in running), refresh=True)
+            ended = [one for one in running if one.is_over()]
+            if not ended:
+                time.sleep(PAUSE)
+            for one in ended:
+                running.remove(one)
+                row = one.row()
+                rows.add(row)
+                done += one.job.weight
+                saved += one.job.weight if one.process is None else 0.0
+                bar.update(round(one.job.weight))
+                # What was finished before we began says nothing of the speed.
+                eta = (time.monotonic() - begin) / max(done - saved, 1.0) * (total - done)
+                count = len(jobs) - len(left) - len(running)
+                line = f"[{count}/{len(jobs)}] {_outcome(one.job, row)}, {_minutes(eta)} left"
+                bar.write(line, file=sys.stdout)
+                sys.stdout.flush()
+
+
+class Running:
+    """A job in a process of its own with one thread; what is finished is read, not repeated."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.start = time.monotonic()
+        self.marker = job.folder / "row.json"
+        self.log = job.folder / "output.txt"
+        self.process: subprocess.Popen | None = None
+        if self._known() is not None:
+            return
+        job.folder.mkdir(parents=True, exist_ok=True)
+        code = results.provenance("")
+        self.commit = {"commit": code["commit"], "dirty": code["dirty"]}
+        with self.log.open("w") as sink:
+            self.process = subprocess.Popen(
+                [sys.executable, *job.command],
+                stdout=sink,
+                stderr=sink,
+                env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+
+    def __str__(self) -> str:
+        return f"{self.job.title} {time.monotonic() - self.start:.0f} s"
+
+    def _known(self) -> results.Row | None:
+        if not self.marker.exists():
+            return None
+        known = json.loads(self.marker.read_text())
+        return known["row"] if known["command"] == self.job.command else None
+
+    def is_over(self) -> bool:
+        """Whether the row can be had."""
+        return self.process is None or self.process.poll() is not None
+
+    def row(self) -> results.Row:
+        """What came out."""
+        if self.process is None:
+            return self._known() or {}
+        status = self.process.wait()
+        row = {**self.job.row, "status": "ok", **self.commit}
         try:
-            while left or running:
-                while left and len(running) < workers:
-                    job = left.pop(0)
-                    future = pool.submit(_run, job, processes)
-                    running[future] = (job, time.monotonic())
-                ended, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    job, _ = running.pop(future)
-                    row = future.result()
-                    rows.add(row)
-                    done += job.weight
-                    bar.update(round(job.weight))
-                    spent = time.monotonic() - begin
-                    eta = spent / done * (total - done)
-                    count = len(jobs) - len(left) - len(running)
-                    line = f"[{count}/{len(jobs)}] {_outcome(job, row)}, {_minutes(eta)} left"
-                    bar.write(line, file=sys.stdout)
-                    sys.stdout.flush()
-                bar.set_postfix_str(_now(running), refresh=True)
-        except BaseException:
-            for process in list(processes):
-                process.terminate()
-            raise
-        finally:
-            bar.close()
+            if row["arm"] == "reference":
+                row |= results.evaluation_metrics(self.job.folder)
+            else:
+                row |= results.final_metrics(self.job.folder)
+                row["folder"] = str(self.job.folder)
+        except (OSError, KeyError, ValueError) as error:
+            with self.log.open("a") as log:
+                log.write(f"\nerror: no metrics can be read: {error}\n")
+        if status or "iou" not in row:
+            failed = {**self.job.row, "status": "failed", **self.commit}
+            return {**failed, "error": _error(self.log, status)}
+        draft = self.marker.with_suffix(".tmp")
+        draft.write_text(json.dumps({"command": self.job.command, "row": row}))
+        draft.replace(self.marker)
+        return row
 
 
-def _run(job: Job, processes: set[subprocess.Popen]) -> results.Row:
-    """Runs one job in a process of its own; what is finished is read, not repeated."""
-    marker = job.folder / "row.json"
-    if marker.exists():
-        known = json.loads(marker.read_text())
-        if known["command"] == job.command:
-            return known["row"]
-    job.folder.mkdir(parents=True, exist_ok=True)
-    code = results.provenance("")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    log = job.folder / "output.txt"
-    with log.open("w") as sink:
-        command = [sys.executable, *job.command]
-        process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment)
-        processes.add(process)
-        status = process.wait()
-        processes.discard(process)
-    row = {**job.row, "status": "ok", "commit": code["commit"], "dirty": code["dirty"]}
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def _die_with_parent() -> None:
+    """Even if we are killed, no run goes on alone: the next study would write beside it."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _terminated_with_us(running: Sequence[Running]) -> Iterator[None]:
+    """Stops the runs when we are stopped; they save, and go on when the study is run again."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
     try:
-        if job.row["arm"] == "reference":
-            metrics = results.evaluation_metrics(job.folder)
-        else:
-            metrics = results.final_metrics(job.folder)
-            row["folder"] = str(job.folder)
-    except (OSError, KeyError, ValueError) as error:
-        metrics, status = {}, status or 1
-        log.write_text(f"{log.read_text()}\nunreadable metrics: {error}\n")
-    if status or "iou" not in metrics:
-        return {**row, "status": "failed", "error": _error(log, status)}
-    row |= metrics
-    marker.write_text(json.dumps({"command": job.command, "row": row}))
-    return row
+        old = signal.signal(signal.SIGTERM, leave)
+    except ValueError:  # not in the main thread
+        old = None
+    try:
+        yield
+    except BaseException:
+        for one in running:
+            if one.process is not None:
+                one.process.terminate()
+        raise
+    finally:
+        for one in running:
+            if one.process is not None:
+                one.process.wait()
+        if old is not None:
+            signal.signal(signal.SIGTERM, old)
 
 
 def _error(log: Path, status: int) -> str:
     """The line that says best what went wrong."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    said = [line for line in lines if line] or ["it said nothing"]
+    said = [line for line in lines if line and "frame/s" not in line] or ["it said nothing"]
     named = [line for line in said if re.match(r"error:|[\w.]+(Error|Exception|Interrupt):", line)]
     return f"{(named or said)[-1][:300]} (exit status {status}, see {log})"
 
@@ -184,11 +242,6 @@ def _outcome(job: Job, row: results.Row) -> str:
     if row["status"] != "ok":
         return f"{job.title}: FAILED: {row['error']}"
     return f"{job.title}: IoU {row['iou']:.3f}, {row.get('cpu_seconds', 0):.0f} CPU s"
-
-
-def _now(running: Running) -> str:
-    names = [f"{j.title} {time.monotonic() - start:.0f} s" for j, start in running.values()]
-    return " | ".join(names)
 
 
 def _minutes(seconds: float) -> str:

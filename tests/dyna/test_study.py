@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from omegaconf import OmegaConf
 
 from dyna import results, study
 from dyna.plan import Job, Study
+from tests.conftest import ROOT
 from tests.dyna.rows import HEADER
 
 SMALL = {
@@ -156,3 +160,42 @@ def test_provenance_names_code_and_machine():
     assert found["packages"]["torch"]
     assert found["machine"]["cores"] == os.cpu_count()
     assert found["machine"]["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+STUDY = """
+import pathlib, sys
+from dyna import study
+from dyna.plan import Job
+folder = pathlib.Path(sys.argv[1])
+script = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+job = Job({"arm": "none"} | dict.fromkeys(study.results.KEY, 0), ["-c", script], folder / "a")
+study.run_all([job], 1, study.Rows(folder / "x.json", {}, [job]))
+"""
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_run_outlives_its_study(tmp_path, number):
+    parent = subprocess.Popen([sys.executable, "-c", STUDY, str(tmp_path)], cwd=ROOT)
+    log = tmp_path / "a" / "output.txt"
+    for _ in range(600):
+        if log.exists() and log.read_text().strip():
+            break
+        time.sleep(0.1)
+    child = int(log.read_text())
+    assert is_running(child)
+    parent.send_signal(number)
+    parent.wait(30)
+    for _ in range(100):
+        if not is_running(child):
+            break
+        time.sleep(0.1)
+    assert not is_running(child)

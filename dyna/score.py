@@ -13,7 +13,6 @@ import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
@@ -52,13 +51,12 @@ class Subject:
     dream: Tracking | None = None
 
 
-def from_checkpoint(path: str, overrides: list[str], device: str) -> Subject:
+def from_checkpoint(given: DictConfig, overrides: list[str]) -> Subject:
     """The agent and the world model of a run.
 
     Args:
-        path: The checkpoint.
-        overrides: Hydra's; those of ``env.`` change the run's env.
-        device: Where all live.
+        given: A composed ``conf/evaluate.yaml``.
+        overrides: What of it the user gave; that of ``env.`` changes the run's env.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -68,17 +66,17 @@ def from_checkpoint(path: str, overrides: list[str], device: str) -> Subject:
     wrong = [name for name in names if name == "agent" or name.startswith("agent.")]
     if wrong:
         raise ValueError(f"{wrong[0]}=... does not go with checkpoint=..., which has its agent")
-    state = checkpoint.load(path)
-    cfg = OmegaConf.create({**state["config"], "device": device})
-    pairs = zip(names, overrides, strict=True)
-    changes = [text.lstrip("+") for name, text in pairs if name.startswith("env.")]
-    env = OmegaConf.merge(cfg, OmegaConf.from_dotlist(changes)).env
+    state = checkpoint.load(given.checkpoint)
+    cfg = OmegaConf.create({**state["config"], "device": given.device})
     dyna = build(cfg)
+    for name in names:
+        if name.startswith("env."):
+            OmegaConf.update(cfg, name, OmegaConf.select(given, name))
     dyna.agent.load_state_dict(state["agent"])
     if dyna.model is not None:
         dyna.model.load_state_dict(state["world_model"])
-    assert isinstance(env, DictConfig)
-    return Subject(env, dyna.agent, path, dyna.env.scene.frame_shape, dyna.model, dyna.dream)
+    shape = dyna.env.scene.frame_shape
+    return Subject(cfg.env, dyna.agent, given.checkpoint, shape, dyna.model, dyna.dream)
 
 
 def from_config(cfg: DictConfig) -> Subject:
@@ -92,7 +90,7 @@ def from_config(cfg: DictConfig) -> Subject:
 def held_out(env: DictConfig, batch_size: int, cfg: DictConfig) -> Tracking:
     """Scenes of digits that no training has seen."""
     more = {} if cfg.horizon is None else {"horizon": cfg.horizon}
-    return instantiate(
+    return make(
         env, split="test", batch_size=batch_size, seed=SEED + cfg.seed, device=cfg.device, **more
     )
 
@@ -149,10 +147,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     """
     validate(cfg)
     torch.set_num_threads(cfg.threads)
-    if cfg.checkpoint is None:
-        subject = from_config(cfg)
-    else:
-        subject = from_checkpoint(cfg.checkpoint, overrides, cfg.device)
+    subject = from_config(cfg) if cfg.checkpoint is None else from_checkpoint(cfg, overrides)
     env = held_out(subject.env, min(BATCH, cfg.episodes), cfg)
     check_channels(subject, env)
     begin = time.process_time()

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from agents.base import Agent
+from dyna.build import make
 from dyna.rollout import rollout
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
@@ -17,21 +18,21 @@ pytestmark = pytest.mark.parametrize("name", names("agent"))
 def build(name: str, channels: int = 1, seed: int = 0) -> Agent:
     with hydra.initialize_config_module("conf", version_base="1.3"):
         config = hydra.compose(overrides=[f"+agent={name}"]).agent
-    return hydra.utils.instantiate(config, frame_shape=(channels, 48, 48), seed=seed, device="cpu")
+    return make(config, frame_shape=(channels, 48, 48), seed=seed, device="cpu")
 
 
 def run(agent: Agent, explore: bool = False, blind: bool = False, channels: int = 1) -> Trajectory:
-    env = Tracking(MovingPatch(blind=blind, channels=channels), batch_size=2, horizon=5, seed=1)
+    env = Tracking(MovingPatch(blind=blind, channels=channels), batch_size=2, horizon=4, seed=1)
     return rollout(env, agent, explore=explore)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_actions_are_in_range_and_extras_per_episode(name: str, channels: int) -> None:
     trajectory = run(build(name, channels), explore=True, channels=channels)
-    assert trajectory.action.shape == (2, 5, 4)
+    assert trajectory.action.shape == (2, 4, 4)
     assert trajectory.action.isfinite().all()
     assert trajectory.box.isfinite().all()
-    assert all(extra.shape[:2] == (2, 5) for extra in trajectory.extras.values())
+    assert all(extra.shape[:2] == (2, 4) for extra in trajectory.extras.values())
     if not trajectory.extras:  # an agent that does not explore keeps to the range by itself
         assert trajectory.action.abs().max() <= 1.0
 

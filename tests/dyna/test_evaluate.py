@@ -10,8 +10,8 @@ from agents.last_box import LastBox
 from agents.oracle import Oracle
 from agents.random_actions import RandomActions
 from dyna import checkpoint, score
+from dyna.build import build
 from dyna.evaluate import BATCH, evaluate
-from dyna.run import build
 from envs.tracking import Tracking
 from tests.scenes import MovingPatch
 
@@ -92,31 +92,34 @@ def trained(path: Path, *overrides: str) -> torch.Tensor:
 def test_a_checkpoint_gives_the_agent_back_and_the_env_may_differ(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     weight = trained(path, "world_model=none", "env.tier=plain")
-    subject = score.from_checkpoint(str(path), ["env.tier=easy", "episodes=3"], "cpu")
+    overrides = [f"checkpoint={path}", "env.tier=easy", "env.factors={noise: 0.1}", "episodes=3"]
+    subject = score.from_checkpoint(compose(*overrides), overrides)
+    assert subject.env.factors == {"noise": 0.1}
     assert subject.env.tier == "easy"
     assert subject.model is None
     restored = next(iter(subject.agent.policy.parameters()))  # type: ignore[attr-defined]
     assert torch.equal(restored, weight)
-    cfg = compose(f"checkpoint={path}", "episodes=3", "env.tier=easy", f"folder={tmp_path}")
-    assert "eval/iou" in score.run(cfg, ["env.tier=easy"])["metrics"]
+    cfg = compose(*overrides, f"folder={tmp_path}")
+    assert "eval/iou" in score.run(cfg, overrides)["metrics"]
 
 
 def test_a_checkpoint_meets_frames_of_its_own_channels_only(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     trained(path, "world_model=none", "env.tier=plain")
-    cfg = compose(f"checkpoint={path}", "episodes=3", f"folder={tmp_path}")
+    cfg = compose(f"checkpoint={path}", "env.tier=medium", f"folder={tmp_path}")
     with pytest.raises(ValueError, match="1 channel"):
         score.run(cfg, ["env.tier=medium"])
 
 
-def test_another_agent_does_not_go_with_a_checkpoint(tmp_path: Path) -> None:
+def test_another_agent_does_not_go_with_a_checkpoint() -> None:
+    overrides = ["checkpoint=no.pt", "agent=ncc"]
     with pytest.raises(ValueError, match=r"agent=... does not go with checkpoint"):
-        score.from_checkpoint(str(tmp_path / "no.pt"), ["agent=ncc"], "cpu")
+        score.from_checkpoint(compose(*overrides), overrides)
 
 
-def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no checkpoint at .*no\.pt"):
-        score.from_checkpoint(str(tmp_path / "no.pt"), [], "cpu")
+def test_a_missing_checkpoint_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint at no\.pt"):
+        score.from_checkpoint(compose("checkpoint=no.pt"), ["checkpoint=no.pt"])
 
 
 @pytest.mark.parametrize("override", ["episodes=0", "horizon=1", "threads=0", "device=abacus"])

@@ -1,1 +1,8 @@
-"""Scenes, the tracking task over any scene, and what flows out of it (trajectories)."""
+"""Scenes, the tracking task over any scene, and what flows out of it (trajectories).
+
+Importing this package registers ``dyna/TrackDigits-v0`` with Gymnasium.
+"""
+
+from envs.gym import register
+
+register()

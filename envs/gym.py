@@ -1,6 +1,7 @@
 """Registers the tracking task with Gymnasium: ``gymnasium.make("dyna/TrackDigits-v0")``.
 
-Nothing heavy is imported here, for Gymnasium calls ``register`` whenever it is imported itself.
+``import envs`` does it, or name the package in the id: ``envs:dyna/TrackDigits-v0``. Nothing heavy
+is imported here; the environments are loaded when they are made.
 """
 
 from gymnasium.envs import registration
@@ -16,6 +17,3 @@ def register() -> None:
             entry_point="envs.adapters:TrackDigits",
             vector_entry_point="envs.adapters:VectorTrackDigits",
         )
-
-
-register()

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import warnings
 
 import gymnasium
@@ -9,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 
 from envs import gym
 from envs.tiers import TIERS
+from tests.conftest import ROOT
 
 ID = gym.TRACK_DIGITS
 
@@ -30,6 +33,12 @@ def test_gymnasium_and_stable_baselines_accept_it(tier: str) -> None:
         warnings.simplefilter("error")
         check_env(env.unwrapped)
         stable_baselines3.common.env_checker.check_env(env.unwrapped)
+
+
+def test_the_id_alone_is_enough_where_nothing_was_imported() -> None:
+    code = "import gymnasium; print(gymnasium.make('envs:dyna/TrackDigits-v0').spec.id)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == [ID]
 
 
 def test_registering_twice_changes_nothing() -> None:

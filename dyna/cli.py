@@ -78,7 +78,7 @@ def validate(cfg: DictConfig) -> None:
         value = cfg[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ValueError(f"{key}={value} is not a number from 0 up: give one")
-    for key in ("overwrite", "progress", "debug"):
+    for key in ("overwrite", "progress", "pictures", "debug"):
         if not isinstance(cfg[key], bool):
             raise ValueError(f"{key}={cfg[key]} is neither true nor false: give one of them")
     check_device(str(cfg.device))

@@ -15,7 +15,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from dyna import report, results
+from dyna import results
 from dyna.build import build, make
 from dyna.checkpoint import Checkpoints, config_hash
 from dyna.evaluate import BATCH, evaluate
@@ -202,15 +202,19 @@ class Run:
             "config_hash": config_hash(self.config),
             **results.provenance(f"python -m dyna {' '.join(sys.argv[1:])}".strip()),
         }
-        for video in report.record(self.folder, dyna.agent, self.held_out, dyna.dream):
-            for logger in self.loggers:
-                logger.video(f"videos/{video.stem}", video, summary)
+        if self.cfg.pictures:
+            from dyna import report  # only now: matplotlib takes a second to come
+
+            for video in report.record(self.folder, dyna.agent, self.held_out, dyna.dream):
+                for logger in self.loggers:
+                    logger.video(f"videos/{video.stem}", video, summary)
         for logger in self.loggers:
             logger.summary({k: v for k, v in summary.items() if isinstance(v, int | float | str)})
         temporary = self.folder / "summary.json.tmp"
         temporary.write_text(json.dumps(summary, indent=1) + "\n")
         temporary.replace(self.folder / "summary.json")
-        report.write_run_or_warn(self.folder)
+        if self.cfg.pictures:
+            report.write_run_or_warn(self.folder)
         return summary
 
 

@@ -25,6 +25,7 @@ TINY = [
     "final_episodes=4",
     "env.horizon=10",
     "progress=false",
+    "pictures=false",
     "checkpoint_every=0",
 ]
 

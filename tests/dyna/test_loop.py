@@ -10,7 +10,7 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from dyna import loop, report
+from dyna import loop
 from dyna import run as running
 from dyna.checkpoint import Checkpoints, load
 from dyna.rollout import rollout
@@ -27,11 +27,14 @@ TINY = [
     "final_episodes=6",
     "checkpoint_every=0",
     "progress=false",
+    "pictures=false",
     "env.horizon=10",
     "agent.horizons=[[60,5],[null,null]]",
     "agent.epochs=[[null,1]]",
 ]
 MODELS = names("world_model")
+MORE = {"air": ["real_frames=200", "effort=0.02"]}
+"""What a world model needs beyond TINY: AIR must have found an object to dream of."""
 
 
 def tiny(folder: Path, *overrides: str) -> DictConfig:
@@ -52,26 +55,19 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load(Checkpoints(folder / "checkpoints", {}).paths()[-1])["agent"]["policy"]
 
 
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Videos and pages have tests of their own."""
-    monkeypatch.setattr(report, "record", lambda *a, **k: [])
-    monkeypatch.setattr(report, "write_run_or_warn", lambda *a, **k: None)
-
-
 @pytest.mark.parametrize("model", MODELS)
 def test_every_world_model_runs_exactly_its_budget_and_resumes_to_the_bit(
     tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = [f"world_model={model}"]
+    config = [f"world_model={model}", *MORE.get(model, [])]
     torch_state = torch.get_rng_state()
     summary = running.run(tiny(tmp_path / "a", *config))
-    imagined = 0 if model == "none" else 160
-    assert (summary["real_frames"], summary["imagined_frames"]) == (140, imagined)
+    real, imagined = 200 if model in MORE else 140, 0 if model == "none" else 160
+    assert (summary["real_frames"], summary["imagined_frames"]) == (real, imagined)
     assert summary["eval/episodes"] == 6
     assert torch.equal(torch.get_rng_state(), torch_state), "global randomness was used"
 
-    stop_after = 2 if model == "none" else 5
+    stop_after = 2 if model == "none" else len(rows(tmp_path / "a")) - 2
 
     class Killed(Exception):
         pass
@@ -112,7 +108,7 @@ def spoiled(*args: Any, **kwargs: Any) -> Trajectory:
 def test_no_truth_beyond_first_boxes_and_rewards_reaches_learning(
     tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = [f"world_model={model}", "evaluations=0", "final_episodes=1"]
+    config = [f"world_model={model}", *MORE.get(model, []), "evaluations=0"]
     running.run(tiny(tmp_path / "seen", *config))
     monkeypatch.setattr(loop, "rollout", spoiled)
     running.run(tiny(tmp_path / "blind", *config))

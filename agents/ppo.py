@@ -1,5 +1,6 @@
 """Proximal policy optimisation (Schulman et al. 2017) of any recurrent policy, whole episodes."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -160,7 +161,8 @@ class PPO(Agent):
         sight = self.policy.prepare(trajectory.frame, trajectory.box[:, :-1])
         advantage = self._advantage(trajectory)
         value_target = advantage + trajectory.extras["value"]
-        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
+        spread = advantage.std(correction=min(1, advantage.numel() - 1))
+        advantage = (advantage - advantage.mean()) / (spread + 1e-6)
         totals: dict[str, float] = {}
         count = 0  # of gradient steps
         for _ in range(stage(self.epochs, self.frames) or 1):
@@ -248,7 +250,7 @@ class PPO(Agent):
         """Weights, optimiser, generator, and where the schedules stand."""
         return {
             "policy": {k: v.clone() for k, v in self.policy.state_dict().items()},
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "rng": self.rng.get_state(),
             "std": self.std,
             "frames": self.frames,

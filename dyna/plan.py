@@ -5,6 +5,7 @@ are paired across arms: the same seed draws the same episodes.
 """
 
 import dataclasses
+import importlib.resources
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -88,6 +89,11 @@ class Study:
         for name in ("arms", "tiers", "real_frames", "seeds"):
             if not isinstance(getattr(self, name), list) or not getattr(self, name):
                 raise ValueError(f"study.{name} must be a filled list, got {getattr(self, name)}")
+        for key, group in (("arms", "world_model"), ("references", "agent")):
+            known = _choices(group)
+            unknown = sorted(set(getattr(self, key)) - known)
+            if unknown:
+                raise ValueError(f"study.{key}: unknown {unknown}; choose of {sorted(known)}")
         if self.workers < 1:
             raise ValueError(f"study.workers must be at least 1, got {self.workers}")
         if self.imagined_frames < 0 or min(self.real_frames) < 0:
@@ -172,6 +178,12 @@ class Study:
                 options += [*self.overrides, *forwarded, f"folder='{folder}'", f"name={self.name}"]
                 jobs.append(Job(row, ["-m", "dyna", *options], folder, len(jobs)))
         return sorted(jobs, key=lambda job: (job.row["seed"], -job.weight))
+
+
+def _choices(group: str) -> set[str]:
+    """Members of a group of the configuration."""
+    folder = importlib.resources.files("conf").joinpath(group)
+    return {x.name.removesuffix(".yaml") for x in folder.iterdir() if x.name.endswith(".yaml")}
 
 
 def _row(arm: str, agent: str, tier: str, real: int, imagined: int, seed: int) -> results.Row:

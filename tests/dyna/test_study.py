@@ -65,6 +65,8 @@ def test_jobs_are_commands_paired_by_seed():
         ({"arms": []}, "study.arms"),
         ({"seeds": 3}, "seeds"),
         ({"workers": 0}, "study.workers"),
+        ({"arms": ["foo"]}, "study.arms.*foo.*air"),
+        ({"references": {"foo": 1}}, "study.references.*foo.*kcf"),
         ({"imagined_frames": -1}, "imagined_frames"),
         ({"sedes": [0]}, "sedes"),
         ({"name": None}, "name"),

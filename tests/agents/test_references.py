@@ -88,3 +88,12 @@ def test_an_updated_template_takes_the_given_share_of_what_it_found() -> None:
 def test_a_template_tracker_refuses_bad_numbers(numbers: dict) -> None:
     with pytest.raises(ValueError, match="search must be"):
         TemplateTracker(**numbers)
+
+
+def test_an_opencv_without_the_contributed_trackers_names_the_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("agents.classical.cv2.TrackerCSRT_create")
+    with pytest.raises(ImportError, match="pip install opencv-contrib-python-headless"):
+        Classical("csrt")
+    Classical("ncc")

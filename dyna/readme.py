@@ -29,7 +29,11 @@ def block(path: Path) -> str:
     source = f"`{document['command']}` at {', '.join(commits)}, {document['date'][:10]}"
     machine = document["machine"]
     note = f"{source}, {machine['processor']}; [{path.name}](results/{path.name})"
-    return f"{tables.as_markdown(rows)}\n\n{said}\n\n<sub>{note}</sub>\n"
+    text = f"{tables.as_markdown(rows)}\n\n{said}\n\n<sub>{note}</sub>\n"
+    if plots.efficiency(rows) is None:
+        return text
+    alt = f"Held-out IoU against real frames, {path.stem}"
+    return f'<img src="docs/{path.stem}.svg" alt="{alt}" width="560">\n\n{text}'
 
 
 def filled(text: str, folder: Path) -> str:

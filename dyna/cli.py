@@ -1,6 +1,7 @@
 """``python -m dyna key=value ...``: one clear line for every mistake, before any work starts."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -151,6 +152,8 @@ def one_line(error: BaseException) -> str:
     unknown = re.search(r"Could not override '([^']+)'|Key '([^']+)' is not in struct", text)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        if error.errno == errno.ENOSPC and "make room" not in text:
+            text += ": make room and run the same command again"
     elif isinstance(error, TypeError) and "argument" in text:
         text += f" ({ALL_KEYS})"
     elif unknown and isinstance(error, HydraException | OmegaConfBaseException):

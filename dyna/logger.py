@@ -105,17 +105,32 @@ class TensorBoard(Logger):
             raise ValueError(
                 "logger=tensorboard needs the package tensorboard: pip install tensorboard"
             ) from error
-        self._writer = SummaryWriter(str(self.folder / "tensorboard"))
+        self._open = lambda step: SummaryWriter(str(self.folder / "tensorboard"), purge_step=step)
+        self._writer: Any = None
+        self._frames = -1
 
     def log(self, row: Mapping[str, float]) -> None:
         """Writes every number of the row."""
+        if self._writer is None:
+            # Begun late, when it is known after which frame older events no longer count.
+            self._writer = self._open(self._frames + 1)
+        self._frames = int(row["agent_frames"])
         for key, value in row.items():
             if key not in AXES:
-                self._writer.add_scalar(key, value, int(row["agent_frames"]))
+                self._writer.add_scalar(key, value, self._frames)
 
     def close(self) -> None:
         """Writes what is left."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last frame that was written."""
+        return {"frames": self._frames}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Older events after that frame no longer count."""
+        self._frames = state["frames"]
 
 
 class WandB(Logger):
@@ -152,6 +167,7 @@ class WandB(Logger):
             mode = "offline"
         self._project, self._mode, self._tags = project, mode, list(tags or [])
         self._id: str | None = None
+        self._rows = 0
         self._run: Any = None
 
     def _start(self) -> Any:
@@ -198,13 +214,17 @@ class WandB(Logger):
             for key, value in row.items()
             if key.startswith("eval/")
         }
-        self._start().log({**row, **mirrored})
+        # Counted by us, so that rows which a resumed run repeats do not appear twice.
+        self._start().log({**row, **mirrored}, step=self._rows)
+        self._rows += 1
 
     def video(self, key: str, path: str | Path, row: Mapping[str, float]) -> None:
         """Logs a video file (arrays would need moviepy)."""
         import wandb
 
-        self._start().log({key: wandb.Video(str(path)), **{a: row[a] for a in AXES}})
+        shown = {key: wandb.Video(str(path)), **{axis: row[axis] for axis in AXES}}
+        self._start().log(shown, step=self._rows)
+        self._rows += 1
 
     def summary(self, summary: Mapping[str, Any]) -> None:
         """Becomes the summary of the W&B run."""
@@ -217,12 +237,12 @@ class WandB(Logger):
             self._run = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The id of the W&B run."""
-        return {"id": self._id}
+        """The id of the W&B run, and how many rows it has."""
+        return {"id": self._id, "rows": self._rows}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The W&B run goes on under its id."""
-        self._id = state["id"]
+        self._id, self._rows = state["id"], state["rows"]
 
 
 def _unreachable(timeout: float = 1.0) -> str:

@@ -47,14 +47,15 @@ def test_wandb_offline_leaves_a_run_and_keeps_its_id(
     monkeypatch.delenv("WANDB_MODE", raising=False)
     logger = WandB(tmp_path, CONFIG, tags=["a"])
     logger.log(ROW)
-    name = logger.state_dict()["id"]
+    state = logger.state_dict()
+    name = state["id"]
     logger.summary({"eval/iou": 0.5})
     logger.close()
     files = list((tmp_path / "wandb").glob("offline-run-*/run-*.wandb"))
     assert [path.stem for path in files] == [f"run-{name}"]
     assert files[0].stat().st_size > 0
     resumed = WandB(tmp_path, CONFIG)
-    resumed.load_state_dict({"id": name})
+    resumed.load_state_dict(state)
     resumed.log(ROW)
     assert resumed.state_dict()["id"] == name
     resumed.close()

@@ -31,7 +31,7 @@ def stage(table: Table, frames: int) -> int | None:
 
 
 def log_prob(
-    action: Float[Tensor, "*n 4"], mean: Float[Tensor, "*n 4"], std: float
+    action: Float[Tensor, "*n A"], mean: Float[Tensor, "*n A"], std: float
 ) -> Float[Tensor, "*n"]:
     """Log-density of actions under a Gaussian of one width for all axes."""
     scaled = (action - mean) / std

@@ -108,6 +108,7 @@ class Recurrence(torch.autograd.Function):
         appearance: Tensor,
         *ws: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
+        """All steps; everything that they computed is kept."""
         w = Weights(*ws)
         moments: list[Moment] = []
         start = (h, c, appearance)
@@ -121,6 +122,7 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        """From gradients of what was read out to gradients of all inputs."""
         saved = ctx.saved_tensors
         v1, ventral, h_0, c_0, appearance_0 = saved[:5]
         w = Weights(*saved[5 : 5 + len(Weights._fields)])

@@ -193,6 +193,8 @@ class WandB(Logger):
     def _init(self, mode: str) -> Any:
         import wandb
 
+        # Our package `agents` makes it take us for a chat bot and advertise a tracer of calls.
+        os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")
         target = str((self.config.get("world_model") or {}).get("_target_") or "none")
         return wandb.init(
             project=self._project,

@@ -17,6 +17,7 @@ from envs.boxes import iou
 from envs.trajectory import Trajectory, Truth
 from world_models.air import AIR
 from world_models.history import History
+from world_models.slots import Slots
 
 CONTEXT = 6
 SETTLED = 2
@@ -110,56 +111,59 @@ def rollouts(
     """
     now = CONTEXT - 1
     matches = match(history, truth)
+    usable = (matches.iou[:, now] > MATCH_IOU) & (matches.slot[:, now] >= 0)
+    slot = matches.slot[:, now].clamp(min=0)[..., None]
+    steps = min(horizon, truth.box.shape[1] - CONTEXT)
+    dream = torch.stack(
+        [_dream(model, history.slots[now], slot, steps, rng) for _ in range(samples)]
+    )
+
+    before, after = (_pick(history.box[:, t], slot) for t in (now - 3, now))
+    true_motion = truth.box[:, now] - truth.box[:, now - 1]
+    rivals = {
+        "bounce": coast(after, (after - before)[..., :2] / 3, steps),
+        "copy": after[:, None].expand(-1, steps, -1, -1),
+        "oracle": coast(truth.box[:, now], true_motion[..., :2], steps),
+    }
     height, width = model.frame_shape[1:]
     unit = torch.tensor([width, height])
-    usable = (matches.iou[:, now] > MATCH_IOU) & (matches.slot[:, now] >= 0)
-    slot = matches.slot[:, now].clamp(min=0)
 
-    def of_objects(x: Tensor) -> Tensor:
-        return x.gather(1, slot[..., None].expand(-1, -1, x.shape[-1]))
+    def distance(a: Tensor, b: Tensor) -> Tensor:
+        return ((a - b)[..., :2] * unit).norm(dim=-1)
 
-    steps = min(horizon, truth.box.shape[1] - CONTEXT)
-    dreams: list[Tensor] = []
-    for _ in range(samples):
-        state = model.dream_from(history.slots[now])
-        path = []
-        for _ in range(steps):
-            state = model.prior(state, rng)
-            path.append(of_objects(model.decode(state).box))
-        dreams.append(torch.stack(path, 1))
-    dream = torch.stack(dreams)  # S B steps O 4
-
-    seen = history.box[:, : now + 1]
-    tracked = [of_objects(seen[:, t]) for t in (now - 3, now)]
-    rivals = {
-        "bounce": coast(tracked[1], (tracked[1] - tracked[0])[..., :2] / 3, steps),
-        "copy": tracked[1][:, None].expand(-1, steps, -1, -1),
-        "oracle": coast(
-            truth.box[:, now], (truth.box[:, now] - truth.box[:, now - 1])[..., :2], steps
-        ),
-    }
     rows = []
     for h in range(steps):
         true = truth.box[:, now + 1 + h]
         keep = usable & (truth.id[:, now + 1 + h] >= 0)
-
-        def error(box: Tensor, true: Tensor = true, keep: Tensor = keep) -> float:
-            return ((box - true)[..., :2] * unit).norm(dim=-1)[keep].mean().item()
-
         mean = dream[:, :, h].mean(0)
-        pair = ((dream[0, :, h] - dream[1, :, h])[..., :2] * unit).norm(dim=-1)
         row = {
             "step": float(h + 1),
-            "error": error(mean),
-            "sample_error": error(dream[0, :, h]),
-            "spread": pair[keep].mean().item(),
+            "error": distance(mean, true)[keep].mean().item(),
+            "sample_error": distance(dream[0, :, h], true)[keep].mean().item(),
+            "spread": distance(dream[0, :, h], dream[1, :, h])[keep].mean().item(),
             "iou": iou(mean, true)[keep].mean().item(),
         }
         for name, boxes in rivals.items():
-            row[f"{name}_error"] = error(boxes[:, h])
+            row[f"{name}_error"] = distance(boxes[:, h], true)[keep].mean().item()
             row[f"{name}_iou"] = iou(boxes[:, h], true)[keep].mean().item()
         rows.append(row)
     return rows
+
+
+def _pick(box: Float[Tensor, "B K 4"], slot: Int[Tensor, "B O 1"]) -> Float[Tensor, "B O 4"]:
+    """The boxes of the slots that objects are matched with."""
+    return box.gather(1, slot.expand(-1, -1, 4))
+
+
+def _dream(
+    model: AIR, slots: Slots, slot: Int[Tensor, "B O 1"], steps: int, rng: torch.Generator
+) -> Float[Tensor, "B S O 4"]:
+    """The boxes of matched objects in one stochastic rollout."""
+    state, path = model.dream_from(slots), []
+    for _ in range(steps):
+        state = model.prior(state, rng)
+        path.append(_pick(model.decode(state).box, slot))
+    return torch.stack(path, 1)
 
 
 def coast(

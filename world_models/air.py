@@ -20,12 +20,12 @@ from world_models import fitting
 from world_models.bank import Bank, gather
 from world_models.base import WorldModel
 from world_models.dream import DreamState
-from world_models.filtering import Slots
 from world_models.glimpse import draw_glimpse, window_box
 from world_models.history import History, follow, to_uint8, tracks
 from world_models.noise import estimate_noise, noise_slice, noise_table
 from world_models.readout import Calibration, calibrate, mask_extent
 from world_models.scene_model import SceneModel
+from world_models.slots import Slots
 from world_models.transition import TransitionRNN
 
 

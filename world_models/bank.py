@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from world_models.filtering import Slots, is_double
+from world_models.slots import Slots, is_double
 
 MIN_AGE = 3
 

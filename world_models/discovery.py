@@ -104,49 +104,54 @@ def discover(
     canvas = background if canvas is None else canvas
     batch, _, height, width = frame.shape
     allowed = frame.new_ones(batch, height // 2, width // 2)
-    slots: dict[str, list[Tensor]] = {}
+    slots: list[dict[str, Tensor]] = []
     for _ in range(num_slots):
         centre = propose(frame - canvas, allowed)
-        evidence = model.evidence(frame, background, canvas)
-        first = model.look(evidence, centre)
-        where_posterior = model.look(evidence, first.loc[:, :2])
-        where = where_posterior.loc
-        if rng is not None:
-            where = sample_gaussian(*where_posterior, rng)
-        what_posterior, logits = model.describe(evidence, where)
-        what = what_posterior.loc
-        if rng is not None:
-            what = sample_gaussian(*what_posterior, rng)
-        layer = model.place(model.decode_what(what)[:, None], where[:, None])
-        alpha = layer[:, 0, -1]
-        mass = (alpha > 0.3).float().sum((-1, -2))
-        if rng is not None:
-            presence = sample_relaxed_bernoulli(logits, TEMPERATURE, rng)
-        else:
-            presence = ((logits > 0) & (mass > MIN_MASS_PX)).float()
-        canvas = composite(canvas, layer, presence[:, None])
-        allowed = inhibit(allowed, where.detach(), inhibition_px)
-        found = {
-            "where_loc": where_posterior.loc,
-            "where_scale": where_posterior.scale,
-            "where": where,
-            "what_loc": what_posterior.loc,
-            "what_scale": what_posterior.scale,
-            "what": what,
-            "logits": logits,
-            "presence": presence,
-            "alpha_area": alpha.sum((-1, -2)),
-            "mass": mass,
-        }
-        for name, value in found.items():
-            slots.setdefault(name, []).append(value)
-    stacked = {name: torch.stack(values, 1) for name, values in slots.items()}
+        slot, layer = _read_slot(model, model.evidence(frame, background, canvas), centre, rng)
+        canvas = composite(canvas, layer, slot["presence"][:, None])
+        allowed = inhibit(allowed, slot["where"].detach(), inhibition_px)
+        slots.append(slot)
+    stacked = {name: torch.stack([slot[name] for slot in slots], 1) for name in slots[0]}
     return Found(
         where_posterior=Gaussian(stacked.pop("where_loc"), stacked.pop("where_scale")),
         what_posterior=Gaussian(stacked.pop("what_loc"), stacked.pop("what_scale")),
         canvas=canvas,
         **stacked,
     )
+
+
+def _read_slot(
+    model: SceneModel,
+    evidence: Float[Tensor, "B E H W"],
+    centre: Float[Tensor, "B 2"],
+    rng: torch.Generator | None,
+) -> tuple[dict[str, Tensor], Float[Tensor, "B 1 c H W"]]:
+    """Infers one object near ``centre``: two looks, a description, and the layer it draws."""
+    first = model.look(evidence, centre)
+    where_posterior = model.look(evidence, first.loc[:, :2])
+    where = where_posterior.loc if rng is None else sample_gaussian(*where_posterior, rng)
+    what_posterior, logits = model.describe(evidence, where)
+    what = what_posterior.loc if rng is None else sample_gaussian(*what_posterior, rng)
+    layer = model.place(model.decode_what(what)[:, None], where[:, None])
+    alpha = layer[:, 0, -1]
+    mass = (alpha > 0.3).float().sum((-1, -2))
+    if rng is None:
+        presence = ((logits > 0) & (mass > MIN_MASS_PX)).float()
+    else:
+        presence = sample_relaxed_bernoulli(logits, TEMPERATURE, rng)
+    slot = {
+        "where_loc": where_posterior.loc,
+        "where_scale": where_posterior.scale,
+        "where": where,
+        "what_loc": what_posterior.loc,
+        "what_scale": what_posterior.scale,
+        "what": what,
+        "logits": logits,
+        "presence": presence,
+        "alpha_area": alpha.sum((-1, -2)),
+        "mass": mass,
+    }
+    return slot, layer
 
 
 def negative_elbo(

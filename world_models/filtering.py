@@ -8,7 +8,7 @@ handled side by side: each sees the frame without what the *other* slots are pre
 import dataclasses
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from world_models.discovery import MIN_MASS_PX, TEMPERATURE, Found, discover, squared_error
@@ -19,49 +19,15 @@ from world_models.distributions import (
     sample_relaxed_bernoulli,
 )
 from world_models.scene_model import Gaussian, SceneModel, composite
+from world_models.slots import LOGIT_LIMIT, Slots, births, redundant, without_each
 from world_models.transition import TransitionRNN
 
-LOGIT_LIMIT = 8.0
 LOGIT_MEMORY = 0.7
 WHAT_DRIFT = 0.22
 NEWBORN_SLACK_PX = 3.0
-MIN_BIRTH_GAIN = 150.0
-DOUBLE_DISTANCE_PX = 6.0
-MIN_KEEP_GAIN = 150.0
 PATIENCE = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class Slots:
-    """What is believed of the objects of each scene at one moment.
-
-    Attributes:
-        where: Posterior of each window.
-        velocity: Pixels per frame in the world, from posterior means.
-        hidden: State of the transition.
-        what: Posterior of each appearance.
-        logits: Evidence of presence, gathered over time.
-        alive: 1 where the slot holds an object.
-        age: Frames since the object was found (1 in the frame of its discovery).
-        redundant: Frames in a row in which an older slot could have drawn the object just as well.
-        id: Identity; -1 in empty slots.
-        next_id: The next identity to be given away.
-        z_bg: Background latent, the mean of the posteriors of all frames so far.
-        num_frames: How many those are.
-    """
-
-    where: Gaussian
-    velocity: Float[Tensor, "B K 2"]
-    hidden: Float[Tensor, "B K M"]
-    what: Gaussian
-    logits: Float[Tensor, "B K"]
-    alive: Float[Tensor, "B K"]
-    age: Float[Tensor, "B K"]
-    redundant: Float[Tensor, "B K"]
-    id: Int[Tensor, "B K"]
-    next_id: Int[Tensor, " B"]
-    z_bg: Float[Tensor, "B D"]
-    num_frames: int
+SLOT_COST = 9.0
+AREA_COST = 0.15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,21 +69,6 @@ def begin(
     return slots, found, background
 
 
-def without_each(
-    background: Float[Tensor, "B C H W"],
-    layers: Float[Tensor, "B K c H W"],
-    presence: Float[Tensor, "B K"],
-) -> Float[Tensor, "B K C H W"]:
-    """The canvas that all slots but one draw, for each slot."""
-    num_slots = layers.shape[1]
-    others = presence[:, None] * (1 - torch.eye(num_slots, device=presence.device))
-    canvas = background[:, None].expand(-1, num_slots, -1, -1, -1)
-    for k, layer in enumerate(layers.unbind(1)):
-        weighted = layer[:, None] * others[:, :, k, None, None, None]
-        canvas = canvas * (1 - weighted[:, :, -1:]) + weighted[:, :, :-1]
-    return canvas
-
-
 def step(
     model: SceneModel,
     transition: TransitionRNN,
@@ -138,150 +89,134 @@ def step(
         sigma: Scale of the pixel likelihood.
         rng: Draws samples for learning; None takes means and hard presence.
         camera_px: How far the camera moved, pixels.
-        keep_background: Whether the background is one and the same through the episode.
+        keep_background: Whether the background stays the same through the episode.
 
     Returns:
         What is believed now, what it cost, and the reconstruction.
     """
-    batch, num_slots = slots.alive.shape
-    shift = None if camera_px is None else camera_px[:, None].expand(-1, num_slots, -1)
+    shift = None if camera_px is None else camera_px[:, None].expand_as(slots.velocity)
     prior, hidden = transition(slots.where.loc, slots.velocity, slots.hidden, shift)
-    z_bg = model.background.posterior(frame)[0]
     num_frames = slots.num_frames + 1 if keep_background else 1
-    z_bg = slots.z_bg + (z_bg - slots.z_bg) / num_frames
+    z_bg = slots.z_bg + (model.background.posterior(frame)[0] - slots.z_bg) / num_frames
     background = model.background.decode(z_bg)
+    evidence = _evidence(model, slots, prior, frame, background)
+    where, what, logits, layers, kl = _correct(model, slots, prior, evidence, rng)
 
-    with torch.no_grad():
-        predicted = model.place(model.decode_what(slots.what.loc), prior.loc)
-        others = without_each(background, predicted, slots.alive)
-    evidence = model.evidence(
-        frame[:, None].expand_as(others), background[:, None].expand_as(others), others
-    ).flatten(0, 1)
-
-    guess = prior.loc.detach().flatten(0, 1)
-    seen = Gaussian(*(x.unflatten(0, (batch, -1)) for x in model.look(evidence, guess[:, :2])))
-    slack = torch.zeros_like(prior.scale)
-    slack[..., :2] = NEWBORN_SLACK_PX * (slots.age[..., None] <= 1)
-    where = Gaussian(*fuse_gaussians(*seen, prior.loc.detach(), prior.scale.detach() + slack))
-    z_where = where.loc if rng is None else sample_gaussian(*where, rng)
-
-    described, logits = model.describe(evidence, z_where.flatten(0, 1))
-    described = Gaussian(*(x.unflatten(0, (batch, -1)) for x in described))
-    what_prior = Gaussian(slots.what.loc, (slots.what.scale**2 + WHAT_DRIFT**2).sqrt())
-    what = Gaussian(*fuse_gaussians(*described, *what_prior))
-    z_what = what.loc if rng is None else sample_gaussian(*what, rng)
-    logits = LOGIT_MEMORY * slots.logits + logits.unflatten(0, (batch, -1))
-    logits = logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-
-    layers = model.place(model.decode_what(z_what), z_where)
     alpha = layers[:, :, -1]
-    with torch.no_grad():
-        enough = (alpha > 0.3).float().sum((-1, -2)) > MIN_MASS_PX
-        alive = slots.alive * (logits > 0) * enough
-        idle = _redundant(frame, background, layers, where.loc, alive, slots.age, sigma)
-        redundant = (slots.redundant + 1) * idle
-        alive = alive * (redundant < PATIENCE)
-    soft = torch.ones_like(logits)
+    alive, idle_frames = _survivors(slots, logits, frame, background, layers, where.loc, sigma)
+    presence = alive
     if rng is not None:
-        soft = sample_relaxed_bernoulli(logits, TEMPERATURE, rng)
-    presence = (slots.alive if rng is not None else alive) * soft
+        presence = slots.alive * sample_relaxed_bernoulli(logits, TEMPERATURE, rng)
     canvas = composite(background, layers, presence)
-
-    probs = slots.alive * torch.sigmoid(logits)
-    loose = Gaussian(prior.loc, prior.scale + slack)
-    fixed = Gaussian(*(x.detach() for x in loose))
-    kl_where = 0.2 * kl_gaussian(*where, *fixed)
-    kl_where = kl_where + 0.8 * kl_gaussian(where.loc.detach(), where.scale.detach(), *loose)
-    kl_what = kl_gaussian(*what, *what_prior)
-    cost = probs * (kl_where.sum(-1) + kl_what.sum(-1) + 9.0)
-    cost = cost + 0.15 * presence * alpha.sum((-1, -2))
+    cost = slots.alive * torch.sigmoid(logits) * (kl + SLOT_COST)
+    cost = cost + AREA_COST * presence * alpha.sum((-1, -2))
     surprise = Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
 
     moved = where.loc[..., :2] - slots.where.loc[..., :2]
-    moved = moved if shift is None else moved + shift
     now = Slots(
         where=where,
-        velocity=moved,
+        velocity=moved if shift is None else moved + shift,
         hidden=hidden,
         what=what,
         logits=logits,
         alive=alive,
         age=(slots.age + 1) * alive,
-        redundant=redundant * alive,
+        redundant=idle_frames * alive,
         id=torch.where(alive > 0, slots.id, -1),
         next_id=slots.next_id,
         z_bg=z_bg,
         num_frames=num_frames,
     )
-    now, canvas_now = _births(model, now, frame, background, canvas, sigma)
+    now, canvas_now = births(model, now, frame, background, canvas, sigma)
     return now, surprise, canvas_now if rng is None else canvas
 
 
-def _redundant(
+def _correct(
+    model: SceneModel,
+    slots: Slots,
+    prior: Gaussian,
+    evidence: Float[Tensor, "N E H W"],
+    rng: torch.Generator | None,
+) -> tuple[Gaussian, Gaussian, Tensor, Float[Tensor, "B K c H W"], Float[Tensor, "B K"]]:
+    """Posteriors of windows and appearances, logits of presence, layers, the news' cost."""
+    loose = _loosen(prior, slots.age)
+    where = _locate(model, evidence, loose)
+    z_where = where.loc if rng is None else sample_gaussian(*where, rng)
+    what_prior = Gaussian(slots.what.loc, (slots.what.scale**2 + WHAT_DRIFT**2).sqrt())
+    what, logits = _identify(model, evidence, z_where, what_prior, slots.logits)
+    z_what = what.loc if rng is None else sample_gaussian(*what, rng)
+    layers = model.place(model.decode_what(z_what), z_where)
+    return where, what, logits, layers, _kl(where, loose, what, what_prior)
+
+
+def _survivors(
+    slots: Slots,
+    logits: Float[Tensor, "B K"],
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
     layers: Float[Tensor, "B K c H W"],
     where: Float[Tensor, "B K 3"],
-    alive: Float[Tensor, "B K"],
-    age: Float[Tensor, "B K"],
     sigma: float,
-) -> Bool[Tensor, "B K"]:
-    """Whether a slot sits on an older one and the frame is explained as well without it."""
-    double = is_double(where, alive, age)
-    if not bool(double.any()):
-        return double
-    with_all = squared_error(frame, composite(background, layers, alive))
-    without = squared_error(frame[:, None], without_each(background, layers, alive))
-    return double & ((without - with_all[:, None]) / (2 * sigma**2) < MIN_KEEP_GAIN)
+) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
+    """Which slots still hold an object, and for how many frames each has been redundant."""
+    mass = (layers[:, :, -1].detach() > 0.3).sum((-1, -2))
+    alive = slots.alive * (logits.detach() > 0) * (mass > MIN_MASS_PX)
+    idle = redundant(frame, background, layers, where, alive, slots.age, sigma)
+    idle_frames = (slots.redundant + 1) * idle
+    return alive * (idle_frames < PATIENCE), idle_frames
 
 
-def is_double(
-    where: Float[Tensor, "*b K 3"], alive: Float[Tensor, "*b K"], age: Float[Tensor, "*b K"]
-) -> Bool[Tensor, "*b K"]:
-    """Whether a slot sits on an older one: then both explain one object."""
-    distance = (where[..., :, None, :2] - where[..., None, :, :2]).norm(dim=-1)
-    num_slots = alive.shape[-1]
-    index = torch.arange(num_slots, device=alive.device)
-    age_here, age_there = age[..., :, None], age[..., None, :]
-    older = (age_there > age_here) | ((age_there == age_here) & (index[None, :] < index[:, None]))
-    return ((distance < DOUBLE_DISTANCE_PX) & older & (alive[..., None, :] > 0)).any(-1)
+def _loosen(prior: Gaussian, age: Float[Tensor, "B K"]) -> Gaussian:
+    """The prior of windows; one that was just found may move anywhere: its velocity is unknown."""
+    scale = prior.scale.clone()
+    scale[..., :2] += NEWBORN_SLACK_PX * (age[..., None] <= 1)
+    return Gaussian(prior.loc, scale)
 
 
-@torch.no_grad()
-def _births(
+def _evidence(
     model: SceneModel,
     slots: Slots,
+    prior: Gaussian,
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
-    canvas: Float[Tensor, "B C H W"],
-    sigma: float,
-) -> tuple[Slots, Float[Tensor, "B C H W"]]:
-    """One more object per frame, if there is a free slot and the frame clearly asks for it."""
-    found = discover(model, frame, background, 1, 1.0, canvas=canvas)
-    gain = squared_error(frame, canvas) - squared_error(frame, found.canvas)
-    free = 1 - slots.alive
-    born = (gain / (2 * sigma**2) > MIN_BIRTH_GAIN) & (found.presence[:, 0] > 0)
-    born = born & (free.sum(-1) > 0)
-    place = torch.zeros_like(slots.alive)
-    place.scatter_(1, free.argmax(-1, keepdim=True), born[:, None].float())
+) -> Float[Tensor, "N E H W"]:
+    """What each slot sees: the frame without what the other slots are predicted to draw."""
+    with torch.no_grad():
+        predicted = model.place(model.decode_what(slots.what.loc), prior.loc)
+        others = without_each(background, predicted, slots.alive)
+    return model.evidence(
+        frame[:, None].expand_as(others), background[:, None].expand_as(others), others
+    ).flatten(0, 1)
 
-    def put(old: Tensor, new: Tensor) -> Tensor:
-        return torch.where(place.view(*place.shape, *[1] * (old.dim() - 2)) > 0, new, old)
 
-    slots = dataclasses.replace(
-        slots,
-        where=Gaussian(
-            *(put(*pair) for pair in zip(slots.where, found.where_posterior, strict=True))
-        ),
-        velocity=put(slots.velocity, torch.zeros_like(slots.velocity)),
-        hidden=put(slots.hidden, torch.zeros_like(slots.hidden)),
-        what=Gaussian(
-            *(put(*pair) for pair in zip(slots.what, found.what_posterior, strict=True))
-        ),
-        logits=put(slots.logits, found.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)),
-        alive=put(slots.alive, torch.ones_like(slots.alive)),
-        age=put(slots.age, torch.ones_like(slots.age)),
-        id=put(slots.id, slots.next_id[:, None].expand_as(slots.id)),
-        next_id=slots.next_id + born.long(),
-    )
-    return slots, torch.where(born[:, None, None, None], found.canvas, canvas)
+def _locate(model: SceneModel, evidence: Float[Tensor, "N E H W"], prior: Gaussian) -> Gaussian:
+    """Where the objects are: the prediction, which is only read here, joined to a look at it."""
+    guess = prior.loc.detach()
+    seen = model.look(evidence, guess.flatten(0, 1)[:, :2])
+    loc, scale = (x.view_as(guess) for x in seen)
+    return Gaussian(*fuse_gaussians(loc, scale, guess, prior.scale.detach()))
+
+
+def _identify(
+    model: SceneModel,
+    evidence: Float[Tensor, "N E H W"],
+    z_where: Float[Tensor, "B K 3"],
+    prior: Gaussian,
+    logits: Float[Tensor, "B K"],
+) -> tuple[Gaussian, Float[Tensor, "B K"]]:
+    """What the objects look like, joined to what was known, and the evidence that they are."""
+    described, new_logits = model.describe(evidence, z_where.flatten(0, 1))
+    loc, scale = (x.view_as(prior.loc) for x in described)
+    what = Gaussian(*fuse_gaussians(loc, scale, *prior))
+    logits = LOGIT_MEMORY * logits + new_logits.view_as(logits)
+    return what, logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
+
+
+def _kl(
+    where: Gaussian, where_prior: Gaussian, what: Gaussian, what_prior: Gaussian
+) -> Float[Tensor, "B K"]:
+    """What the objects' news cost; mostly the prior is pulled to the posterior, not it to it."""
+    fixed = Gaussian(*(x.detach() for x in where_prior))
+    known = Gaussian(*(x.detach() for x in where))
+    pull = 0.8 * kl_gaussian(*known, *where_prior) + 0.2 * kl_gaussian(*where, *fixed)
+    return pull.sum(-1) + kl_gaussian(*what, *what_prior).sum(-1)

@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from world_models.filtering import Slots, begin, step
+from world_models.filtering import begin, step
 from world_models.fitting import INHIBITION_PX, Tracks, to_float
 from world_models.scene_model import SceneModel
+from world_models.slots import Slots
 from world_models.transition import TransitionRNN
 
 BATCH = 64

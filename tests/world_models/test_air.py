@@ -11,8 +11,8 @@ from dyna.rollout import rollout
 from envs.digits import make
 from envs.trajectory import Trajectory
 from world_models.air import AIR
-from world_models.filtering import without_each
 from world_models.scene_model import composite
+from world_models.slots import without_each
 
 TINY = {"background_steps": 3, "static_steps": 3, "sequence_steps": 2, "motion_steps": 2}
 

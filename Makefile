@@ -32,7 +32,7 @@ arrows: $(VENV)/.stamp-dev  ## imports run dyna -> agents -> world_models -> env
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.stamp-dev  ## the fast tests alone
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 slow: $(VENV)/.stamp-dev  ## the tests that learn something (minutes)
 	$(BIN)/python -m pytest -m slow

@@ -56,17 +56,21 @@ def style(arm: str) -> tuple[str, str, str]:
 def learning_curves(rows: Sequence[Row], page_ink: bool = True) -> str | None:
     """Held-out IoU on the way, against the frames that the agent trained on.
 
-    Only the settings with the fewest real frames are drawn: one line per arm and budget, a band
-    for the 95 % interval over seeds. None if the runs have no evaluations on the way.
+    Drawn are the settings with the fewest real frames, and model-free learning with the most: one
+    line per arm and budget, a band for the 95 % interval over seeds. None if the runs have no
+    evaluations on the way.
     """
     known = [line for line in _arms(rows) if any("curve" in r for r in line.rows.values())]
     if not known:
         return None
     fewest = min(line.real_frames for line in known)
+    most = max((line.real_frames for line in known if line.arm == "none"), default=fewest)
     figure, axes = _figure("frames the agent trained on (real and imagined)")
+    drawn: set[str] = set()
     for line in known:
-        if line.real_frames == fewest:
-            _band(axes, line, *_curve(line))
+        if line.real_frames == fewest or (line.arm == "none" and line.real_frames == most):
+            _band(axes, line, _name(line), line.arm in drawn, *_curve(line))
+            drawn.add(line.arm)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda frames, _: _short(round(frames))))
@@ -81,12 +85,16 @@ def efficiency(rows: Sequence[Row], page_ink: bool = True) -> str | None:
     if len(budgets) < 2:
         return None
     figure, axes = _figure("real frames")
+    drawn: set[str] = set()
     for arm, imagined in dict.fromkeys((x.arm, x.imagined_frames) for x in arms):
         points = [x for x in arms if (x.arm, x.imagined_frames) == (arm, imagined)]
         points.sort(key=lambda x: x.real_frames)
         means = np.array([x.mean("iou") or 0.0 for x in points])
         half = np.array([x.half_width or 0.0 for x in points])
-        _band(axes, points[0], np.array([x.real_frames for x in points]), means, half)
+        frames = np.array([x.real_frames for x in points])
+        label = points[0].label + (f" ({_short(imagined)} imagined)" if imagined else "")
+        _band(axes, points[0], label, arm in drawn, frames, means, half)
+        drawn.add(arm)
     axes.set_xscale("log")
     axes.set_xticks(budgets, [f"{budget:,}" for budget in budgets])
     axes.minorticks_off()
@@ -172,12 +180,27 @@ def _curve(line: Line) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(frames), np.array([np.mean(s) for s in scores]), np.array(half)
 
 
-def _band(axes: Axes, line: Line, x: np.ndarray, means: np.ndarray, half: np.ndarray) -> None:
+def _band(
+    axes: Axes,
+    line: Line,
+    label: str,
+    again: bool,
+    x: np.ndarray,
+    means: np.ndarray,
+    half: np.ndarray,
+) -> None:
+    """One line; hollow markers if it shows another budget of an arm that was drawn before."""
     colour, marker, stroke = style(line.arm)
-    label = line.label
-    if line.imagined_frames:
-        label += f" ({_short(line.imagined_frames)} imagined)"
-    axes.plot(x, means, stroke, color=colour, marker=marker, markersize=5, label=label)
+    axes.plot(
+        x,
+        means,
+        stroke,
+        color=colour,
+        marker=marker,
+        markersize=5,
+        markerfacecolor="none" if again else colour,
+        label=label,
+    )
     if half.any():
         axes.fill_between(x, means - half, means + half, color=colour, alpha=0.15, linewidth=0)
 

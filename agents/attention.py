@@ -35,7 +35,8 @@ def matrix(
     middles = torch.arange(pixels, dtype=size.dtype, device=size.device) + 0.5
     sigma = SIGMA_PER_STRIDE * stride + SIGMA_FLOOR
     distance = (middles - means[..., None]) / sigma[:, None, None]
-    weights = torch.exp(-0.5 * distance.square())
+    # Numbers too small for floats cost tens of times more to compute: stop at exp(-30).
+    weights = torch.exp((-0.5 * distance.square()).clamp_(min=-30.0))
     return weights / (weights.sum(-1, keepdim=True) + 1e-3)
 
 

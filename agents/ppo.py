@@ -112,7 +112,9 @@ class PPO(Agent):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.policy = policy(frame_shape).to(device)
-        self.optimizer = torch.optim.Adam(self.policy.parameters(), learning_rate, eps=1e-5)
+        self.optimizer = torch.optim.Adam(
+            self.policy.parameters(), learning_rate, eps=1e-5, fused=True
+        )
         self.rng = torch.Generator(device).manual_seed(seed)
         self.std = std[0]
         self.frames = 0

@@ -65,7 +65,7 @@ class PPO(Agent):
         std_frames: Agent frames before which it has not.
         mirror: Whether passes see the episodes reflected left to right, top to bottom, or both.
         epochs: Passes over the episodes, as (until agent frames, passes).
-        minibatch: Episodes per gradient step.
+        minibatch: Episodes per gradient step, as (until agent frames, episodes).
         horizons: Curriculum of episode lengths, as (until agent frames, steps).
         value_weight: Weight of the value's squared error.
         max_grad_norm: Gradients are scaled down to this norm.
@@ -90,18 +90,22 @@ class PPO(Agent):
         std_frames: int = 8000,
         mirror: bool = True,
         epochs: Table = ((3000, 12), (10000, 4), (None, 3)),
-        minibatch: int = 16,
+        minibatch: Table = ((10000, 16), (None, 32)),
         horizons: Table = ((2500, 5), (5000, 10), (None, None)),
         value_weight: float = 5.0,
         max_grad_norm: float = 0.5,
     ) -> None:
         if not 0 <= gamma <= 1 or not 0 <= gae_lambda <= 1:
             raise ValueError(f"gamma and gae_lambda must be in [0, 1], got {gamma}, {gae_lambda}")
-        if min(std) <= 0 or clip <= 0 or learning_rate <= 0 or minibatch < 1:
+        if min(std) <= 0 or clip <= 0 or learning_rate <= 0:
             raise ValueError(
-                "std, clip, learning_rate and minibatch must be positive; got "
-                f"{std}, {clip}, {learning_rate}, {minibatch}"
+                f"std, clip and learning_rate must be positive; got {std}, {clip}, {learning_rate}"
             )
+        for name, table in (("epochs", epochs), ("minibatch", minibatch), ("horizons", horizons)):
+            if not table or any(value is not None and value < 1 for _, value in table):
+                raise ValueError(
+                    f"{name} must be pairs (until agent frames, at least 1), got {table}"
+                )
         self.gamma, self.gae_lambda, self.clip = gamma, gae_lambda, clip
         self.learning_rate, self.final_rate = learning_rate, final_rate
         self.std_range, self.std_share, self.std_frames = tuple(std), std_share, std_frames
@@ -167,11 +171,12 @@ class PPO(Agent):
         advantage = (advantage - advantage.mean()) / (spread + 1e-6)
         totals: dict[str, float] = {}
         count = 0  # of gradient steps
+        size = stage(self.minibatch, self.frames) or trajectory.num_episodes
         for _ in range(stage(self.epochs, self.frames) or 1):
             order = torch.randperm(
                 trajectory.num_episodes, generator=self.rng, device=self.rng.device
             )
-            for chosen in order.split(self.minibatch):
+            for chosen in order.split(size):
                 part = {name: x[chosen] for name, x in sight.items()}
                 action = trajectory.action[chosen]
                 if self.mirror:

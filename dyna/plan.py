@@ -17,6 +17,8 @@ from dyna import results
 
 OWN_KEYS = ("env.tier", "world_model", "real_frames", "imagined_frames", "seed")
 """What a study varies itself: ``study.*`` sets these."""
+TRACKER_COST = {"csrt": 700, "mil": 700, "kcf": 80, "medianflow": 20}
+"""Of an episode, in frames that an agent trains on in the same time."""
 TAKEN = (*OWN_KEYS, "folder", "name")
 
 
@@ -29,12 +31,14 @@ class Job:
         command: Arguments after ``python``.
         folder: Where it leaves its files.
         place: Its place in the results file.
+        episodes: That a reference is scored on.
     """
 
     row: results.Row
     command: list[str]
     folder: Path
     place: int = 0
+    episodes: int = 0
 
     @property
     def title(self) -> str:
@@ -49,7 +53,7 @@ class Job:
     def weight(self) -> float:
         """Guess of its cost, in frames to train on, for the remaining time."""
         if self.row["arm"] == "reference":
-            return 10_000
+            return 5_000 + TRACKER_COST.get(self.row["agent"], 5) * self.episodes
         fit = 0 if self.row["arm"] in ("none", "rigid", "cut_paste", "oracle") else 200_000
         return 20_000 + 3 * self.row["real_frames"] + self.row["imagined_frames"] + fit
 
@@ -167,7 +171,7 @@ class Study:
             env = [a for a in forwarded if a.lstrip("+~").startswith("env.")]
             options = [f"env.tier={tier}", f"agent={agent}", f"episodes={episodes}", *env]
             options.append(f"folder='{folder}'")
-            jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs)))
+            jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs), episodes))
         for seed, tier in itertools.product(self.seeds, self.tiers):
             for arm, real, imagined in self.settings():
                 row = _row(arm, "hart", tier, real, imagined, seed)

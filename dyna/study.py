@@ -110,7 +110,7 @@ def run_all(jobs: Sequence[Job], workers: int, rows: Rows) -> None:
         bar_format="{percentage:3.0f}% |{bar:24}| {elapsed}<{remaining} {postfix}",
         disable=not sys.stderr.isatty(),
     )
-    begin, done, saved, left = time.monotonic(), 0.0, 0.0, list(jobs)
+    done, busy, left = 0.0, 0.0, list(jobs)
     running: list[Running] = []
     with _terminated_with_us(running), bar:
         while left or running:
@@ -124,14 +124,16 @@ def run_all(jobs: Sequence[Job], workers: int, rows: Rows) -> None:
                 running.remove(one)
                 row = one.row()
                 rows.add(row)
-                done += one.job.weight
-                saved += one.job.weight if one.process is None else 0.0
+                if one.process is not None:  # what was there already says nothing of the speed
+                    done, busy = done + one.job.weight, busy + one.seconds
                 bar.update(round(one.job.weight))
-                # What was finished before we began says nothing of the speed.
-                eta = (time.monotonic() - begin) / max(done - saved, 1.0) * (total - done)
+                speed = done / busy if busy else 1000.0
+                rest = sum(job.weight for job in left) + sum(x.rest(speed) for x in running)
                 count = len(jobs) - len(left) - len(running)
-                line = f"[{count}/{len(jobs)}] {_outcome(one.job, row)}, {_minutes(eta)} left"
-                bar.write(line, file=sys.stdout)
+                eta = _minutes(rest / speed / workers)
+                bar.write(
+                    f"[{count}/{len(jobs)}] {_outcome(one.job, row)}, {eta} left", sys.stdout
+                )
                 sys.stdout.flush()
 
 
@@ -159,7 +161,16 @@ class Running:
             )
 
     def __str__(self) -> str:
-        return f"{self.job.title} {time.monotonic() - self.start:.0f} s"
+        return f"{self.job.title} {self.seconds:.0f} s"
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self.start
+
+    def rest(self, speed: float) -> float:
+        """Weight that is still to be done, if so much of it is done in a second."""
+        return max(self.job.weight - speed * self.seconds, 0.1 * self.job.weight)
 
     def _known(self) -> results.Row | None:
         if not self.marker.exists():

@@ -64,7 +64,11 @@ def compare(ours: Line, rival: Line) -> str:
     difference = np.subtract(a, b)
     gap = f"{difference.mean():+.3f}"
     if len(seeds) < 2:
-        word = "ahead of" if difference[0] > 0 else "NOT ahead of"
+        errors = [line.rows[seeds[0]].get("iou_se") or 0.0 for line in (ours, rival)]
+        noise = 1.96 * float(np.hypot(*errors))  # of the held-out episodes; seeds add their own
+        word = "ahead of" if difference[0] > noise else "NOT clearly ahead of"
+        if difference[0] < -noise:
+            word = "behind"
         return f"it is {word} {rival.label} ({gap}, one seed)"
     gap += f" ± {statistics.student_interval(difference):.3f}"
     judged = statistics.verdict(a, b)

@@ -54,6 +54,16 @@ def test_findings_say_whether_the_model_earns_its_keep(ours, said):
     assert said in findings(rows)[0]
 
 
+@pytest.mark.parametrize(
+    # Standard errors of .01 each: 1.96 * sqrt(2) * .01 = .028
+    ("ours", "said"),
+    [(0.73, "is ahead of"), (0.71, "is NOT clearly ahead of"), (0.67, "is behind")],
+)
+def test_one_seed_claims_no_more_than_its_episodes_show(ours, said):
+    rows = [row("cut_paste", 0.70), row("air", ours)]
+    assert f"it {said} cut_paste ({ours - 0.70:+.3f}, one seed)" in findings(rows)[0]
+
+
 def test_findings_compare_like_with_like():
     rows = [
         *seeds("none", 0.9, real=4000),

@@ -1,7 +1,9 @@
 """The loop from config to summary: exact counts, same numbers twice, resumable, blind to truth."""
 
 import dataclasses
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ TINY = [
     "agent.epochs=[[null,1]]",
 ]
 MODELS = names("world_model")
-MORE = {"air": ["real_frames=200", "effort=0.02"]}
+MORE = {"air": ["real_frames=200", "effort=0.02", "imagined_frames=80"]}
 """What a world model needs beyond TINY: AIR must have found an object to dream of."""
 
 
@@ -55,37 +57,59 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load(Checkpoints(folder / "checkpoints", {}).paths()[-1])["agent"]["policy"]
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folder of a whole run with a world model, made once."""
+
+    @functools.cache
+    def folder(model: str) -> Path:
+        path = tmp_path_factory.mktemp(model)
+        running.run(tiny(path, f"world_model={model}", *MORE.get(model, [])))
+        return path
+
+    return folder
+
+
 @pytest.mark.parametrize("model", MODELS)
-def test_every_world_model_runs_exactly_its_budget_and_resumes_to_the_bit(
-    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+def test_every_world_model_runs_exactly_its_budget(
+    model: str, undisturbed: Callable[[str], Path]
 ) -> None:
-    config = [f"world_model={model}", *MORE.get(model, [])]
     torch_state = torch.get_rng_state()
-    summary = running.run(tiny(tmp_path / "a", *config))
-    real, imagined = 200 if model in MORE else 140, 0 if model == "none" else 160
+    summary = json.loads((undisturbed(model) / "summary.json").read_text())
+    assert torch.equal(torch.get_rng_state(), torch_state), "global randomness was used"
+    imagined = {"none": 0, "air": 80}.get(model, 160)
+    real = 200 if model == "air" else 140
     assert (summary["real_frames"], summary["imagined_frames"]) == (real, imagined)
     assert summary["eval/episodes"] == 6
-    assert torch.equal(torch.get_rng_state(), torch_state), "global randomness was used"
 
-    stop_after = 2 if model == "none" else len(rows(tmp_path / "a")) - 2
 
-    class Killed(Exception):
-        pass
+class Killed(Exception):
+    """Stands for SIGKILL."""
 
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_run_that_was_killed_ends_with_the_same_bits(
+    tmp_path: Path,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    undisturbed: Callable[[str], Path],
+) -> None:
+    config = [f"world_model={model}", *MORE.get(model, [])]
+    expected = rows(undisturbed(model))
     log = running.Run._log
 
     def killing(self: running.Run, row: loop.Row) -> None:
         log(self, row)
-        if self.rows == stop_after:
+        if self.rows == len(expected) - 2:
             raise Killed
 
-    monkeypatch.setattr(running.Run, "_log", killing)
-    with pytest.raises(Killed):
-        running.run(tiny(tmp_path / "b", *config))
-    monkeypatch.setattr(running.Run, "_log", log)
-    running.run(tiny(tmp_path / "b", *config))
-    assert rows(tmp_path / "a") == rows(tmp_path / "b")
-    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    with monkeypatch.context() as patch:
+        patch.setattr(running.Run, "_log", killing)
+        with pytest.raises(Killed):
+            running.run(tiny(tmp_path, *config))
+    running.run(tiny(tmp_path, *config))
+    assert rows(tmp_path) == expected
+    a, b = weights(tmp_path), weights(undisturbed(model))
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
@@ -106,15 +130,16 @@ def spoiled(*args: Any, **kwargs: Any) -> Trajectory:
 
 @pytest.mark.parametrize("model", ["none", "rigid", "cut_paste", "air"])
 def test_no_truth_beyond_first_boxes_and_rewards_reaches_learning(
-    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    undisturbed: Callable[[str], Path],
 ) -> None:
-    config = [f"world_model={model}", *MORE.get(model, []), "evaluations=0"]
-    running.run(tiny(tmp_path / "seen", *config))
     monkeypatch.setattr(loop, "rollout", spoiled)
-    running.run(tiny(tmp_path / "blind", *config))
-    a, b = weights(tmp_path / "seen"), weights(tmp_path / "blind")
+    running.run(tiny(tmp_path, f"world_model={model}", *MORE.get(model, [])))
+    a, b = weights(tmp_path), weights(undisturbed(model))
     assert all(torch.equal(a[name], b[name]) for name in a)
-    assert rows(tmp_path / "seen") == rows(tmp_path / "blind")
+    assert rows(tmp_path) == rows(undisturbed(model))
 
 
 def test_arms_of_one_seed_meet_the_same_real_episodes(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def gather(history: list[Slots]) -> Bank:
     """All moments in which at least one object has been followed for `MIN_AGE` frames.
 
     Raises:
-        RuntimeError: There is no such moment.
+        ValueError: There is no such moment.
     """
     moments = []
     for slots in history:
@@ -70,7 +70,7 @@ def gather(history: list[Slots]) -> Bank:
         moments.append([p[valid.any(-1)] for p in parts])
     bank = Bank(*(torch.cat(parts) for parts in zip(*moments, strict=True)))
     if len(bank.valid) == 0:
-        raise RuntimeError(
+        raise ValueError(
             "the world model found no object that it could follow for 3 frames; give it more "
             "real_frames or more static_steps"
         )

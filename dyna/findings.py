@@ -1,5 +1,6 @@
 """What a results file says, in sentences; a learned model that earns nothing is told so."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -65,7 +66,7 @@ def compare(ours: Line, rival: Line) -> str:
     gap = f"{difference.mean():+.3f}"
     if len(seeds) < 2:
         errors = [line.rows[seeds[0]].get("iou_se") or 0.0 for line in (ours, rival)]
-        noise = 1.96 * float(np.hypot(*errors))  # of the held-out episodes; seeds add their own
+        noise = 1.96 * math.hypot(*errors)  # of the held-out episodes; seeds add their own
         word = "ahead of" if difference[0] > noise else "NOT clearly ahead of"
         if difference[0] < -noise:
             word = "behind"

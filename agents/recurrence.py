@@ -58,6 +58,19 @@ class Moment(NamedTuple):
     appearance: Float[Tensor, "B E"]
 
 
+class Deltas(NamedTuple):
+    """Gradients of what a step computes before its non-linearities, one step or ``T`` stacked."""
+
+    appearance: Float[Tensor, "*T B E"]
+    hidden: Float[Tensor, "*T B H"]
+    gates: Float[Tensor, "*T B 4D"]
+    features: Float[Tensor, "*T B F"]
+    masked: Float[Tensor, "*T B V P"]
+    location: Float[Tensor, "*T B P"]
+    maps: Float[Tensor, "*T B M P"]
+    psi: Float[Tensor, "*T B MC"]
+
+
 def step(
     w: Weights,
     v1: Float[Tensor, "B C P"],
@@ -89,6 +102,33 @@ def step(
     appearance = torch.tanh(torch.addmm(w.appearance_bias, hidden, w.appearance.t()))
     return Moment(
         psi, maps, location, masked, features, gates, candidate, c, squashed, h, hidden, appearance
+    )
+
+
+def weight_gradients(
+    x: Moment, d: Deltas, h_0: Float[Tensor, "B D"], appearance_0: Float[Tensor, "B E"]
+) -> Weights:
+    """The gradient of every weight, each one product over all steps (``T B ...`` in both)."""
+
+    def product(delta: Tensor, inputs: Tensor) -> Tensor:
+        return delta.flatten(0, 1).t() @ inputs.flatten(0, 1)
+
+    h_before = torch.cat([h_0[None], x.h[:-1]])
+    appearance_before = torch.cat([appearance_0[None], x.appearance[:-1]])
+    return Weights(
+        filters=product(d.psi, appearance_before),
+        filters_bias=d.psi.sum((0, 1)),
+        location=torch.einsum("tbp,tbmp->m", d.location, x.maps)[None],
+        location_bias=d.location.sum()[None],
+        features=product(d.features, x.masked),
+        features_bias=d.features.sum((0, 1)),
+        lstm_in=product(d.gates, x.features),
+        lstm_back=product(d.gates, h_before),
+        lstm_bias=d.gates.sum((0, 1)),
+        hidden=product(d.hidden, torch.cat([x.h, x.location], -1)),
+        hidden_bias=d.hidden.sum((0, 1)),
+        appearance=product(d.appearance, x.hidden),
+        appearance_bias=d.appearance.sum((0, 1)),
     )
 
 
@@ -153,7 +193,7 @@ class Recurrence(torch.autograd.Function):
         carried_h = torch.zeros_like(h_0)
         carried_c = torch.zeros_like(c_0)
         carried_a = torch.zeros_like(appearance_0)
-        kept: list[tuple[Tensor, ...]] = []
+        kept: list[Deltas] = []
         for t in range(steps - 1, -1, -1):
             d_a = carried_a * appearance_slope[t]
             d_r = torch.addmm(d_hidden[t], d_a, w.appearance) * hidden_slope[t]
@@ -171,31 +211,9 @@ class Recurrence(torch.autograd.Function):
             d_maps = on_t[t] * d_logit[:, None]
             d_psi = torch.bmm(d_maps, v1_t[t]).flatten(1)
             carried_a = d_psi @ w.filters
-            kept.append((d_a, d_r, d_gates, d_f, d_masked, d_logit, d_maps, d_psi))
-        d_a, d_r, d_gates, d_f, d_masked, d_logit, d_maps, d_psi = (
-            torch.stack(each[::-1]) for each in zip(*kept, strict=True)
-        )
-
-        def product(d: Tensor, inputs: Tensor) -> Tensor:
-            return d.flatten(0, 1).t() @ inputs.flatten(0, 1)
-
-        h_before = torch.cat([h_0[None], x.h[:-1]])
-        appearance_before = torch.cat([appearance_0[None], x.appearance[:-1]])
-        by_weight = Weights(
-            filters=product(d_psi, appearance_before),
-            filters_bias=d_psi.sum((0, 1)),
-            location=torch.einsum("tbp,tbmp->m", d_logit, x.maps)[None],
-            location_bias=d_logit.sum()[None],
-            features=product(d_f, x.masked),
-            features_bias=d_f.sum((0, 1)),
-            lstm_in=product(d_gates, x.features),
-            lstm_back=product(d_gates, h_before),
-            lstm_bias=d_gates.sum((0, 1)),
-            hidden=product(d_r, torch.cat([x.h, x.location], -1)),
-            hidden_bias=d_r.sum((0, 1)),
-            appearance=product(d_a, x.hidden),
-            appearance_bias=d_a.sum((0, 1)),
-        )
-        d_v1 = x.psi.transpose(2, 3) @ d_maps
-        d_ventral = d_masked * x.location[:, :, None]
+            kept.append(Deltas(d_a, d_r, d_gates, d_f, d_masked, d_logit, d_maps, d_psi))
+        deltas = Deltas(*(torch.stack(each[::-1]) for each in zip(*kept, strict=True)))
+        by_weight = weight_gradients(x, deltas, h_0, appearance_0)
+        d_v1 = x.psi.transpose(2, 3) @ deltas.maps
+        d_ventral = deltas.masked * x.location[:, :, None]
         return (d_v1, d_ventral, carried_h, carried_c, carried_a, *by_weight)

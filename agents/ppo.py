@@ -14,15 +14,14 @@ from agents.policy import Decision, RecurrentPolicy, Sight
 from agents.returns import advantages
 from envs.trajectory import Observation, Trajectory
 
-Table = Sequence[Sequence[int | None]]
+Table = Sequence[Sequence[float | None]]
 """Pairs (until so many frames, value); the last one holds for ever (until None)."""
-
 
 REFLECTIONS = ((False, False), (True, False), (False, True), (True, True))
 """Left to right, top to bottom."""
 
 
-def stage(table: Table, frames: int) -> int | None:
+def stage(table: Table, frames: int) -> Any:
     """The value that a table of (until, value) holds after so many frames."""
     for until, value in table:
         if until is None or frames < until:
@@ -58,8 +57,8 @@ class PPO(Agent):
         gamma: Discount. 0 is right for tracking (each reward judges one action); 0.9 breaks it.
         gae_lambda: See ``agents.returns``.
         clip: Largest change of an action's probability that is still rewarded.
-        learning_rate: Step size of Adam at the start; falls linearly to ``final_rate`` of it.
-        final_rate: Share of the learning rate at the end.
+        learning_rate: Step size of Adam, as (until agent frames, step size).
+        final_rate: What is left of it at the end of the training, falling linearly to there.
         std: Spread of the actions at the start and at the end.
         std_share: Share of the training after which the spread has fallen.
         std_frames: Agent frames before which it has not.
@@ -83,28 +82,31 @@ class PPO(Agent):
         gamma: float = 0.0,
         gae_lambda: float = 0.95,
         clip: float = 0.2,
-        learning_rate: float = 1.5e-3,
+        learning_rate: Table = ((None, 1.5e-3),),
         final_rate: float = 0.03,
         std: Sequence[float] = (0.25, 0.075),
         std_share: float = 2 / 3,
         std_frames: int = 8000,
         mirror: bool = True,
         epochs: Table = ((3000, 12), (10000, 4), (None, 3)),
-        minibatch: Table = ((10000, 16), (None, 32)),
+        minibatch: Table = ((None, 16),),
         horizons: Table = ((2500, 5), (5000, 10), (None, None)),
         value_weight: float = 5.0,
         max_grad_norm: float = 0.5,
     ) -> None:
         if not 0 <= gamma <= 1 or not 0 <= gae_lambda <= 1:
             raise ValueError(f"gamma and gae_lambda must be in [0, 1], got {gamma}, {gae_lambda}")
-        if min(std) <= 0 or clip <= 0 or learning_rate <= 0:
-            raise ValueError(
-                f"std, clip and learning_rate must be positive; got {std}, {clip}, {learning_rate}"
-            )
-        for name, table in (("epochs", epochs), ("minibatch", minibatch), ("horizons", horizons)):
-            if not table or any(value is not None and value < 1 for _, value in table):
+        if min(std) <= 0 or clip <= 0:
+            raise ValueError(f"std and clip must be positive, got {std}, {clip}")
+        for name, table in (
+            ("learning_rate", learning_rate),
+            ("epochs", epochs),
+            ("minibatch", minibatch),
+            ("horizons", horizons),
+        ):
+            if not table or any(value is not None and value <= 0 for _, value in table):
                 raise ValueError(
-                    f"{name} must be pairs (until agent frames, at least 1), got {table}"
+                    f"{name} must be pairs (until agent frames, a positive number), got {table}"
                 )
         self.gamma, self.gae_lambda, self.clip = gamma, gae_lambda, clip
         self.learning_rate, self.final_rate = learning_rate, final_rate
@@ -117,7 +119,7 @@ class PPO(Agent):
             torch.manual_seed(seed)
             self.policy = policy(frame_shape).to(device)
         self.optimizer = torch.optim.Adam(
-            self.policy.parameters(), learning_rate, eps=1e-5, fused=True
+            self.policy.parameters(), stage(learning_rate, 0), eps=1e-5, fused=True
         )
         self.rng = torch.Generator(device).manual_seed(seed)
         self.std = std[0]
@@ -161,7 +163,7 @@ class PPO(Agent):
                 was before that gradient step.
         """
         progress = min(max(progress, 0.0), 1.0)
-        rate = self.learning_rate * (1 - (1 - self.final_rate) * progress)
+        rate = stage(self.learning_rate, self.frames) * (1 - (1 - self.final_rate) * progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         sight = self.policy.prepare(trajectory.frame, trajectory.box[:, :-1])
@@ -171,8 +173,8 @@ class PPO(Agent):
         advantage = (advantage - advantage.mean()) / (spread + 1e-6)
         totals: dict[str, float] = {}
         count = 0  # of gradient steps
-        size = stage(self.minibatch, self.frames) or trajectory.num_episodes
-        for _ in range(stage(self.epochs, self.frames) or 1):
+        size = stage(self.minibatch, self.frames)
+        for _ in range(stage(self.epochs, self.frames)):
             order = torch.randperm(
                 trajectory.num_episodes, generator=self.rng, device=self.rng.device
             )

@@ -122,7 +122,7 @@ def test_schedules() -> None:
         metrics = agent.update(explore(agent, horizon=2), progress)
         spreads.append(agent.std)
     assert spreads == pytest.approx([0.25, (0.25 * 0.075) ** 0.5, 0.075, 0.075], rel=1e-2)
-    assert metrics["agent/lr"] == pytest.approx(0.03 * agent.learning_rate)
+    assert metrics["agent/lr"] == pytest.approx(0.03 * 1.5e-3)
     slow = make(epochs=[(None, 1)], std_frames=48)
     slow.update(explore(slow), 1.0)  # 24 of 48 frames
     assert slow.std == pytest.approx((0.25 * 0.075) ** 0.5, rel=1e-2)

@@ -250,14 +250,14 @@ class AIR(WorldModel[DreamState]):
     def _draw(self, state: DreamState) -> Float[Tensor, "B C H W"]:
         """`composite` of the layers, spending nothing on empty slots."""
         canvas = state.background.clone()
-        for k in range(self.num_slots):
-            scenes = state.alive[:, k].nonzero()[:, 0]
-            if len(scenes) > 0:
-                layer = draw_glimpse(
-                    state.glimpse[scenes, k], state.where[scenes, k], self.frame_shape[1:]
-                )
-                behind = canvas[scenes] * (1 - layer[:, -1:])
-                canvas.index_copy_(0, scenes, behind.add_(layer[:, :-1]))
+        slot, scene = (state.alive.T > 0).nonzero(as_tuple=True)
+        layers = draw_glimpse(
+            state.glimpse[scene, slot], state.where[scene, slot], self.frame_shape[1:]
+        )
+        sizes = slot.bincount(minlength=self.num_slots).tolist()
+        for scenes, layer in zip(scene.split(sizes), layers.split(sizes), strict=True):
+            behind = canvas[scenes].mul_(1 - layer[:, -1:])
+            canvas.index_copy_(0, scenes, behind.add_(layer[:, :-1]))
         return canvas
 
     def _boxes(self, slots: Slots, calibrated: bool = True) -> Float[Tensor, "B K 4"]:

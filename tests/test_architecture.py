@@ -145,7 +145,7 @@ def test_every_import_is_a_declared_dependency() -> None:
                 assert found & declared, f"{relative(path)} imports {top}: name it in setup.cfg"
 
 
-def test_the_console_scripts_and_the_gymnasium_plugin_exist() -> None:
+def test_the_console_scripts_exist() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     for group in config["options.entry_points"].values():

@@ -66,9 +66,10 @@ def _resample(
 ) -> Float[Tensor, "N C u v"]:
     """Computes rows @ picture @ columns^T with the channels inside two large products."""
     number, channels, _, width = picture.shape
+    height = rows.shape[1]  # named, not -1: there may be no picture at all
     tall = torch.bmm(rows, picture.transpose(1, 2).flatten(2))
-    tall = tall.view(number, -1, channels, width).transpose(1, 2).flatten(1, 2)
-    return torch.bmm(tall, columns.transpose(1, 2)).unflatten(1, (channels, -1))
+    tall = tall.view(number, height, channels, width).transpose(1, 2).flatten(1, 2)
+    return torch.bmm(tall, columns.transpose(1, 2)).unflatten(1, (channels, height))
 
 
 def window_box(

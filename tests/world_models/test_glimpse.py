@@ -24,6 +24,16 @@ def test_drawing_undoes_reading_inside_the_window() -> None:
     assert torch.allclose(drawn, expected, atol=1e-5)
 
 
+def test_no_objects_are_drawn_as_no_layers() -> None:
+    """Dreams in which nothing lives are dreams, too."""
+    assert draw_glimpse(torch.zeros(0, 2, 16, 16), torch.zeros(0, 3), (48, 40)).shape == (
+        0,
+        2,
+        48,
+        40,
+    )
+
+
 def test_drawing_agrees_with_a_sampling_grid() -> None:
     glimpse = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(1))
     glimpse[:, :, [0, -1]] = 0

@@ -26,6 +26,9 @@ BLUR_PX = 5.0
 TEMPERATURE = 0.5
 LOG_SIDE_SCALE = 0.2
 MIN_MASS_PX = 12.0
+CLEAR_ALPHA = 0.3
+AREA_COST = 0.15
+"""Nats per covered pixel; keeps masks tight."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +137,7 @@ def _read_slot(
     what = what_posterior.loc if rng is None else sample_gaussian(*what_posterior, rng)
     layer = model.place(model.decode_what(what)[:, None], where[:, None])
     alpha = layer[:, 0, -1]
-    mass = (alpha > 0.3).float().sum((-1, -2))
+    mass = (alpha > CLEAR_ALPHA).float().sum((-1, -2))
     if rng is None:
         presence = ((logits > 0) & (mass > MIN_MASS_PX)).float()
     else:
@@ -161,7 +164,6 @@ def negative_elbo(
     sigma: float,
     presence_prior: float,
     beta: float = 1.0,
-    area_cost: float = 0.15,
 ) -> tuple[Float[Tensor, " B"], dict[str, Tensor]]:
     """The loss of a frame whose objects were found with samples (without the background's KL).
 
@@ -173,7 +175,6 @@ def negative_elbo(
         presence_prior: Prior probability that a slot holds an object; tiny, since it is weighed
             against the likelihood of hundreds of pixels.
         beta: Weight of what an object costs: its KLs and its area.
-        area_cost: Nats per covered pixel; keeps masks tight.
 
     Returns:
         The loss in nats and its parts, all averaged over colour channels where they are
@@ -184,7 +185,7 @@ def negative_elbo(
     kl_what = kl_gaussian(*found.what_posterior, 0.0, 1.0).sum(-1)
     kl_where = window_kl(model, found.where_posterior)
     kl_pres = kl_bernoulli(found.logits, math.log(presence_prior) - math.log1p(-presence_prior))
-    area = area_cost * found.presence * found.alpha_area
+    area = AREA_COST * found.presence * found.alpha_area
     objects = (probs * (kl_what + kl_where) + area).sum(-1)
     loss = reconstruction + beta * objects + kl_pres.sum(-1)
     parts = {

@@ -11,7 +11,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from world_models.discovery import MIN_MASS_PX, TEMPERATURE, Found, discover, squared_error
+from world_models.discovery import (
+    AREA_COST,
+    CLEAR_ALPHA,
+    MIN_MASS_PX,
+    TEMPERATURE,
+    Found,
+    discover,
+    squared_error,
+)
 from world_models.distributions import (
     fuse_gaussians,
     kl_gaussian,
@@ -27,7 +35,6 @@ WHAT_DRIFT = 0.22
 NEWBORN_SLACK_PX = 3.0
 PATIENCE = 2
 SLOT_COST = 9.0
-AREA_COST = 0.15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,7 +166,7 @@ def _survivors(
     sigma: float,
 ) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
     """Which slots still hold an object, and for how many frames each has been redundant."""
-    mass = (layers[:, :, -1].detach() > 0.3).sum((-1, -2))
+    mass = (layers[:, :, -1].detach() > CLEAR_ALPHA).sum((-1, -2))
     alive = slots.alive * (logits.detach() > 0) * (mass > MIN_MASS_PX)
     idle = redundant(frame, background, layers, where, alive, slots.age, sigma)
     idle_frames = (slots.redundant + 1) * idle

@@ -56,13 +56,19 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
 def load(path: str | Path) -> dict[str, Any]:
     """Reads a checkpoint: ``config`` (plain dict), ``agent``, ``world_model`` and the rest.
 
+    A folder stands for the newest checkpoint in it.
+
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is not a checkpoint, or is truncated or damaged.
     """
     path = Path(path)
+    if path.is_dir():
+        path = max(path.glob("checkpoint-*.pt"), default=path)
     if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}: give the path of a checkpoint file")
+        raise FileNotFoundError(
+            f"no checkpoint at {path}: give a checkpoint file, or a folder that holds some"
+        )
     with path.open("rb") as file:
         header, payload = file.readline(200), file.read()
     mend = "delete it to go on from the one before, or take another file"

@@ -95,6 +95,13 @@ def test_a_full_disk_leaves_the_older_one_intact(
     assert latest["step"] == 1
 
 
+def test_a_folder_stands_for_its_newest_checkpoint(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, CONFIG)
+    for step in (9, 10):
+        checkpoints.save({"step": step}, step)
+    assert checkpoint.load(tmp_path)["step"] == 10
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nothing"):
         checkpoint.load(tmp_path / "nothing.pt")

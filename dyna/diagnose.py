@@ -15,9 +15,7 @@ from torch import Tensor
 
 from envs.boxes import iou
 from envs.trajectory import Trajectory, Truth
-from world_models.air import AIR
-from world_models.history import History
-from world_models.slots import Slots
+from world_models.base import Posterior, WorldModel
 
 CONTEXT = 6
 SETTLED = 2
@@ -34,9 +32,12 @@ class Matches:
     present: Bool[Tensor, "B T O"]
 
 
-def match(history: History, truth: Truth) -> Matches:
+def match(posterior: Posterior, truth: Truth) -> Matches:
     """Pairs true objects with slots frame by frame, best pairs first (greedily)."""
-    overlap = iou(truth.box[:, :, :, None], history.box[:, :, None]) * history.alive[:, :, None]
+    overlap = (
+        iou(truth.box[:, :, :, None], posterior.box[:, :, None])
+        * (posterior.visible > VISIBLE)[:, :, None]
+    )
     present = (truth.id >= 0) & (truth.visible > VISIBLE)
     overlap = overlap * present[..., None]
     shape = overlap.shape
@@ -55,7 +56,7 @@ def match(history: History, truth: Truth) -> Matches:
     return Matches(slot.view(shape[:3]), best.view(shape[:3]), present)
 
 
-def perception(history: History, truth: Truth) -> dict[str, float]:
+def perception(posterior: Posterior, truth: Truth) -> dict[str, float]:
     """Counting, boxes and identities on filtered episodes.
 
     Returns:
@@ -63,9 +64,9 @@ def perception(history: History, truth: Truth) -> dict[str, float]:
         over all visible true objects (missed ones count 0), ``switches`` of identity per object,
         and ``false_objects`` per frame.
     """
-    matches = match(history, truth)
+    matches = match(posterior, truth)
     number = matches.present.sum(-1)
-    found = history.alive.sum(-1).long()
+    found = (posterior.visible > VISIBLE).sum(-1)
     right = (number == found)[:, SETTLED:]
     metrics = {"count_accuracy": right.float().mean().item()}
     for n in number.unique().tolist():
@@ -74,13 +75,13 @@ def perception(history: History, truth: Truth) -> dict[str, float]:
     metrics["box_iou"] = matches.iou[matches.present].mean().item()
     matched = (matches.iou > 0).sum(-1)
     metrics["false_objects"] = (found - matched).clamp(min=0).float().mean().item()
-    metrics["switches"] = _switches(history, matches)
+    metrics["switches"] = _switches(posterior, matches)
     return metrics
 
 
-def _switches(history: History, matches: Matches) -> float:
+def _switches(posterior: Posterior, matches: Matches) -> float:
     """How often the identity that follows an object changes, per object."""
-    identity = history.id.gather(-1, matches.slot.clamp(min=0))
+    identity = posterior.id.gather(-1, matches.slot.clamp(min=0))
     identity = torch.where((matches.slot >= 0) & (matches.iou > MATCH_IOU), identity, -1)
     batch, horizon, objects = identity.shape
     last = torch.full((batch, objects), -1)
@@ -94,8 +95,8 @@ def _switches(history: History, matches: Matches) -> float:
 
 
 def rollouts(
-    model: AIR,
-    history: History,
+    model: WorldModel,
+    posterior: Posterior,
     truth: Truth,
     horizon: int,
     rng: torch.Generator,
@@ -110,15 +111,13 @@ def rollouts(
     velocity with bounces from the true state.
     """
     now = CONTEXT - 1
-    matches = match(history, truth)
+    matches = match(posterior, truth)
     usable = (matches.iou[:, now] > MATCH_IOU) & (matches.slot[:, now] >= 0)
     slot = matches.slot[:, now].clamp(min=0)[..., None]
     steps = min(horizon, truth.box.shape[1] - CONTEXT)
-    dream = torch.stack(
-        [_dream(model, history.slots[now], slot, steps, rng) for _ in range(samples)]
-    )
+    dream = torch.stack([_dream(model, posterior, now, slot, steps, rng) for _ in range(samples)])
 
-    before, after = (_pick(history.box[:, t], slot) for t in (now - 3, now))
+    before, after = (_pick(posterior.box[:, t], slot) for t in (now - 3, now))
     true_motion = truth.box[:, now] - truth.box[:, now - 1]
     rivals = {
         "bounce": coast(after, (after - before)[..., :2] / 3, steps),
@@ -156,10 +155,15 @@ def _pick(box: Float[Tensor, "B K 4"], slot: Int[Tensor, "B O 1"]) -> Float[Tens
 
 
 def _dream(
-    model: AIR, slots: Slots, slot: Int[Tensor, "B O 1"], steps: int, rng: torch.Generator
+    model: WorldModel,
+    posterior: Posterior,
+    now: int,
+    slot: Int[Tensor, "B O 1"],
+    steps: int,
+    rng: torch.Generator,
 ) -> Float[Tensor, "B S O 4"]:
     """The boxes of matched objects in one stochastic rollout."""
-    state, path = model.dream_from(slots), []
+    state, path = model.resume(posterior, now), []
     for _ in range(steps):
         state = model.prior(state, rng)
         path.append(_pick(model.decode(state).box, slot))
@@ -181,21 +185,21 @@ def coast(
     return torch.stack(path, 1)
 
 
-def diagnose(model: AIR, episodes: Trajectory, seed: int = 0) -> dict[str, Any]:
+def diagnose(model: WorldModel, episodes: Trajectory, seed: int = 0) -> dict[str, Any]:
     """All diagnostics of a model on held-out episodes that carry their truth."""
     truth = episodes.truth
     if truth is None:
         raise ValueError("diagnosing needs episodes with truth: take them from rollout()")
     began = time.process_time()
-    history = model.posterior(episodes.without_truth())
+    posterior = model.posterior(episodes.without_truth())
     seconds = time.process_time() - began
-    metrics = perception(history, truth)
-    error = (history.reconstruction.float() - episodes.frame.float()) / 255
+    metrics = perception(posterior, truth)
+    error = (posterior.reconstruction.float() - episodes.frame.float()) / 255
     metrics["reconstruction_mse"] = error.square().mean().item()
-    metrics["nats_per_frame"] = history.surprise[:, 1:].mean().item()
+    metrics["elbo"] = posterior.elbo[:, 1:].mean().item()
     metrics["filtered_frames_per_cpu_second"] = episodes.num_frames / seconds
     rng = torch.Generator().manual_seed(seed)
-    return {"perception": metrics, "rollout": rollouts(model, history, truth, 30, rng)}
+    return {"perception": metrics, "rollout": rollouts(model, posterior, truth, 30, rng)}
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
         if not isinstance(cfg[key], int) or cfg[key] < 1:
             raise ValueError(f"{key}={cfg[key]} must be a whole number from 1 up")
     check_device(str(cfg.device))
-    if not hasattr(get_class(cfg.world_model._target_), "posterior"):
+    if not getattr(get_class(cfg.world_model._target_), "sees", False):
         raise ValueError(
             f"{cfg.world_model._target_} cannot look at frames, so there is nothing to measure: "
             "choose world_model=air"

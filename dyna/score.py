@@ -97,7 +97,7 @@ def held_out(env: DictConfig, batch_size: int, cfg: DictConfig) -> Tracking:
 
 def measure(model: WorldModel, env: Tracking, seed: int) -> dict[str, Any] | None:
     """How well a model sees and predicts held-out episodes; None if it cannot look at any."""
-    if not hasattr(model, "posterior"):
+    if not model.sees:
         return None
     env.rng.manual_seed(seed)
     return diagnose(model, rollout(env, LastBox(), explore=False), seed)  # type: ignore[arg-type]

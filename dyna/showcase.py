@@ -53,7 +53,7 @@ def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | Non
     if dream is None:
         return written
     model = dream.scene.model if isinstance(dream.scene, Imagination) else None
-    if hasattr(model, "posterior") and hasattr(model, "dream_from"):
+    if model is not None and model.sees:
         written.append(_write(folder / "world_model", panels(model, episodes), columns=1))
     imagined = _episodes(dream, agent)
     written.append(_write(folder / "imagination", tracking(imagined, dream)))
@@ -129,7 +129,7 @@ def panels(model: Any, real: Trajectory, episodes: int = 3) -> list[Clip]:
     visible = (truth.id >= 0) & (truth.visible > 0)
     shown = (
         ("real", render.TARGET, real.frame, truth.box, visible),
-        ("reconstruction", render.AGENT, history.reconstruction, history.box, history.alive > 0),
+        ("reconstruction", render.AGENT, history.reconstruction, history.box, history.visible > 0),
         ("imagined", render.AGENT, frames, dreamed, alive),
     )
     clips = []
@@ -156,10 +156,10 @@ def _dream(model: Any, history: Any, real: Trajectory) -> tuple[Tensor, Tensor, 
     """The reconstruction while the model may look, then what it dreams without looking."""
     context = min(CONTEXT, real.horizon)
     rng = torch.Generator(real.frame.device).manual_seed(0)
-    state = model.dream_from(history.slots[context - 1])
+    state = model.resume(history, context - 1)
     frames = [history.reconstruction[:, t] for t in range(context)]
     dreamed = [history.box[:, t] for t in range(context)]
-    alive = [history.alive[:, t] > 0 for t in range(context)]
+    alive = [history.visible[:, t] > 0 for t in range(context)]
     for t in range(context, real.horizon):
         camera = real.camera[:, t - 1] if bool(real.camera.any()) else None
         state = model.prior(state, rng, camera)

@@ -18,10 +18,10 @@ from envs.scene import View
 from envs.trajectory import Trajectory
 from world_models import fitting
 from world_models.bank import Bank, gather
-from world_models.base import WorldModel
+from world_models.base import Posterior, WorldModel
 from world_models.dream import DreamState
 from world_models.glimpse import draw_glimpse, window_box
-from world_models.history import History, follow, to_uint8, tracks
+from world_models.history import follow, to_uint8, tracks
 from world_models.noise import estimate_noise, noise_slice, noise_table
 from world_models.readout import Calibration, calibrate, mask_extent
 from world_models.scene_model import SceneModel
@@ -52,6 +52,7 @@ class AIR(WorldModel[DreamState]):
         ValueError: A number is out of range.
     """
 
+    sees = True
     noise_table: Float[Tensor, " n"]
 
     def __init__(
@@ -118,28 +119,28 @@ class AIR(WorldModel[DreamState]):
             self.keep_background,
         )
         history = self.posterior(real)
-        found = tracks(history.slots, camera)
+        found = tracks(history.belief, camera)
         metrics |= fitting.fit_motion(self.transition, found, steps["motion"], rng)
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
         history = self.posterior(real)
         self.calibration, boxes = calibrate(
-            self._boxes(history.slots[0], calibrated=False), history.alive[:, 0], real.box[:, 0]
+            self._boxes(history.belief[0], calibrated=False), history.visible[:, 0], real.box[:, 0]
         )
-        self.bank = gather(history.slots)
+        self.bank = gather(history.belief)
         self._fitted = True
-        count = history.alive.sum(-1).mean().item()
+        count = history.visible.sum(-1).mean().item()
         return (
             metrics
             | boxes
             | {
                 "noise": self.noise_sigma,
                 "objects_per_frame": count,
-                "nats_per_frame": history.surprise.mean().item(),
+                "elbo": history.elbo[:, 1:].mean().item(),
                 "bank_moments": float(len(self.bank.valid)),
             }
         )
 
-    def posterior(self, real: Trajectory) -> History:
+    def posterior(self, real: Trajectory) -> Posterior:
         """Filters episodes frame by frame (causally), with posterior means and hard presence."""
         slots, reconstruction, surprise = follow(
             self.scene,
@@ -150,17 +151,18 @@ class AIR(WorldModel[DreamState]):
             self.sigma,
             self.keep_background,
         )
-        return History(
-            slots=slots,
+        return Posterior(
+            belief=slots,
             box=torch.stack([self._boxes(s) for s in slots], 1),
-            alive=torch.stack([s.alive for s in slots], 1),
+            visible=torch.stack([s.alive for s in slots], 1),
             id=torch.stack([s.id for s in slots], 1),
             reconstruction=reconstruction,
-            surprise=surprise,
+            elbo=-surprise,
         )
 
-    def dream_from(self, slots: Slots) -> DreamState:
+    def resume(self, posterior: Posterior, t: int) -> DreamState:
         """The imagined state that continues what the filter believes, all objects kept."""
+        slots: Slots = posterior.belief[t]
         return self._dream(
             slots.where.loc,
             slots.velocity,

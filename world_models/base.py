@@ -5,10 +5,11 @@ the reward from the boxes that ``decode`` gives, exactly as it does on real scen
 """
 
 import abc
-from typing import Generic, TypeVar
+import dataclasses
+from typing import Any, Generic, TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from envs.scene import View
@@ -17,11 +18,35 @@ from envs.trajectory import Trajectory
 State = TypeVar("State")
 
 
+@dataclasses.dataclass(frozen=True)
+class Posterior:
+    """What a model makes of real episodes, frame by frame, never looking ahead.
+
+    Attributes:
+        belief: The model's own state after each of the T frames; `WorldModel.resume` takes it on.
+        box: Box of what each slot holds, calibrated, in fractions of the frame.
+        visible: Share of it that the model believes can be seen, 0 to 1; 0 in empty slots.
+        id: Identity of what each slot holds; -1 in empty slots. An object that is believed to be
+            there but hidden keeps its identity and has ``visible`` near 0.
+        reconstruction: The frames as the model explains them.
+        elbo: Evidence lower bound of each frame given those before (nats, constants left out).
+    """
+
+    belief: list[Any]
+    box: Float[Tensor, "B T K 4"]
+    visible: Float[Tensor, "B T K"]
+    id: Int[Tensor, "B T K"]
+    reconstruction: UInt8[Tensor, "B T C H W"]
+    elbo: Float[Tensor, "B T"]
+
+
 class WorldModel(nn.Module, abc.ABC, Generic[State]):
     """A model of scenes, learned or hand-written."""
 
     frame_shape: tuple[int, int, int]
     num_slots: int
+    sees = False
+    """Whether the model can look at frames: whether it has `posterior` and `resume`."""
 
     @abc.abstractmethod
     def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
@@ -50,3 +75,19 @@ class WorldModel(nn.Module, abc.ABC, Generic[State]):
     @abc.abstractmethod
     def decode(self, state: State) -> View:
         """What a state looks like: the frame, and the box of every object in it."""
+
+    def posterior(self, real: Trajectory) -> Posterior:
+        """What the model makes of real episodes (frames, first boxes, actions, camera).
+
+        Raises:
+            NotImplementedError: The model cannot look at frames.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot look at frames")
+
+    def resume(self, posterior: Posterior, t: int) -> State:
+        """The state that dreams on from what was believed after frame ``t``.
+
+        Slots keep their places, so ``decode(state).box[:, k]`` is the object ``posterior`` had in
+        slot ``k``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot look at frames")

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from world_models.filtering import begin, step
@@ -14,21 +14,6 @@ from world_models.slots import Slots
 from world_models.transition import TransitionRNN
 
 BATCH = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class History:
-    """What the filter made of real episodes: beliefs after every frame.
-
-    ``box`` is calibrated; ``alive`` is 0 and ``id`` -1 in empty slots.
-    """
-
-    slots: list[Slots]
-    box: Float[Tensor, "B T K 4"]
-    alive: Float[Tensor, "B T K"]
-    id: Int[Tensor, "B T K"]
-    reconstruction: UInt8[Tensor, "B T C H W"]
-    surprise: Float[Tensor, "B T"]
 
 
 @torch.no_grad()

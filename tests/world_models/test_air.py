@@ -52,7 +52,7 @@ def test_it_follows_identities(trained: AIR) -> None:
     history = trained.posterior(test.without_truth())
     same = (history.id[:, 1:] == history.id[:, :-1]) & (history.id[:, 1:] >= 0)
     assert same.sum() / (history.id[:, 1:] >= 0).sum() > 0.7
-    assert ((history.id >= 0) == (history.alive > 0)).all()
+    assert ((history.id >= 0) == (history.visible > 0)).all()
 
 
 def test_dreams_keep_identities_and_move(trained: AIR) -> None:

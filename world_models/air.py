@@ -10,15 +10,16 @@ import math
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from envs.boxes import clip_to_frame
+from envs.boxes import inside_share
 from envs.scene import View
 from envs.trajectory import Trajectory
 from world_models import fitting
 from world_models.bank import Bank, gather
 from world_models.base import Posterior, WorldModel
+from world_models.depth import back_to_front
 from world_models.dream import DreamState
 from world_models.glimpse import draw_glimpse, window_box
 from world_models.history import follow, to_uint8, tracks
@@ -151,10 +152,11 @@ class AIR(WorldModel[DreamState]):
             self.sigma,
             self.keep_background,
         )
+        box = torch.stack([self._boxes(s) for s in slots], 1)
         return Posterior(
             belief=slots,
-            box=torch.stack([self._boxes(s) for s in slots], 1),
-            visible=torch.stack([s.alive for s in slots], 1),
+            box=box,
+            visible=torch.stack([s.visible for s in slots], 1) * inside_share(box),
             id=torch.stack([s.id for s in slots], 1),
             reconstruction=reconstruction,
             elbo=-surprise,
@@ -169,6 +171,7 @@ class AIR(WorldModel[DreamState]):
             slots.hidden,
             slots.what.loc,
             slots.alive,
+            back_to_front(slots.front),
             slots.z_bg,
         )
 
@@ -179,7 +182,13 @@ class AIR(WorldModel[DreamState]):
             raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
         bank = self.bank.draw(batch_size, self.recombine, rng)
         state = self._dream(
-            bank.where, bank.velocity, bank.hidden, bank.what, bank.valid.float(), bank.z_bg
+            bank.where,
+            bank.velocity,
+            bank.hidden,
+            bank.what,
+            bank.valid.float(),
+            bank.order,
+            bank.z_bg,
         )
         return dataclasses.replace(state, noise=self._noise_offset(rng))
 
@@ -219,12 +228,11 @@ class AIR(WorldModel[DreamState]):
             canvas.add_(noise.view_as(canvas), alpha=self.noise_sigma)
         size = self.frame_shape[1:]
         box = self.calibration(window_box(state.where, state.extent, size))
-        inside = clip_to_frame(box)[..., 2:].prod(-1) / box[..., 2:].prod(-1)
         index = torch.arange(self.num_slots, device=box.device)
         return View(
             frame=to_uint8(canvas),
             box=box,
-            visible=inside * state.alive,
+            visible=inside_share(box) * state.alive,
             id=torch.where(state.alive > 0, index, -1),
         )
 
@@ -235,6 +243,7 @@ class AIR(WorldModel[DreamState]):
         hidden: Float[Tensor, "B K M"],
         what: Float[Tensor, "B K D"],
         alive: Float[Tensor, "B K"],
+        order: Int[Tensor, "B K"],
         z_bg: Float[Tensor, "B E"],
     ) -> DreamState:
         glimpse = self.scene.decode_what(what)
@@ -245,6 +254,7 @@ class AIR(WorldModel[DreamState]):
             glimpse=glimpse,
             extent=mask_extent(glimpse[:, :, -1]),
             alive=alive,
+            order=order,
             background=self.scene.background.decode(z_bg),
             noise=0,
         )
@@ -252,11 +262,12 @@ class AIR(WorldModel[DreamState]):
     def _draw(self, state: DreamState) -> Float[Tensor, "B C H W"]:
         """`composite` of the layers, spending nothing on empty slots."""
         canvas = state.background.clone()
-        slot, scene = (state.alive.T > 0).nonzero(as_tuple=True)
+        rank, scene = (state.alive.gather(1, state.order).T > 0).nonzero(as_tuple=True)
+        slot = state.order[scene, rank]
         layers = draw_glimpse(
             state.glimpse[scene, slot], state.where[scene, slot], self.frame_shape[1:]
         )
-        sizes = slot.bincount(minlength=self.num_slots).tolist()
+        sizes = rank.bincount(minlength=self.num_slots).tolist()
         for scenes, layer in zip(scene.split(sizes), layers.split(sizes), strict=True):
             behind = canvas[scenes].mul_(1 - layer[:, -1:])
             canvas.index_copy_(0, scenes, behind.add_(layer[:, :-1]))

@@ -7,9 +7,10 @@ objects and its background) or recombine objects and backgrounds of different ep
 import dataclasses
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from world_models.depth import back_to_front
 from world_models.slots import Slots, is_double
 
 MIN_AGE = 3
@@ -20,7 +21,7 @@ class Bank:
     """Moments (M of them, K slots each) of real episodes, as the filter saw them.
 
     ``valid`` slots hold an object that has been followed for a while and is no double of an older
-    one; every moment has at least one.
+    one; every moment has at least one. ``order`` lists the slots from the hindmost to the foremost.
     """
 
     where: Float[Tensor, "M K 3"]
@@ -28,6 +29,7 @@ class Bank:
     hidden: Float[Tensor, "M K G"]
     what: Float[Tensor, "M K D"]
     valid: Bool[Tensor, "M K"]
+    order: Int[Tensor, "M K"]
     z_bg: Float[Tensor, "M E"]
 
     def draw(self, batch: int, recombine: bool, rng: torch.Generator) -> "Bank":
@@ -51,6 +53,8 @@ class Bank:
             hidden=self.hidden[moment, slot],
             what=self.what[moment, slot],
             valid=drawn.valid,
+            # Who would be in front of whom nobody knows: they have never met.
+            order=torch.rand(picks.shape, generator=rng, device=device).argsort(-1),
             z_bg=self.z_bg[backgrounds],
         )
 
@@ -64,9 +68,10 @@ def gather(history: list[Slots]) -> Bank:
     moments = []
     for slots in history:
         double = is_double(slots.where.loc, slots.alive, slots.age)
-        valid = (slots.alive > 0) & (slots.age >= MIN_AGE) & ~double
+        valid = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= MIN_AGE) & ~double
         where, what = slots.where.loc, slots.what.loc
-        parts = (where, slots.velocity, slots.hidden, what, valid, slots.z_bg)
+        order = back_to_front(slots.front)
+        parts = (where, slots.velocity, slots.hidden, what, valid, order, slots.z_bg)
         moments.append([p[valid.any(-1)] for p in parts])
     bank = Bank(*(torch.cat(parts) for parts in zip(*moments, strict=True)))
     if len(bank.valid) == 0:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -17,6 +17,7 @@ class DreamState:
         glimpse: Each object's picture (colour times alpha, alpha), decoded once.
         extent: Extent of each mask in its window.
         alive: 1 where there is an object.
+        order: The slots from the hindmost to the foremost.
         background: The background's picture.
         noise: Where in the noise table this frame's noise begins.
     """
@@ -27,5 +28,6 @@ class DreamState:
     glimpse: Float[Tensor, "B K c g g"]
     extent: Float[Tensor, "B K 4"]
     alive: Float[Tensor, "B K"]
+    order: Int[Tensor, "B K"]
     background: Float[Tensor, "B C H W"]
     noise: int

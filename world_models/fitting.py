@@ -150,7 +150,9 @@ def fit_sequence(
         first = int(torch.randint(frames.shape[1] - clip + 1, (), generator=rng))
         x = to_float(frames[episodes, first : first + clip])
         camera = camera_px[episodes, first : first + clip]
-        slots, found, _ = begin(model, transition, x[:, 0], num_slots, INHIBITION_PX[1], rng)
+        slots, found, _ = begin(
+            model, transition, x[:, 0], num_slots, INHIBITION_PX[1], sigma, rng
+        )
         loss, _ = negative_elbo(model, x[:, 0], found, sigma, PRESENCE_PRIOR[1])
         for t in range(1, clip):
             slots, surprise, _ = step(

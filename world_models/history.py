@@ -35,7 +35,7 @@ def follow(
     for i in range(0, len(frames), BATCH):
         batch, camera = frames[i : i + BATCH], camera_px[i : i + BATCH]
         x = to_float(batch[:, 0])
-        slots, found, _ = begin(scene, transition, x, num_slots, INHIBITION_PX[1], rng=None)
+        slots, found, _ = begin(scene, transition, x, num_slots, INHIBITION_PX[1], sigma, rng=None)
         beliefs, pictures, surprises = [slots], [found.canvas], [x.new_zeros(len(x))]
         for t in range(1, frames.shape[1]):
             slots, surprise, picture = step(
@@ -60,7 +60,7 @@ def tracks(
 ) -> Tracks:
     """Runs of one identity, at least ``shortest`` frames without a jump, shifted to begin at 0."""
     where = torch.stack([s.where.loc for s in slots], 1)
-    alive = torch.stack([s.alive for s in slots], 1) > 0
+    alive = torch.stack([s.alive * (s.unseen == 0) for s in slots], 1) > 0
     identity = torch.stack([s.id for s in slots], 1)
     moved = where[:, 1:, :, :2] - where[:, :-1, :, :2] + camera_px[:, 1:, None]
     broken = torch.zeros_like(alive)

@@ -19,7 +19,7 @@ from world_models.scene_model import SceneModel
 from world_models.transition import TransitionRNN
 
 STATIC_SLOTS = 3
-INHIBITION_PX = (12.0, 6.0)
+NOISE_FRAMES = 512
 PRESENCE_PRIOR = (0.1, 1e-8)
 TRACK_SCALE = (0.35, 0.35, 0.03)
 OVERSHOOT = 10
@@ -69,7 +69,10 @@ def _apply(
 def warm_up_background(
     model: SceneModel, frames: UInt8[Tensor, "N C H W"], steps: int, rng: torch.Generator
 ) -> None:
-    """Fits the background alone by absolute error, which small bright objects hardly move."""
+    """Fits the background alone by absolute error, which small bright objects hardly move.
+
+    Then it measures the noise of the pixels.
+    """
     parameters = list(model.background.parameters())
     optimiser = torch.optim.Adam(parameters, lr=2e-3)
     for _ in range(steps):
@@ -79,6 +82,8 @@ def warm_up_background(
         error = (x - picture).abs().mean(1).sum((-1, -2)) / 0.1
         loss = (error + kl_gaussian(loc, scale, 0.0, 1.0).sum(-1)).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
+    chosen = torch.randint(len(frames), (NOISE_FRAMES,), generator=rng)
+    model.background.measure_noise(to_float(frames[chosen]))
 
 
 def fit_static(
@@ -103,7 +108,8 @@ def fit_static(
         now = i / steps
         optimiser.param_groups[0]["lr"] = learning_rate * _decay(now, 0.6, 0.05)
         narrow, strict = (min(now / 0.6, 1.0), min(now / 0.5, 1.0)) if anneal else (1.0, 1.0)
-        inhibition = INHIBITION_PX[0] + narrow * (INHIBITION_PX[1] - INHIBITION_PX[0])
+        wide, close = model.inhibition_px
+        inhibition = wide + narrow * (close - wide)
         prior = PRESENCE_PRIOR[0] ** (1 - strict) * PRESENCE_PRIOR[1] ** strict
         beta = min(0.1 + 0.9 * now / 0.27, 1.0) if anneal else 1.0
 
@@ -150,7 +156,7 @@ def fit_sequence(
         first = int(torch.randint(frames.shape[1] - clip + 1, (), generator=rng))
         x = to_float(frames[episodes, first : first + clip])
         camera = camera_px[episodes, first : first + clip]
-        slots, found, _ = begin(model, transition, x[:, 0], num_slots, INHIBITION_PX[1], rng)
+        slots, found, _ = begin(model, transition, x[:, 0], num_slots, model.inhibition_px[1], rng)
         loss, _ = negative_elbo(model, x[:, 0], found, sigma, PRESENCE_PRIOR[1])
         for t in range(1, clip):
             slots, surprise, _ = step(

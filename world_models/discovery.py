@@ -37,7 +37,8 @@ class Found:
     """What was found in the slots of a batch of frames (K slots, in the order of finding).
 
     ``where`` and ``what`` are samples (means, if nothing was sampled); ``alpha_area`` is the area
-    in pixels that an object covers, ``mass`` that which it covers clearly (alpha > .3).
+    in pixels that an object covers, ``mass`` that which it covers clearly (alpha > .3); ``clear``
+    the share of each pixel of the background that no object covers.
     """
 
     where_posterior: Gaussian
@@ -49,6 +50,7 @@ class Found:
     alpha_area: Float[Tensor, "B K"]
     mass: Float[Tensor, "B K"]
     canvas: Float[Tensor, "B C H W"]
+    clear: Float[Tensor, "B 1 H W"]
 
 
 def blur_kernel(device: torch.device) -> Float[Tensor, " n"]:
@@ -109,6 +111,7 @@ def discover(
     batch, _, height, width = frame.shape
     allowed = frame.new_ones(batch, height // 2, width // 2)
     memory = None if model.attention is None else model.attention.initial(batch)
+    clear = frame.new_ones(batch, 1, height, width)
     slots: list[dict[str, Tensor]] = []
     for _ in range(num_slots):
         evidence = model.evidence(frame, background, canvas)
@@ -126,12 +129,14 @@ def discover(
             slot, layer = _read_slot(model, evidence, where_posterior, rng)
             allowed = inhibit(allowed, slot["where"].detach(), inhibition_px)
         canvas = composite(canvas, layer, slot["presence"][:, None])
+        clear = clear * (1 - layer[:, 0, -1:] * slot["presence"][:, None, None, None])
         slots.append(slot)
     stacked = {name: torch.stack([slot[name] for slot in slots], 1) for name in slots[0]}
     return Found(
         where_posterior=Gaussian(stacked.pop("where_loc"), stacked.pop("where_scale")),
         what_posterior=Gaussian(stacked.pop("what_loc"), stacked.pop("what_scale")),
         canvas=canvas,
+        clear=clear,
         **stacked,
     )
 

@@ -11,6 +11,7 @@ import dataclasses
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
+from torch.nn.functional import huber_loss
 
 from world_models.discovery import discover, negative_elbo
 from world_models.distributions import kl_gaussian, sample_gaussian
@@ -20,6 +21,7 @@ from world_models.transition import TransitionRNN
 
 STATIC_SLOTS = 3
 NOISE_FRAMES = 512
+FAINT = 0.3
 PRESENCE_PRIOR = (0.1, 1e-8)
 TRACK_SCALE = (0.35, 0.35, 0.03)
 OVERSHOOT = 10
@@ -69,21 +71,33 @@ def _apply(
 def warm_up_background(
     model: SceneModel, frames: UInt8[Tensor, "N C H W"], steps: int, rng: torch.Generator
 ) -> None:
-    """Fits the background alone by absolute error, which small bright objects hardly move.
-
-    Then it measures the noise of the pixels.
-    """
+    """Fits the background alone; small bright objects hardly move it. Then measures its noise."""
     parameters = list(model.background.parameters())
     optimiser = torch.optim.Adam(parameters, lr=2e-3)
     for _ in range(steps):
         x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
-        loc, scale = model.background.posterior(x)
-        picture = model.background.decode(sample_gaussian(loc, scale, rng))
-        error = (x - picture).abs().mean(1).sum((-1, -2)) / 0.1
-        loss = (error + kl_gaussian(loc, scale, 0.0, 1.0).sum(-1)).mean()
+        posterior = model.background.posterior(x)
+        picture = model.background.decode(sample_gaussian(*posterior, rng))
+        loss = background_loss(x, picture, torch.ones_like(x), posterior).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
     chosen = torch.randint(len(frames), (NOISE_FRAMES,), generator=rng)
     model.background.measure_noise(to_float(frames[chosen]))
+
+
+def background_loss(
+    frame: Float[Tensor, "B C H W"],
+    picture: Float[Tensor, "B C H W"],
+    clear: Float[Tensor, "B c H W"],
+    posterior: tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]],
+) -> Float[Tensor, " B"]:
+    """What a background costs where no object covers it: robust errors, and the KL of its latent.
+
+    Errors count squared up to `FAINT`, and beyond it as they are: by then it is an object that is
+    in the way, not yet explained, and it should not be painted into the background.
+    """
+    error = huber_loss(picture, frame, reduction="none", delta=FAINT) / (0.1 * FAINT)
+    covered = (clear * error).mean(1).sum((-1, -2))
+    return covered + kl_gaussian(*posterior, 0.0, 1.0).sum(-1)
 
 
 def fit_static(
@@ -114,12 +128,13 @@ def fit_static(
         beta = min(0.1 + 0.9 * now / 0.27, 1.0) if anneal else 1.0
 
         x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
-        loc, scale = model.background.posterior(x)
-        background = model.background.decode(sample_gaussian(loc, scale, rng))
-        found = discover(model, x, background, STATIC_SLOTS, inhibition, rng)
+        posterior = model.background.posterior(x)
+        background = model.background.decode(sample_gaussian(*posterior, rng))
+        found = discover(model, x, background.detach(), STATIC_SLOTS, inhibition, rng)
         loss, parts = negative_elbo(model, x, found, sigma, prior, beta)
-        parts["kl_background"] = kl_gaussian(loc, scale, 0.0, 1.0).sum(-1)
-        loss = (loss + parts["kl_background"]).mean()
+        # What objects explain, the background need not.
+        parts["background"] = background_loss(x, background, found.clear.detach(), posterior)
+        loss = (loss + parts["background"]).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
         if i >= int(0.9 * steps):
             tail.append(

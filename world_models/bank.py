@@ -21,7 +21,7 @@ class Bank:
     """Moments (M of them, K slots each) of real episodes, as the filter saw them.
 
     ``valid`` slots hold an object that has been followed for a while and is no double of an older
-    one; every moment has at least one. ``order`` lists the slots from the hindmost to the foremost.
+    one; every moment has at least one. ``order`` lists slots from the hindmost to the foremost.
     """
 
     where: Float[Tensor, "M K 3"]

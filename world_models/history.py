@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from world_models.filtering import begin, step
-from world_models.fitting import INHIBITION_PX, Tracks, to_float
+from world_models.fitting import Tracks, to_float
 from world_models.scene_model import SceneModel
 from world_models.slots import Slots
 from world_models.transition import TransitionRNN
@@ -35,7 +35,9 @@ def follow(
     for i in range(0, len(frames), BATCH):
         batch, camera = frames[i : i + BATCH], camera_px[i : i + BATCH]
         x = to_float(batch[:, 0])
-        slots, found, _ = begin(scene, transition, x, num_slots, INHIBITION_PX[1], sigma, rng=None)
+        slots, found, _ = begin(
+            scene, transition, x, num_slots, scene.inhibition_px[1], sigma, rng=None
+        )
         beliefs, pictures, surprises = [slots], [found.canvas], [x.new_zeros(len(x))]
         for t in range(1, frames.shape[1]):
             slots, surprise, picture = step(

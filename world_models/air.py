@@ -40,8 +40,12 @@ class AIR(WorldModel[DreamState]):
         background_dim: Size of ``z_bg``.
         typical_side: Side of a usual object's window, pixels.
         window: Side of the window in which an object is looked for, pixels.
-        sigma: Scale of the Gaussian pixel likelihood; larger than the noise, or noise is
-        explained. background_steps: Steps of the background alone.
+        anisotropic: Windows have a width and a height of their own, not one side.
+        background: How backgrounds are described: ``linear``, ``smooth`` or ``free``.
+        inference: Where to look next: ``residual`` or ``recurrent`` (as AIR was published).
+        sigma: Least scale of the Gaussian pixel likelihood; larger than the noise, or noise is
+            explained.
+        background_steps: Steps of the background alone.
         static_steps: Steps on single frames.
         sequence_steps: Steps on clips.
         motion_steps: Steps of the transition on tracks.
@@ -64,6 +68,9 @@ class AIR(WorldModel[DreamState]):
         background_dim: int = 16,
         typical_side: float = 18.0,
         window: float = 28.0,
+        anisotropic: bool = False,
+        background: str = "linear",
+        inference: str = "residual",
         sigma: float = 0.15,
         background_steps: int = 200,
         static_steps: int = 700,
@@ -89,7 +96,16 @@ class AIR(WorldModel[DreamState]):
         }
         self.recombine = recombine
         self.keep_background = keep_background
-        self.scene = SceneModel(frame_shape, what_dim, background_dim, typical_side, window)
+        self.scene = SceneModel(
+            frame_shape,
+            what_dim,
+            background_dim,
+            typical_side,
+            window,
+            background,
+            inference,
+            anisotropic,
+        )
         self.transition = TransitionRNN((height, width), math.log(typical_side))
         self.register_buffer("noise_table", noise_table(), persistent=False)
         self.noise_sigma = 0.0
@@ -238,7 +254,7 @@ class AIR(WorldModel[DreamState]):
 
     def _dream(
         self,
-        where: Float[Tensor, "B K 3"],
+        where: Float[Tensor, "B K w"],
         velocity: Float[Tensor, "B K 2"],
         hidden: Float[Tensor, "B K M"],
         what: Float[Tensor, "B K D"],

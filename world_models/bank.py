@@ -24,7 +24,7 @@ class Bank:
     one; every moment has at least one. ``order`` lists slots from the hindmost to the foremost.
     """
 
-    where: Float[Tensor, "M K 3"]
+    where: Float[Tensor, "M K w"]
     velocity: Float[Tensor, "M K 2"]
     hidden: Float[Tensor, "M K G"]
     what: Float[Tensor, "M K D"]

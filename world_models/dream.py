@@ -22,7 +22,7 @@ class DreamState:
         noise: Where in the noise table this frame's noise begins.
     """
 
-    where: Float[Tensor, "B K 3"]
+    where: Float[Tensor, "B K w"]
     velocity: Float[Tensor, "B K 2"]
     hidden: Float[Tensor, "B K M"]
     glimpse: Float[Tensor, "B K c g g"]

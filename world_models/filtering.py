@@ -301,7 +301,7 @@ def _locate(model: SceneModel, evidence: Float[Tensor, "N E H W"], prior: Gaussi
 def _identify(
     model: SceneModel,
     evidence: Float[Tensor, "N E H W"],
-    z_where: Float[Tensor, "B K 3"],
+    z_where: Float[Tensor, "B K w"],
     prior: Gaussian,
     logits: Float[Tensor, "B K"],
     clear: Float[Tensor, "B K"],

@@ -45,7 +45,7 @@ class Digits(Scene):
         self.frame_shape = (factors.channels, factors.frame_size, factors.frame_size)
 
     def reset(self, batch_size: int, rng: torch.Generator) -> View:
-        """Draws new scenes; the front object is in view and unhidden."""
+        """Draws new scenes; the front object, if there is one, is in view and unhidden."""
         f, slots = self.factors, self.num_slots
         count = torch.randint(
             f.min_objects, slots + 1, (batch_size, 1), generator=rng, device=rng.device
@@ -75,9 +75,7 @@ class Digits(Scene):
             motion.collide(bodies)
         motion.walk(bodies, -f.leave, f.room + f.leave)
         self._looks.advance()
-        there = bodies.present[..., None].float()
-        middle = (bodies.position * there).sum(1) / there.sum(1)
-        stage.advance(self._stage, f, middle, camera, rng)
+        stage.advance(self._stage, f, motion.middle(bodies), camera, rng)
         return self._show(rng)
 
     def _show(self, rng: torch.Generator) -> View:

@@ -110,3 +110,9 @@ def walk(bodies: Bodies, low: float, high: float) -> None:
     velocity = torch.where(position < near, speed, bodies.velocity)
     bodies.velocity = torch.where(position > far, -speed, velocity)
     bodies.position = far - (far - near - (position - near).abs()).abs()
+
+
+def middle(bodies: Bodies) -> Float[Tensor, "B 2"]:
+    """Mean position of the bodies in each world; NaN where there is none."""
+    there = bodies.present[..., None].float()
+    return (bodies.position * there).sum(1) / there.sum(1)

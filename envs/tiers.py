@@ -22,7 +22,8 @@ class Factors:
 
     Attributes:
         frame_size: Side of the square frame.
-        min_objects: Fewest objects in a scene.
+        min_objects: Fewest objects in a scene; with 0 some scenes are empty, which can be watched
+            (``envs.watching``) but not tracked.
         max_objects: Most objects in a scene.
         size: Height of a digit, in the mean.
         size_jitter: Sizes differ by up to this share.
@@ -107,9 +108,9 @@ class Factors:
         self._check_sizes()
 
     def _check_sizes(self) -> None:
-        if not 1 <= self.min_objects <= self.max_objects:
+        if self.max_objects < 1 or self.min_objects > self.max_objects:
             raise ValueError(
-                "need 1 <= min_objects <= max_objects, got "
+                "need min_objects <= max_objects, and max_objects of 1 or more; got "
                 f"{self.min_objects} and {self.max_objects}"
             )
         if not self.depth and self.colour != "white":

@@ -71,7 +71,7 @@ def diagnose(
     start = slice(protocol.frames)
     early, seen = _first(truth, start), _first_seen(posterior, start)
     paired = Matches(*(getattr(matches, f.name)[:, start] for f in dataclasses.fields(Matches)))
-    metrics = {}
+    metrics: dict[str, float] = {}
     if posterior.box.shape[2] > 1 or truth.box.shape[2] == 1:
         metrics |= perception(seen, early, paired, protocol.settled)
     error = (seen.reconstruction.float() - episodes.frame[:, start].float()) / 255
@@ -102,9 +102,7 @@ def diagnose(
 
 
 def _first(truth: Truth, frames: slice) -> Truth:
-    return Truth(
-        truth.target, truth.box[:, frames], truth.visible[:, frames], truth.id[:, frames]
-    )
+    return Truth(truth.target, truth.box[:, frames], truth.visible[:, frames], truth.id[:, frames])
 
 
 def _first_seen(posterior: Posterior, frames: slice) -> Posterior:

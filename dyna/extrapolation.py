@@ -43,9 +43,7 @@ def coast(
     return torch.stack(path, 1)
 
 
-def true_velocity(
-    truth: Truth, camera: Float[Tensor, "B T 2"] | None
-) -> Float[Tensor, "B T O 2"]:
+def true_velocity(truth: Truth, camera: Float[Tensor, "B T 2"] | None) -> Float[Tensor, "B T O 2"]:
     """How the true boxes moved into each frame, in the world; 0 in the first frame."""
     velocity = torch.zeros_like(truth.box[..., :2])
     velocity[:, 1:] = (truth.box[:, 1:] - truth.box[:, :-1])[..., :2]

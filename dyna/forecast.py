@@ -1,8 +1,9 @@
 """How well a world model predicts: its rollouts step by step, beside hand-written rivals.
 
-All models are measured alike: they see ``context`` frames, then dream on. Where the task moves the
-camera they are told how (``Trajectory.camera``), and all boxes are in coordinates of the view.
-Only frames that show an object (more than ``VISIBLE`` of it) are scored; presence is scored on all.
+All models are measured alike: they see ``context`` frames, then dream on. Where the task moves
+the camera they are told how (``Trajectory.camera``), and boxes are in coordinates of the view.
+Only frames that show an object (more than ``VISIBLE`` of it) are scored; presence is scored on
+all.
 """
 
 import dataclasses
@@ -110,11 +111,9 @@ def forecast(
         blind = dream(model, posterior, now, steps, None, max(1, samples // 2), rng)
     columns = _objects(scene, whole, blind, slot, seen >= 0)
     columns |= _target(scene, whole, blind, target)
-    columns = {name: value.tolist() for name, value in columns.items()}
-    return [
-        {"step": float(h + 1), **{name: column[h] for name, column in columns.items()}}
-        for h in range(steps)
-    ]
+    figures = {"step": torch.arange(1.0, steps + 1), **columns}
+    lists = {name: column.tolist() for name, column in figures.items()}
+    return [{name: values[h] for name, values in lists.items()} for h in range(steps)]
 
 
 def trust_horizon(rows: list[Row], column: str) -> float:
@@ -127,7 +126,7 @@ def trust_horizons(rows: list[Row]) -> Row:
     if not rows:
         return {}
     names = [name for name in rows[0] if name.endswith("iou")]
-    return {name.removesuffix("iou") + "trust_horizon": trust_horizon(rows, name) for name in names}
+    return {name[: -len("iou")] + "trust_horizon": trust_horizon(rows, name) for name in names}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """What becomes of objects that hide: are they still believed in, and re-found as the same ones?
 
-An object hides while not more than `matching.VISIBLE` of it can be seen (behind something, or out of the
-view). A hidden spell counts if the object was followed when it began (in one of the `RECENT`
-frames before) and if it ends within the episode.
+An object hides while not more than `matching.VISIBLE` of it can be seen (behind something, or
+out of the view). A hidden spell counts if the object was followed when it began (in one of the
+`RECENT` frames before) and if it ends within the episode.
 """
 
 import dataclasses

@@ -34,7 +34,7 @@ def perception(
     """
     horizon = truth.box.shape[1]
     if not 0 <= settled < horizon:
-        raise ValueError(f"settled={settled} must be from 0 to {horizon - 1}: frames are {horizon}")
+        raise ValueError(f"settled={settled} must be from 0 to {horizon - 1}, the last frame")
     number = matches.present.sum(-1)
     found = (posterior.visible > VISIBLE).sum(-1)
     right = (number == found)[:, settled:]

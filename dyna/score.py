@@ -28,7 +28,7 @@ from world_models.base import WorldModel
 
 MODEL_EPISODES = 128
 """Held-out episodes to measure a world model on, at most."""
-SHOWN = ("step", "error", "iou", "spread", "bounce_error", "copy_error", "oracle_error", "presence")
+SHOWN = ("step", "error", "iou", "spread", "bounce_error", "copy_error", "oracle_error")
 """What is printed of rollouts."""
 
 

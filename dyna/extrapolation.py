@@ -22,14 +22,15 @@ def coast(
     velocity: Float[Tensor, "B O 2"],
     steps: int,
     camera: Float[Tensor, "B S 2"] | None = None,
+    margin: float = 0.0,
 ) -> Float[Tensor, "B S O 4"]:
-    """Constant velocity; bounces where the box would leave the frame.
+    """Constant velocity; bounces where the box would leave the frame by more than ``margin``.
 
     If the ``camera`` moves, velocities are those in the world, the view moves as it did, and
     nothing bounces: the walls are out of sight.
     """
     centre, size = box[..., :2], box[..., 2:]
-    low, room = size / 2, (1 - size).clamp(min=1e-6)
+    low, room = size / 2 - margin, (1 + 2 * margin - size).clamp(min=1e-6)
     moved = None if camera is None else camera.cumsum(1)
     path = []
     for h in range(1, steps + 1):
@@ -41,6 +42,12 @@ def coast(
             place = place - moved[:, h - 1, None]
         path.append(torch.cat([place, size], -1))
     return torch.stack(path, 1)
+
+
+def wall_margin(truth: Truth) -> float:
+    """How far beyond the frame the walls stand: as far as any true box was ever seen to reach."""
+    beyond = ((truth.box[..., :2] - 0.5).abs() + truth.box[..., 2:] / 2 - 0.5).amax(-1)
+    return torch.where(truth.id >= 0, beyond, 0.0).clamp(min=0).max().item()
 
 
 def true_velocity(truth: Truth, camera: Float[Tensor, "B T 2"] | None) -> Float[Tensor, "B T O 2"]:

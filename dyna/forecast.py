@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from dyna.extrapolation import camera_path, coast, tracked_velocity, true_velocity
+from dyna.extrapolation import camera_path, coast, tracked_velocity, true_velocity, wall_margin
 from dyna.matching import VISIBLE, Matches, Target, pick, slot_of
 from envs.boxes import iou
 from envs.trajectory import Trajectory, Truth
@@ -85,7 +85,7 @@ def forecast(
       is predicted rightly by a rollout;
     * ``bounce_*``, ``copy_*``: constant velocity with bounces and the last box held, both from the
       model's own tracked boxes; ``oracle_*``: constant velocity with bounces from the true state
-      (the last true displacement; it knows of no collisions);
+      (the last true displacement; it knows the walls, but of no collisions);
     * where the task moves the camera: ``no_action_*``, the model not told how, and ``view_*``, the
       oracle in coordinates of the view.
 
@@ -138,6 +138,7 @@ class _Scored:
     now: int
     steps: int
     past_camera: Float[Tensor, "B T 2"] | None
+    margin: float
     frame_size: Float[Tensor, " 2"]
 
     @classmethod
@@ -152,7 +153,15 @@ class _Scored:
         assert episodes.truth is not None
         height, width = model.frame_shape[1:]
         size = episodes.camera.new_tensor([width, height])
-        return cls(posterior, episodes.truth, now, steps, camera_path(episodes), size)
+        return cls(
+            posterior,
+            episodes.truth,
+            now,
+            steps,
+            camera_path(episodes),
+            wall_margin(episodes.truth),
+            size,
+        )
 
     @property
     def camera(self) -> Float[Tensor, "B S 2"] | None:
@@ -179,15 +188,19 @@ class _Scored:
             columns[f"{name}iou"] = mean_by_step(iou(path, true), keep)
         return columns
 
+    def coast(self, box: Tensor, velocity: Tensor) -> Float[Tensor, "B S O 4"]:
+        """Constant velocity from the last seen frame."""
+        return coast(box, velocity, self.steps, self.camera, self.margin)
+
     def oracle(self) -> Float[Tensor, "B S O 4"]:
         """Constant velocity from the true state."""
         velocity = true_velocity(self.truth, self.past_camera)[:, self.now]
-        return coast(self.truth.box[:, self.now], velocity, self.steps, self.camera)
+        return self.coast(self.truth.box[:, self.now], velocity)
 
     def view_oracle(self) -> Float[Tensor, "B S O 4"]:
         """The same in coordinates of the view, as if the camera stood."""
         velocity = true_velocity(self.truth, None)[:, self.now]
-        return coast(self.truth.box[:, self.now], velocity, self.steps)
+        return coast(self.truth.box[:, self.now], velocity, self.steps, margin=self.margin)
 
 
 def mean_by_step(
@@ -216,7 +229,7 @@ def _objects(
     velocity = tracked_velocity(scene.posterior, scene.past_camera, now, slot)
     rivals = {
         "": paths.mean(0),
-        "bounce_": coast(after, velocity, steps, scene.camera),
+        "bounce_": scene.coast(after, velocity),
         "copy_": after[:, None].expand(-1, steps, -1, -1),
         "oracle_": scene.oracle(),
     }
@@ -255,7 +268,7 @@ def _target(
     batch = torch.arange(len(true), device=true.device)
     oracle = scene.oracle()[batch, :, truth.target][:, :, None]
     rivals = {
-        "bounce_": coast(held, velocity, steps, scene.camera),
+        "bounce_": scene.coast(held, velocity),
         "copy_": held[:, None].expand(-1, steps, -1, -1),
     }
     samples = path(whole)

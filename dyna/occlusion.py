@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dyna.extrapolation import camera_path, coast, true_velocity
+from dyna.extrapolation import camera_path, coast, true_velocity, wall_margin
 from dyna.forecast import dream
 from dyna.matching import Matches
 from envs.boxes import iou
@@ -152,6 +152,6 @@ def _boxes(
     path = None
     if camera is not None:
         path = camera[found.episode[:, None], after.clamp(max=camera.shape[1] - 1)]
-    ahead = coast(start, velocity, longest, path)
+    ahead = coast(start, velocity, longest, path, wall_margin(truth))
     each = torch.arange(len(length), device=length.device)
     return {**boxes, "held": start[:, 0], "extrapolated": ahead[each, length - 1, 0]}

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from dyna.dreams import Dreams, dream
 from dyna.extrapolation import camera_path, coast, tracked_velocity, true_velocity, wall_margin
 from dyna.matching import VISIBLE, Matches, Target, pick, slot_of
 from envs.boxes import iou
@@ -23,43 +24,6 @@ TRUSTED_IOU = 0.5
 """A rollout is trusted for as long as its boxes are on average this good."""
 
 Row = dict[str, float]
-
-
-@dataclasses.dataclass(frozen=True)
-class Dreams:
-    """N stochastic rollouts of B episodes, S steps each.
-
-    Attributes:
-        box: Box of every slot.
-        visible: Visible share of every slot.
-    """
-
-    box: Float[Tensor, "N B S K 4"]
-    visible: Float[Tensor, "N B S K"]
-
-
-def dream(
-    model: WorldModel,
-    posterior: Posterior,
-    now: int,
-    steps: int,
-    camera: Float[Tensor, "B S 2"] | None,
-    samples: int,
-    rng: torch.Generator,
-) -> Dreams:
-    """Rolls the belief after frame ``now`` on, ``samples`` times."""
-    boxes, shares = [], []
-    for _ in range(samples):
-        state = model.resume(posterior, now)
-        for h in range(steps):
-            state = model.prior(state, rng, None if camera is None else camera[:, h])
-            view = model.decode(state)
-            boxes.append(view.box)
-            shares.append(view.visible)
-    batch, slots = shares[0].shape
-    box = torch.stack(boxes).view(samples, steps, batch, slots, 4).transpose(1, 2)
-    visible = torch.stack(shares).view(samples, steps, batch, slots).transpose(1, 2)
-    return Dreams(box, visible)
 
 
 def forecast(
@@ -223,8 +187,7 @@ def _objects(
     seen = (scene.ahead(truth.id) >= 0) & (scene.ahead(truth.visible) > VISIBLE)
     usable = followed[:, None].expand_as(seen)
     keep = usable & seen
-    places = slot[:, None].expand(-1, steps, -1)
-    paths = _gather(whole.box, places)
+    paths = whole.boxes(slot)
     after = pick(scene.posterior.box[:, now], slot)
     velocity = tracked_velocity(scene.posterior, scene.past_camera, now, slot)
     rivals = {
@@ -234,13 +197,13 @@ def _objects(
         "oracle_": scene.oracle(),
     }
     if blind is not None:
-        rivals["no_action_"] = _gather(blind.box, places).mean(0)
+        rivals["no_action_"] = blind.boxes(slot).mean(0)
         rivals["view_"] = scene.view_oracle()
     columns = scene.compare(rivals, true, keep)
     single = torch.stack([scene.error(path, true) for path in paths]).mean(0)
     columns["sample_error"] = mean_by_step(single, keep)
     columns["spread"] = mean_by_step(_spread(scene, paths), keep)
-    shown = _gather(whole.visible[..., None], places)[..., 0] > VISIBLE
+    shown = whole.shares(slot) > VISIBLE
     right = ((shown.float().mean(0) > 0.5) == seen).float()
     columns["presence"] = mean_by_step(right, usable)
     columns["absence"] = mean_by_step(right, usable & ~seen)
@@ -260,8 +223,7 @@ def _target(
     held = target.box[:, now, None]
 
     def path(dreams: Dreams) -> Float[Tensor, "N B S 1 4"]:
-        found = _gather(dreams.box, slot[:, None].expand(-1, steps, -1))
-        return torch.where(there[:, None, :, None], found, held[:, None])
+        return torch.where(there[:, None, :, None], dreams.boxes(slot), held[:, None])
 
     velocity = tracked_velocity(scene.posterior, scene.past_camera, now, slot)
     velocity = torch.where(there[..., None], velocity, 0.0)
@@ -283,12 +245,6 @@ def _target(
     for name, guess in guesses.items():
         columns[f"{name}reward_error"] = mean_by_step((guess - reward).abs(), keep)
     return columns
-
-
-def _gather(value: Float[Tensor, "N B S K d"], slot: Int[Tensor, "B S O"]) -> Tensor:
-    """What stands in the chosen slots of every rollout."""
-    index = slot[None, ..., None].expand(len(value), -1, -1, -1, value.shape[-1])
-    return value.gather(-2, index)
 
 
 def _spread(scene: _Scored, paths: Float[Tensor, "N B S O 4"]) -> Float[Tensor, "B S O"]:

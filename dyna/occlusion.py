@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dyna.dreams import dream
 from dyna.extrapolation import camera_path, coast, true_velocity, wall_margin
-from dyna.forecast import dream
 from dyna.matching import Matches
 from envs.boxes import iou
 from envs.trajectory import Trajectory

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from dyna import checkpoint, results, seeding
+from dyna import checkpoint, model_page, record, results, seeding, sheet
 from dyna.build import make
 from dyna.cli import check_device, clear_errors
 from dyna.diagnose import Protocol, diagnose
@@ -24,8 +24,6 @@ from envs.trajectory import Trajectory
 from envs.watching import watch
 from world_models.base import WorldModel
 
-SHOWN_STEPS = (1, 3, 5, 10, 20, 30)
-"""Steps ahead that are printed."""
 PUBLISHED_STEPS = (1, 5, 10, 20, 30)
 """Steps ahead whose figures have columns of their own in the results."""
 
@@ -180,44 +178,6 @@ def _scene(env: DictConfig) -> str:
     return str(env.get("tier") or env.get("background") or str(env._target_).split(".")[-2])
 
 
-def show(row: Mapping[str, Any]) -> str:
-    """What is printed of a row."""
-    lines = [f"seed {row['seed']}, {row['cpu_seconds']:.0f} CPU seconds to learn"]
-    if row.get("test_factors"):
-        lines = [f"seed {row['seed']}, tested on {row['test_factors']}, {row['test_slots']} slots"]
-    if "count_accuracy" in row:
-        counts = [n for n in row if n.startswith("count_accuracy_") and n[15:].isdigit()]
-        by_number = ", ".join(f"{n[15:]}: {row[n]:.3f}" for n in counts)
-        lines.append(
-            f"  count accuracy {row['count_accuracy']:.3f} ({by_number}), "
-            f"box IoU {row['box_iou']:.3f}, identity switches {row['switches']:.2f}"
-        )
-    lines.append(
-        f"  target IoU {row['target_iou']:.3f}, found at first {row['target_found']:.3f}, "
-        f"lost {row['target_lost']:.3f}; ELBO {row['elbo']:.1f}, "
-        f"squared error {row['reconstruction_mse']:.4f}"
-    )
-    for name, text in {"1_5": "1 to 5", "6_up": "6 or more"}.items():
-        if row.get(f"occlusions_{name}"):
-            shares = ("refound", "predicted", "filtered", "held", "extrapolated")
-            found = ", ".join(f"{share} {row[f'{share}_{name}']:.2f}" for share in shares)
-            number = row[f"occlusions_{name}"]
-            lines.append(f"  {number:.0f} times hidden for {text} frames: {found}")
-    if row["steps"]:
-        lines.append("  steps ahead: centre error in pixels (IoU)")
-    for step in (r for r in row["steps"] if r["step"] in SHOWN_STEPS):
-        figures = [
-            f"{label} {step[f'{name}error']:.2f} ({step[f'{name}iou']:.2f})"
-            for name, label in (
-                ("", "model"), ("no_action_", "without actions"), ("bounce_", "bounce"),
-                ("copy_", "copy"), ("oracle_", "oracle"), ("target_", "target"),
-            )
-            if f"{name}error" in step
-        ]  # fmt: skip
-        lines.append(f"  {step['step']:3.0f}: {'   '.join(figures)}")
-    return "\n".join(lines)
-
-
 def validate(cfg: DictConfig) -> None:
     """Checks what can be checked before any work.
 
@@ -241,13 +201,25 @@ def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
     validate(cfg)
     torch.set_num_threads(cfg.threads)
     command = shlex.join(["python", "-m", "dyna.diagnose", *overrides])
+    output = Path(cfg.output)
+    folder = Path(cfg.folder or Path("outputs") / "diagnose" / output.stem)
     rows: list[dict[str, Any]] = []
     for seed in cfg.seeds:
-        for finding in probe(cfg, seed):
+        findings = probe(cfg, seed)
+        for finding in findings:
             rows.append(finding.row)
-            print(show(finding.row), flush=True)
-        results.write(Path(cfg.output), results.provenance(command), rows)
-    print(f"written: {cfg.output}")
+            print(record.text(finding.row), flush=True)
+        results.write(output, results.provenance(command), rows)
+        pictures = []
+        if cfg.pictures:
+            place = folder / f"seed={seed}"
+            pictures = sheet.write(
+                place, findings[0].model, findings[0].episodes, cfg.context, cfg.ahead
+            )
+        record.log(cfg, folder / f"seed={seed}", findings[0].row, pictures)
+    print(f"written: {output}")
+    if cfg.pictures:
+        print(f"written: {model_page.write(output, folder)}")
     return rows
 
 

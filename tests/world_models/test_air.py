@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from agents.last_box import LastBox
-from dyna.diagnose import coast, diagnose, match
+from dyna.diagnose import diagnose
+from dyna.extrapolation import coast
+from dyna.matching import match
 from dyna.rollout import rollout
 from envs.digits import make
 from envs.trajectory import Trajectory

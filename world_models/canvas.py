@@ -12,9 +12,11 @@ of its first pixel.
 import dataclasses
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
+
+from world_models.scene_model import Gaussian
 
 MOST_PRECISION = 10.0
 """Looks that are remembered: older ones fade, for light may change."""
@@ -22,19 +24,31 @@ SMOOTH_LOOKS = 1.0
 """Looks that the smooth background is worth as a guess at what the canvas has not seen."""
 SURPRISE = 0.15
 """Error (of a frame in [0, 1]) at which a pixel of the canvas is held for wrong."""
+FILL_LOOKS = 0.1
+"""Looks that the surroundings of a pixel are worth where it is filled in."""
 
 
 def read_view(
-    picture: Float[Tensor, "B c s t"], corner: Float[Tensor, "B 2"], size: tuple[int, int]
+    picture: Float[Tensor, "B c s t"],
+    corner: Float[Tensor, "B 2"],
+    size: tuple[int, int],
+    endless: bool = False,
 ) -> Float[Tensor, "B c h w"]:
-    """Reads a view of ``size`` at ``corner`` bilinearly; outside of the picture it reads 0."""
-    rows = _weights(corner[:, 1], size[0], picture.shape[-2])
-    columns = _weights(corner[:, 0], size[1], picture.shape[-1])
+    """Reads a view of ``size`` (H, W) at ``corner`` bilinearly.
+
+    Outside of the picture it reads 0, or, if that is ``endless``, what is at its edge.
+    """
+    rows = _weights(corner[:, 1], size[0], picture.shape[-2], endless)
+    columns = _weights(corner[:, 0], size[1], picture.shape[-1], endless)
     return rows[:, None] @ picture @ columns[:, None].transpose(-1, -2)
 
 
-def _weights(corner: Float[Tensor, " B"], size: int, length: int) -> Float[Tensor, "B s t"]:
+def _weights(
+    corner: Float[Tensor, " B"], size: int, length: int, endless: bool
+) -> Float[Tensor, "B s t"]:
     place = corner[:, None] + torch.arange(size, device=corner.device)
+    if endless:
+        place = place.clamp(0, length - 1)
     pixel = torch.arange(length, device=corner.device)
     return torch.relu(1 - (place[:, :, None] - pixel).abs())
 
@@ -103,9 +117,84 @@ class Canvas:
         share = (looks / (looks + SMOOTH_LOOKS))[:, None]
         return share * picture + (1 - share) * smooth
 
-    def filled(self, doubt: float = 0.1) -> Float[Tensor, "B C s t"]:
-        """The whole picture; what was never seen continues its surroundings smoothly."""
-        return fill(self.mean, self.precision / (self.precision + doubt))
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A canvas as it is kept: in bytes, with how the camera was moving.
+
+    Attributes:
+        picture: Means of the pixels.
+        looks: Their precision, `MOST_PRECISION` being 255.
+        corner: Where the view is (px).
+        moved: The last displacement of the view (px).
+    """
+
+    picture: UInt8[Tensor, "B C s t"]
+    looks: UInt8[Tensor, "B s t"]
+    corner: Float[Tensor, "B 2"]
+    moved: Float[Tensor, "B 2"]
+
+    def __getitem__(self, scenes: Tensor) -> "Snapshot":
+        """The chosen scenes (indices or a mask over B)."""
+        return Snapshot(*(getattr(self, f.name)[scenes] for f in dataclasses.fields(self)))
+
+    def backdrop(self) -> "Backdrop":
+        """The background to dream with."""
+        known = self.looks.float() * (MOST_PRECISION / 255)
+        picture = fill(self.picture.float() / 255, known / (known + FILL_LOOKS))
+        return Backdrop(picture, self.corner, self.moved)
+
+
+@dataclasses.dataclass(frozen=True)
+class Backdrop:
+    """A picture larger than the frame, and the camera that is moved over it in a dream.
+
+    Attributes:
+        picture: Filled in where nothing was seen.
+        corner: Where the view is (px); beyond the edges the picture goes on as it ends.
+        moved: The last displacement of the view (px).
+    """
+
+    picture: Float[Tensor, "B C s t"]
+    corner: Float[Tensor, "B 2"]
+    moved: Float[Tensor, "B 2"]
+
+    def move(self, camera_px: Float[Tensor, "B 2"]) -> "Backdrop":
+        """The same picture after the view has moved."""
+        return Backdrop(self.picture, self.corner + camera_px, camera_px)
+
+    def view(self, size: tuple[int, int]) -> Float[Tensor, "B C h w"]:
+        """What the view shows, of ``size`` (H, W)."""
+        return read_view(self.picture, self.corner, size, endless=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class CameraBelief:
+    """Where the view is, how it came there, and what it has shown of the background.
+
+    Attributes:
+        moved: Posterior of the last displacement, pixels.
+        canvas: The background in world coordinates.
+    """
+
+    moved: Gaussian
+    canvas: Canvas
+
+    def snapshot(self) -> Snapshot:
+        """What is kept of it."""
+        canvas = self.canvas
+        return Snapshot(
+            picture=(canvas.mean * 255).round().clamp(0, 255).to(torch.uint8),
+            looks=(canvas.precision * (255 / MOST_PRECISION)).round().to(torch.uint8),
+            corner=canvas.corner,
+            moved=self.moved.loc,
+        )
+
+    def shown(
+        self, frame: Float[Tensor, "B C H W"], weight: Float[Tensor, "B H W"]
+    ) -> "CameraBelief":
+        """The belief with the frame's background added; ``weight`` is its explanation mask."""
+        return dataclasses.replace(self, canvas=self.canvas.write(frame, weight))
 
 
 def blank(

@@ -5,6 +5,8 @@ import dataclasses
 from jaxtyping import Float
 from torch import Tensor
 
+from world_models.canvas import Backdrop
+
 
 @dataclasses.dataclass(frozen=True)
 class DreamState:
@@ -18,6 +20,7 @@ class DreamState:
         extent: Extent of each mask in its window.
         alive: 1 where there is an object.
         background: The background's picture.
+        backdrop: What the background is cut from where the view moves over it; else None.
         noise: Where in the noise table this frame's noise begins.
     """
 
@@ -29,3 +32,4 @@ class DreamState:
     alive: Float[Tensor, "B K"]
     background: Float[Tensor, "B C H W"]
     noise: int
+    backdrop: Backdrop | None = None

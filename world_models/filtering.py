@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from world_models.canvas import Canvas
 from world_models.discovery import (
     AREA_COST,
     CLEAR_ALPHA,
@@ -85,6 +86,7 @@ def step(
     rng: torch.Generator | None = None,
     camera_px: Float[Tensor, "B 2"] | None = None,
     keep_background: bool = True,
+    remembered: Canvas | None = None,
 ) -> tuple[Slots, Surprise, Float[Tensor, "B C H W"]]:
     """Filters one more frame.
 
@@ -97,6 +99,7 @@ def step(
         rng: Draws samples for learning; None takes means and hard presence.
         camera_px: How far the camera moved, pixels.
         keep_background: Whether the background stays the same through the episode.
+        remembered: What earlier frames have shown of the background, moved to where the view is.
 
     Returns:
         What is believed now, what it cost, and the reconstruction.
@@ -106,6 +109,8 @@ def step(
     num_frames = slots.num_frames + 1 if keep_background else 1
     z_bg = slots.z_bg + (model.background.posterior(frame)[0] - slots.z_bg) / num_frames
     background = model.background.decode(z_bg)
+    if remembered is not None:
+        background = remembered.over(background)
     evidence = _evidence(model, slots, prior, frame, background)
     where, what, logits, layers, kl = _correct(model, slots, prior, evidence, rng)
 

@@ -9,8 +9,9 @@ from agents.random_actions import RandomActions
 from dyna.rollout import rollout
 from envs.digits import make
 from envs.trajectory import Trajectory
-from world_models.camera import CameraPrior, open_eyes, register, see
-from world_models.canvas import read_view
+from world_models.camera import CameraPrior, see
+from world_models.canvas import CameraBelief, blank, read_view
+from world_models.registration import MOST_SCALE, register
 from world_models.scene_model import Gaussian
 
 PAN = {"camera": "pan", "camera_speed": 1.5, "camera_follow": 0.03, "world": 96}
@@ -37,11 +38,17 @@ def test_a_view_is_found_again_although_things_move_in_it(rng: torch.Generator) 
 
 
 def test_a_blank_background_leaves_the_prediction_alone() -> None:
-    belief = open_eyes(torch.zeros(2, 1, 16, 16), torch.ones(2, 16, 16))
+    belief = _first(torch.zeros(2, 1, 16, 16), torch.ones(2, 16, 16))
     prior = Gaussian(torch.tensor([[1.0, -2.0], [0.5, 0.0]]), torch.full((2, 2), 0.1))
     moved = see(belief, prior, torch.zeros(2, 1, 16, 16), torch.ones(2, 16, 16)).moved
     assert torch.allclose(moved.loc, prior.loc, atol=1e-3)
     assert (moved.scale <= prior.scale).all()
+
+
+def _first(frame: Float[Tensor, "B C H W"], weight: Float[Tensor, "B H W"]) -> CameraBelief:
+    still, side = torch.zeros(len(frame), 2), frame.shape[-1]
+    canvas = blank(len(frame), tuple(frame.shape[1:]), side // 2)
+    return CameraBelief(Gaussian(still, still + MOST_SCALE), canvas.write(frame, weight))
 
 
 def _path(
@@ -59,7 +66,7 @@ def _path(
     down = (pixel - centre[..., 1:]).abs() < reach[..., 1:]
     covered = across[..., None, :] & down[..., :, None] & (truth.id >= 0)[..., None, None]
     weight = 1 - covered.any(2).float()
-    belief = open_eyes(frames[:, 0], weight[:, 0])
+    belief = _first(frames[:, 0], weight[:, 0])
     moves = [belief.moved.loc]
     for t in range(1, frames.shape[1]):
         belief = see(belief, prior(belief.moved, asked[:, t]), frames[:, t], weight[:, t])

@@ -57,7 +57,9 @@ class Eyes:
         """The belief after the first frame."""
         still = torch.zeros_like(slots.velocity[:, 0])
         channels, height, width = frame.shape[1:]
-        canvas = blank(len(frame), (channels, height, width), max(height, width) // 2, frame.device)
+        canvas = blank(
+            len(frame), (channels, height, width), max(height, width) // 2, frame.device
+        )
         belief = CameraBelief(Gaussian(still, still + MOST_SCALE), canvas)
         return self.remember(belief, slots, frame)
 

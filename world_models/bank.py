@@ -37,7 +37,7 @@ class Bank:
 
     def __getitem__(self, moments: Tensor) -> "Bank":
         """The chosen moments (indices or a mask over M)."""
-        parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return Bank(**{k: v if v is None else v[moments] for k, v in parts.items()})
 
     def as_dict(self) -> dict[str, Any]:

@@ -37,8 +37,11 @@ class Bank:
 
     def __getitem__(self, moments: Tensor) -> "Bank":
         """The chosen moments (indices or a mask over M)."""
-        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return Bank(**{k: v if v is None else v[moments] for k, v in parts.items()})
+        parts: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            part = getattr(self, field.name)
+            parts[field.name] = None if part is None else part[moments]
+        return Bank(**parts)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain tensors, to be saved."""

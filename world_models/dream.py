@@ -5,6 +5,8 @@ import dataclasses
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from world_models.canvas import Backdrop
+
 
 @dataclasses.dataclass(frozen=True)
 class DreamState:
@@ -19,6 +21,7 @@ class DreamState:
         alive: 1 where there is an object.
         order: The slots from the hindmost to the foremost.
         background: The background's picture.
+        backdrop: What the background is cut from where the view moves over it; else None.
         noise: Where in the noise table this frame's noise begins.
     """
 
@@ -31,3 +34,4 @@ class DreamState:
     order: Int[Tensor, "B K"]
     background: Float[Tensor, "B C H W"]
     noise: int
+    backdrop: Backdrop | None = None

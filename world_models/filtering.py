@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from world_models.canvas import Canvas
 from world_models.depth import LIMIT, blend, blend_others, depth_evidence, missing, transmittance
 from world_models.discovery import (
     AREA_COST,
@@ -101,6 +102,7 @@ def step(
     rng: torch.Generator | None = None,
     camera_px: Float[Tensor, "B 2"] | None = None,
     keep_background: bool = True,
+    remembered: Canvas | None = None,
 ) -> tuple[Slots, Surprise, Float[Tensor, "B C H W"]]:
     """Filters one more frame.
 
@@ -113,6 +115,7 @@ def step(
         rng: Draws samples for learning; None takes means and hard presence.
         camera_px: How far the camera moved, pixels.
         keep_background: Whether the background stays the same through the episode.
+        remembered: What earlier frames have shown of the background, moved to where the view is.
 
     Returns:
         What is believed now, what it cost, and the reconstruction.
@@ -122,6 +125,8 @@ def step(
     num_frames = slots.num_frames + 1 if keep_background else 1
     z_bg = slots.z_bg + (model.background.posterior(frame)[0] - slots.z_bg) / num_frames
     background = model.background.decode(z_bg)
+    if remembered is not None:
+        background = remembered.over(background)
     evidence, shown = _evidence(model, slots, prior, frame, background)
     news = _correct(model, slots, prior, evidence, shown, rng)
 

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from world_models.canvas import Snapshot
 from world_models.depth import blend, blend_others
 from world_models.discovery import Found, discover, squared_error
 from world_models.scene_model import Gaussian, SceneModel
@@ -40,6 +41,7 @@ class Slots:
         next_id: The next identity to be given away.
         z_bg: Background latent, the mean of the posteriors of all frames so far.
         num_frames: How many those are.
+        camera: How the view moved and what it has shown; None where nobody watches.
     """
 
     where: Gaussian
@@ -57,6 +59,7 @@ class Slots:
     next_id: Int[Tensor, " B"]
     z_bg: Float[Tensor, "B D"]
     num_frames: int
+    camera: Snapshot | None = None
 
 
 def is_double(

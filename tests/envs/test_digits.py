@@ -94,10 +94,10 @@ def test_episodes_of_one_seed_differ(rng: torch.Generator) -> None:
     assert not torch.equal(a.frame, b.frame)
 
 
-@pytest.mark.parametrize("tier", ["plain", "easy", "medium", "active"])
+@pytest.mark.parametrize("tier", ["plain", "easy", "medium", "active", "passing", "pan"])
 def test_boxes_are_tight(tier: str) -> None:
     changes = {"min_objects": 1, "max_objects": 1, "size": 18.0}
-    if tier != "plain":
+    if TIERS[tier].depth:
         changes["colour"] = "grey"
     scene = clean(tier, **changes)
     for view in shown(scene, 64, 8):

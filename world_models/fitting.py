@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss
 
+from world_models.background import Background
 from world_models.discovery import discover, negative_elbo
 from world_models.distributions import kl_gaussian, sample_gaussian
 from world_models.filtering import begin, step
@@ -21,7 +22,7 @@ from world_models.transition import TransitionRNN
 
 STATIC_SLOTS = 3
 NOISE_FRAMES = 512
-FAINT = 0.3
+FAINT = 0.2
 PRESENCE_PRIOR = (0.1, 1e-8)
 TRACK_SCALE = (0.35, 0.35, 0.03)
 OVERSHOOT = 10
@@ -78,13 +79,14 @@ def warm_up_background(
         x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
         posterior = model.background.posterior(x)
         picture = model.background.decode(sample_gaussian(*posterior, rng))
-        loss = background_loss(x, picture, torch.ones_like(x), posterior).mean()
+        loss = background_loss(model.background, x, picture, torch.ones_like(x), posterior).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
     chosen = torch.randint(len(frames), (NOISE_FRAMES,), generator=rng)
     model.background.measure_noise(to_float(frames[chosen]))
 
 
 def background_loss(
+    background: Background,
     frame: Float[Tensor, "B C H W"],
     picture: Float[Tensor, "B C H W"],
     clear: Float[Tensor, "B c H W"],
@@ -97,7 +99,7 @@ def background_loss(
     """
     error = huber_loss(picture, frame, reduction="none", delta=FAINT) / (0.1 * FAINT)
     covered = (clear * error).mean(1).sum((-1, -2))
-    return covered + kl_gaussian(*posterior, 0.0, 1.0).sum(-1)
+    return covered + background.latent_cost * kl_gaussian(*posterior, 0.0, 1.0).sum(-1)
 
 
 def fit_static(
@@ -133,7 +135,8 @@ def fit_static(
         found = discover(model, x, background.detach(), STATIC_SLOTS, inhibition, rng)
         loss, parts = negative_elbo(model, x, found, sigma, prior, beta)
         # What objects explain, the background need not.
-        parts["background"] = background_loss(x, background, found.clear.detach(), posterior)
+        clear = found.clear.detach()
+        parts["background"] = background_loss(model.background, x, background, clear, posterior)
         loss = (loss + parts["background"]).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
         if i >= int(0.9 * steps):

@@ -59,8 +59,8 @@ class Background(nn.Module):
         else:
             self.encoder = mlp([pixels, hidden, 2 * latent_dim])
             self.decoder = mlp([latent_dim, hidden, pixels])
-        self.register_buffer("rows", _enlarger(grid, height), persistent=False)
-        self.register_buffer("columns", _enlarger(grid, width), persistent=False)
+        self.register_buffer("rows", enlarger(grid, height), persistent=False)
+        self.register_buffer("columns", enlarger(grid, width), persistent=False)
         self.register_buffer("noise", torch.zeros(frame_shape))
 
     def posterior(
@@ -90,7 +90,7 @@ class Background(nn.Module):
         self.noise.copy_(1.4826 * error.median(0).values)
 
 
-def _enlarger(grid: int, size: int) -> Float[Tensor, "size grid"]:
+def enlarger(grid: int, size: int) -> Float[Tensor, "size grid"]:
     """The matrix that enlarges an axis of ``grid`` cells to ``size`` pixels bicubically."""
     eye = torch.eye(grid)[None, None]
     return interpolate(eye, size=(size, grid), mode="bicubic", align_corners=False)[0, 0]

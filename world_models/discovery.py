@@ -42,7 +42,7 @@ class Found:
     """
 
     where_posterior: Gaussian
-    where: Float[Tensor, "B K 3"]
+    where: Float[Tensor, "B K w"]
     what_posterior: Gaussian
     what: Float[Tensor, "B K D"]
     logits: Float[Tensor, "B K"]
@@ -77,7 +77,7 @@ def propose(
 
 
 def inhibit(
-    allowed: Float[Tensor, "B h w"], where: Float[Tensor, "B 3"], radius_px: float
+    allowed: Float[Tensor, "B h w"], where: Float[Tensor, "B d"], radius_px: float
 ) -> Float[Tensor, "B h w"]:
     """Forbids, with a flat top, to return to the neighbourhood of an inferred window."""
     height, width = allowed.shape[-2:]
@@ -121,7 +121,9 @@ def discover(
             slot, layer = _read_slot(model, evidence, where_posterior, rng, logits)
             # AIR stops at the first step that finds nothing.
             slot["presence"] = slot["presence"] * memory.latents[:, -1]
-            memory = model.attention.remember(memory, slot["where"], slot["what"], slot["presence"])
+            memory = model.attention.remember(
+                memory, slot["where"], slot["what"], slot["presence"]
+            )
         else:
             centre = propose(frame - canvas, allowed)
             first = model.look(evidence, centre)
@@ -243,6 +245,7 @@ def window_kl(model: SceneModel, posterior: Gaussian) -> Float[Tensor, "B K"]:
     _, height, width = model.frame_shape
     centre = posterior.loc.new_tensor([width / 2, height / 2])
     spread = posterior.loc.new_tensor([width / 3, height / 3])
-    prior_loc = torch.cat([centre, model.log_typical_side[None]])
-    prior_scale = torch.cat([spread, spread.new_tensor([LOG_SIDE_SCALE])])
+    sides = model.where_dim - 2
+    prior_loc = torch.cat([centre, model.log_typical_side.expand(sides)])
+    prior_scale = torch.cat([spread, spread.new_full((sides,), LOG_SIDE_SCALE)])
     return kl_gaussian(*posterior, prior_loc, prior_scale).sum(-1)

@@ -74,6 +74,19 @@ def warm_up_background(
 ) -> None:
     """Fits the background alone; small bright objects hardly move it. Then measures its noise."""
     parameters = list(model.background.parameters())
+    if parameters:  # a linear background has none
+        _warm_up(model, parameters, frames, steps, rng)
+    chosen = torch.randint(len(frames), (NOISE_FRAMES,), generator=rng)
+    model.background.measure_noise(to_float(frames[chosen]))
+
+
+def _warm_up(
+    model: SceneModel,
+    parameters: list[nn.Parameter],
+    frames: UInt8[Tensor, "N C H W"],
+    steps: int,
+    rng: torch.Generator,
+) -> None:
     optimiser = torch.optim.Adam(parameters, lr=2e-3)
     for _ in range(steps):
         x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
@@ -81,8 +94,6 @@ def warm_up_background(
         picture = model.background.decode(sample_gaussian(*posterior, rng))
         loss = background_loss(model.background, x, picture, torch.ones_like(x), posterior).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
-    chosen = torch.randint(len(frames), (NOISE_FRAMES,), generator=rng)
-    model.background.measure_noise(to_float(frames[chosen]))
 
 
 def background_loss(
@@ -174,7 +185,9 @@ def fit_sequence(
         first = int(torch.randint(frames.shape[1] - clip + 1, (), generator=rng))
         x = to_float(frames[episodes, first : first + clip])
         camera = camera_px[episodes, first : first + clip]
-        slots, found, _ = begin(model, transition, x[:, 0], num_slots, model.inhibition_px[1], rng)
+        slots, found, _ = begin(
+            model, transition, x[:, 0], num_slots, model.inhibition_px[1], sigma, rng
+        )
         loss, _ = negative_elbo(model, x[:, 0], found, sigma, PRESENCE_PRIOR[1])
         for t in range(1, clip):
             slots, surprise, _ = step(

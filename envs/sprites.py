@@ -150,7 +150,7 @@ def _turned(images: Float[Tensor, "N h h"]) -> UInt8[Tensor, "NA P"]:
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images ``[N, 16, 16]`` in [0, 1], without their margins, and labels of an MNIST-like file."""
+    """Images ``[N, 16, 16]`` in [0, 1], without margins, and labels of an MNIST-like file."""
     images, labels = read_whole(path)
     side = images.shape[1]
     margin = round(side / 7)  # MNIST centres a digit of 20 px in 28 px

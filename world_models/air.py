@@ -158,7 +158,9 @@ class AIR(WorldModel[DreamState]):
         self.calibration, boxes = calibrate(
             self._boxes(history.belief[0], calibrated=False), history.visible[:, 0], real.box[:, 0]
         )
-        self.bank = gather(history.belief)
+        # Single images may all be empty; then there is nothing to dream of.
+        dreams = real.horizon > 1 or bool(history.visible.any())
+        self.bank = gather(history.belief) if dreams else None
         self._fitted = True
         count = history.visible.sum(-1).mean().item()
         return (
@@ -168,7 +170,7 @@ class AIR(WorldModel[DreamState]):
                 "noise": self.noise_sigma,
                 "objects_per_frame": count,
                 "elbo": history.elbo[:, min(1, real.horizon - 1) :].mean().item(),
-                "bank_moments": float(len(self.bank.valid)),
+                "bank_moments": float(len(self.bank.valid)) if self.bank else 0.0,
             }
         )
 

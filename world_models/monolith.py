@@ -1,0 +1,317 @@
+"""What the monolithic world models share: learning, filtering, and dreaming with one latent vector.
+
+The rivals of the object-centric model. A frame is seen as a whole and drawn as a whole; a head
+reads the target's box from the latent. It learns from first boxes and rewards
+(`world_models.target`).
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from envs.boxes import iou
+from envs.scene import View
+from envs.trajectory import Trajectory
+from world_models import target
+from world_models.base import Posterior, WorldModel
+from world_models.distributions import kl_gaussian, sample_gaussian
+from world_models.latent_filter import Dynamics, Filtered, Gaussian, Latent, LatentFilter
+from world_models.noise import estimate_noise, noise_slice, noise_table
+
+BATCH = 64
+MAX_GRADIENT = 200.0
+OVERSHOOT = 10
+MIN_AGE = 3
+LOST = 0.3
+
+
+class Dream(NamedTuple):
+    """A batch of imagined scenes; ``noise`` is where in the noise table a frame's noise begins."""
+
+    latent: Latent
+    noise: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Clips:
+    """What is learned from: real clips, and the same number with a pasted target."""
+
+    frame: Float[Tensor, "B T C H W"]
+    camera: Float[Tensor, "B T 2"]
+    first_box: Float[Tensor, "B 4"]
+    scored: Float[Tensor, "B T 4"]
+    reward: Float[Tensor, "B T"]
+
+
+class Monolith(WorldModel[Dream]):
+    """A world model whose scene is one vector.
+
+    Args:
+        frame_shape: (C, H, W).
+        dynamics: How the vector moves on.
+        width: Channels of the first layer.
+        sigma: Scale of the Gaussian pixel likelihood.
+        free_nats: KL per frame that costs nothing.
+        balance: Share of the KL that teaches the prior; the rest regularises the posterior.
+        steps: Gradient steps of the first fit.
+        batch: Real clips per step; there are as many with pasted targets.
+        clip: Frames per clip, from the first one of an episode on.
+        learning_rate: Of Adam, at its highest.
+
+    Raises:
+        ValueError: A number is out of range.
+    """
+
+    sees = True
+    num_slots = 1
+    noise_table: Float[Tensor, " n"]
+
+    def __init__(
+        self,
+        frame_shape: tuple[int, int, int],
+        dynamics: Dynamics,
+        width: int = 16,
+        sigma: float = 0.1,
+        free_nats: float = 1.0,
+        balance: float = 0.8,
+        steps: int = 800,
+        batch: int = 8,
+        clip: int = 20,
+        learning_rate: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        if sigma <= 0 or not 0 <= balance <= 1:
+            raise ValueError(
+                f"sigma must be positive and balance in [0, 1], got {sigma} and {balance}"
+            )
+        if min(width, steps, batch) < 1 or clip < 2:
+            raise ValueError(
+                "width, steps and batch must be at least 1 and clip 2; got "
+                f"{width}, {steps}, {batch}, {clip}"
+            )
+        self.frame_shape = frame_shape
+        self.sigma, self.free_nats, self.balance = sigma, free_nats, balance
+        self.steps, self.batch, self.clip = steps, batch, clip
+        self.learning_rate = learning_rate
+        self.filter = LatentFilter(frame_shape, dynamics, width)
+        self.register_buffer("noise_table", noise_table(), persistent=False)
+        self.noise_sigma = 0.0
+        self.bank: Latent | None = None
+
+    def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
+        """Learns from all real episodes so far; later calls refine what earlier ones found."""
+        if self.bank is None:
+            mean = real.frame[:, 0].float().mean(0) / 255
+            self.filter.hand.mean.data.copy_(mean)
+        steps = max(1, round(effort * self.steps))
+        parameters = list(self.filter.parameters())
+        optimiser = torch.optim.Adam(parameters, lr=self.learning_rate)
+        tail: list[dict[str, Tensor]] = []
+        for i in range(steps):
+            rate = min(1.0, (i + 1) / 50, 2.5 * (1 - i / steps) + 0.02)
+            optimiser.param_groups[0]["lr"] = self.learning_rate * rate
+            parts = self._losses(real, rng)
+            loss = torch.stack(list(parts.values())).sum()
+            if not bool(torch.isfinite(loss)):
+                raise FloatingPointError(
+                    f"the world model's loss is {loss.item()}; lower learning_rate"
+                )
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT)
+            optimiser.step()
+            if i >= int(0.9 * steps):
+                tail.append({name: part.detach() for name, part in parts.items()})
+        metrics = {k: torch.stack([t[k] for t in tail]).mean().item() for k in tail[0]}
+        flat = real.frame.flatten(0, 1)
+        self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
+        return metrics | self._remember(real)
+
+    def _losses(self, real: Trajectory, rng: torch.Generator) -> dict[str, Float[Tensor, ""]]:
+        """All costs of one batch, nats per frame."""
+        clips, patch, patch_box = self._draw_clips(real, rng)
+        size, horizon = clips.frame.shape[:2]
+        other = clips.frame[torch.randperm(size, generator=rng, device=rng.device)]
+        path = target.fly(patch_box, horizon, rng)
+        pasted, path = target.paste(other, patch, patch_box, path)
+        found = self.filter(
+            torch.cat([clips.frame, pasted]),
+            torch.cat([clips.first_box, path[:, 0]]),
+            torch.cat([clips.camera, clips.camera]),
+            rng,
+        )
+        seen, flown = (Filtered(*_part(found, s)) for s in (slice(size), slice(size, None)))
+        error = (self.filter.draw(seen.latent) - clips.frame).square().sum((-1, -2, -3))
+        kl = self._kl(seen.posterior, seen.prior)
+        return {
+            "reconstruction": error.mean() / (2 * self.sigma**2),
+            "kl": kl.clamp(min=self.free_nats).mean(),
+            "first_box": target.place_error(seen.box[:, 0], clips.first_box).mean(),
+            "reward": target.reward_error(seen.box, clips.scored, clips.reward).mean(),
+            "pasted_box": target.place_error(flown.box, path).mean(),
+            "overshoot": self._overshoot(seen, clips.camera, rng),
+        }
+
+    def _kl(self, posterior: Gaussian, prior: Gaussian) -> Float[Tensor, "B T"]:
+        def kl(a: Gaussian, b: Gaussian) -> Tensor:
+            return kl_gaussian(*a, *b).sum(-1)
+
+        def fixed(a: Gaussian) -> Gaussian:
+            return Gaussian(a.loc.detach(), a.scale.detach())
+
+        return self.balance * kl(fixed(posterior), prior) + (1 - self.balance) * kl(
+            posterior, fixed(prior)
+        )
+
+    def _overshoot(
+        self, seen: Filtered, camera: Float[Tensor, "B T 2"], rng: torch.Generator
+    ) -> Float[Tensor, ""]:
+        """How far boxes that are dreamed open-loop stray from those that the filter finds."""
+        horizon = camera.shape[1]
+        if horizon <= MIN_AGE:
+            return camera.new_zeros(())
+        begin = int(torch.randint(MIN_AGE - 1, horizon - 1, (), generator=rng, device=rng.device))
+        latent = Latent(seen.latent.memory[:, begin], seen.latent.z[:, begin])
+        errors = []
+        for t in range(begin + 1, min(begin + 1 + OVERSHOOT, horizon)):
+            memory, prior = self.filter.dynamics(latent, camera[:, t])
+            latent = Latent(memory, prior.loc)
+            errors.append(target.place_error(self.filter.box(latent), seen.box[:, t].detach()))
+        return 0.3 * torch.stack(errors).mean()
+
+    def _draw_clips(
+        self, real: Trajectory, rng: torch.Generator
+    ) -> tuple[Clips, Float[Tensor, "B C H W"], Float[Tensor, "B 4"]]:
+        """Random clips, mirrored at random, and other first frames with their boxes to paste."""
+        chosen = torch.randint(
+            len(real.frame), (2 * self.batch,), generator=rng, device=rng.device
+        )
+        horizon = min(self.clip, real.horizon)
+        some = real[chosen[: self.batch]]
+        frame = some.frame[:, :horizon].float() / 255
+        camera = _before(some.camera)[:, :horizon]
+        boxes = [some.box[:, :1], target.scored_box(some)[:, :horizon]]
+        frame, boxes, camera = target.mirror(frame, boxes, camera, rng)
+        clips = Clips(frame, camera, boxes[0][:, 0], boxes[1], some.reward[:, :horizon])
+        more = chosen[self.batch :]
+        return clips, real.frame[more, 0].float() / 255, real.box[more, 0]
+
+    def _remember(self, real: Trajectory) -> dict[str, float]:
+        """Keeps the moments from which imagination may start: those where the target is known."""
+        history = self.posterior(real)
+        box = history.box[:, :, 0]
+        gap = (iou(box, target.scored_box(real)) - real.reward).abs()
+        age = torch.arange(real.horizon, device=box.device)
+        good = (gap < LOST) & ((age == 0) | (age >= MIN_AGE - 1))
+        good[:, 0] = True
+        memory = torch.stack([latent.memory for latent in history.belief], 1)
+        z = torch.stack([latent.z for latent in history.belief], 1)
+        self.bank = Latent(memory[good], z[good])
+        return {
+            "noise": self.noise_sigma,
+            "elbo": history.elbo[:, 1:].mean().item(),
+            "first_box_iou": iou(box[:, 0], real.box[:, 0]).mean().item(),
+            "reward_gap": gap.mean().item(),
+            "bank_moments": float(good.sum()),
+        }
+
+    @torch.no_grad()
+    def posterior(self, real: Trajectory) -> Posterior:
+        """Filters episodes frame by frame (causally), with posterior means."""
+        parts = []
+        for i in range(0, real.num_episodes, BATCH):
+            some = real[i : i + BATCH]
+            frame = some.frame.float() / 255
+            found = self.filter(frame, some.box[:, 0], _before(some.camera))
+            canvas = self.filter.draw(found.latent)
+            error = (canvas - frame).square().sum((-1, -2, -3)) / (2 * self.sigma**2)
+            kl = kl_gaussian(*found.posterior, *found.prior).sum(-1)
+            box = self._sane(found.box)
+            parts.append((*found.latent, box, _to_uint8(canvas), -error - kl))
+        memory, z, box, canvas, elbo = (torch.cat(p) for p in zip(*parts, strict=True))
+        visible = torch.ones_like(box[..., :1])
+        return Posterior(
+            belief=[Latent(memory[:, t], z[:, t]) for t in range(real.horizon)],
+            box=box[:, :, None],
+            visible=visible,
+            id=torch.zeros_like(visible).long(),
+            reconstruction=canvas,
+            elbo=elbo,
+        )
+
+    def resume(self, posterior: Posterior, t: int) -> Dream:
+        """The imagined state that continues what the filter believes."""
+        return Dream(posterior.belief[t], 0)
+
+    @torch.no_grad()
+    def start(self, batch_size: int, rng: torch.Generator) -> Dream:
+        """Begins imagined episodes at moments of real ones."""
+        if self.bank is None:
+            raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
+        drawn = torch.randint(
+            len(self.bank.z), (batch_size,), generator=rng, device=rng.device
+        )
+        latent = Latent(self.bank.memory[drawn], self.bank.z[drawn])
+        return Dream(latent, self._noise_offset(rng))
+
+    @torch.no_grad()
+    def prior(
+        self, state: Dream, rng: torch.Generator, camera: Float[Tensor, "B 2"] | None = None
+    ) -> Dream:
+        """Draws the next latent."""
+        if camera is None:
+            camera = torch.zeros_like(state.latent.z[:, :2])
+        memory, prior = self.filter.dynamics(state.latent, camera)
+        latent = Latent(memory, sample_gaussian(*prior, rng))
+        return Dream(latent, self._noise_offset(rng))
+
+    @torch.no_grad()
+    def decode(self, state: Dream) -> View:
+        """Draws the frame, with the camera's noise, and reads the target's box."""
+        canvas = self.filter.draw(state.latent)
+        if self.noise_sigma > 0:
+            noise = noise_slice(self.noise_table, state.noise, canvas.numel())
+            canvas = canvas + self.noise_sigma * noise.view_as(canvas)
+        box = self._sane(self.filter.box(state.latent))[:, None]
+        visible = torch.ones_like(box[..., 0])
+        return View(_to_uint8(canvas), box, visible, torch.zeros_like(visible).long())
+
+    @staticmethod
+    def _sane(box: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 4"]:
+        """Boxes with their centre in the frame; the head bounds their sizes."""
+        return torch.cat([box[..., :2].clamp(0, 1), box[..., 2:]], -1)
+
+    def _noise_offset(self, rng: torch.Generator) -> int:
+        return int(torch.randint(len(self.noise_table) // 2, (), generator=rng, device=rng.device))
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What no parameter or buffer holds."""
+        bank = None if self.bank is None else tuple(self.bank)
+        return {"noise_sigma": self.noise_sigma, "bank": bank}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Takes back what ``get_extra_state`` gave."""
+        self.noise_sigma = state["noise_sigma"]
+        self.bank = None if state["bank"] is None else Latent(*state["bank"])
+
+
+def _before(camera: Float[Tensor, "B T 2"]) -> Float[Tensor, "B T 2"]:
+    """How far the view moved before each frame."""
+    moved = torch.zeros_like(camera)
+    moved[:, 1:] = camera[:, :-1]
+    return moved
+
+
+def _part(found: Filtered, rows: slice) -> list[Any]:
+    """Some rows of a batch."""
+    return [
+        part[rows] if isinstance(part, Tensor) else type(part)(*(p[rows] for p in part))
+        for part in found
+    ]
+
+
+def _to_uint8(canvas: Float[Tensor, "*b C H W"]) -> Tensor:
+    return (canvas * 255).round().clamp(0, 255).to(torch.uint8)

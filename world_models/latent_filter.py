@@ -129,13 +129,13 @@ class LatentFilter(nn.Module):
         hint = torch.cat([hint, torch.ones_like(hint[:, :1])], -1)
         memory, prior = self.dynamics.initial(batch, frame.device)
         expected, steps = first_box, []
-        for t in range(horizon):
+        for t, (found, summary) in enumerate(zip(*(s.unbind(1) for s in sights), strict=True)):
             if t > 0:
                 memory, prior = self.dynamics(latent, camera[:, t])
                 expected = self.box(Latent(memory, prior.loc)).detach()
                 hint = torch.zeros_like(hint)
-            pointed = self.pointer(sights.map[:, t], template, memory, expected)
-            seen = torch.cat([memory, sights.summary[:, t], pointed, hint], -1)
+            pointed = self.pointer(found, template, memory, expected)
+            seen = torch.cat([memory, summary, pointed, hint], -1)
             change, raw = self.see(seen).chunk(2, -1)
             posterior = Gaussian(prior.loc + change, bounded_scale(raw - 1))
             z = posterior.loc if rng is None else sample_gaussian(*posterior, rng)

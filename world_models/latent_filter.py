@@ -31,6 +31,10 @@ class Latent(NamedTuple):
     memory: Float[Tensor, "*b M"]
     z: Float[Tensor, "*b D"]
 
+    def at(self, times: int | slice) -> "Latent":
+        """The states at some times of clips."""
+        return Latent(self.memory[:, times], self.z[:, times])
+
 
 class Dynamics(nn.Module, abc.ABC):
     """How latents move on, given how the camera is moved.
@@ -77,12 +81,21 @@ class Filtered(NamedTuple):
         posterior: Its distribution.
         prior: Its distribution before the frame was seen.
         box: The target's box.
+        place: Where the eye alone points to.
     """
 
     latent: Latent
     posterior: Gaussian
     prior: Gaussian
     box: Float[Tensor, "B T 4"]
+    place: Float[Tensor, "B T 2"]
+
+    def head(self, count: int) -> "Filtered":
+        """The first ``count`` clips."""
+        latent, posterior, prior = (
+            type(pair)(*(part[:count] for part in pair)) for pair in self[:3]
+        )
+        return Filtered(latent, posterior, prior, self.box[:count], self.place[:count])
 
 
 class LatentFilter(nn.Module):
@@ -128,25 +141,27 @@ class LatentFilter(nn.Module):
         hint = torch.cat([first_box[:, :2] - 0.5, first_box[:, 2:].log() + 1.5], -1) * 3
         hint = torch.cat([hint, torch.ones_like(hint[:, :1])], -1)
         memory, prior = self.dynamics.initial(batch, frame.device)
-        expected, steps = first_box, []
+        expected, steps, places = first_box, [], []
         for t, (found, summary) in enumerate(zip(*(s.unbind(1) for s in sights), strict=True)):
-            if t > 0:
-                memory, prior = self.dynamics(latent, camera[:, t])
-                expected = self.box(Latent(memory, prior.loc)).detach()
-                hint = torch.zeros_like(hint)
-            pointed = self.pointer(found, template, memory, expected)
+            pointed, place = self.pointer(found, template, memory, expected)
             seen = torch.cat([memory, summary, pointed, hint], -1)
             change, raw = self.see(seen).chunk(2, -1)
             posterior = Gaussian(prior.loc + change, bounded_scale(raw - 1))
             z = posterior.loc if rng is None else sample_gaussian(*posterior, rng)
             latent = Latent(memory, z)
+            places.append(place)
             steps.append((latent, posterior, prior))
+            if t + 1 < horizon:
+                memory, prior = self.dynamics(latent, camera[:, t + 1])
+                expected = self.box(Latent(memory, prior.loc)).detach()
+                hint = torch.zeros_like(hint)
         latents, posteriors, priors = (
             [torch.stack(parts, 1) for parts in zip(*what, strict=True)]
             for what in zip(*steps, strict=True)
         )
         whole = Latent(*latents)
-        return Filtered(whole, Gaussian(*posteriors), Gaussian(*priors), self.box(whole))
+        box, place = self.box(whole), torch.stack(places, 1)
+        return Filtered(whole, Gaussian(*posteriors), Gaussian(*priors), box, place)
 
     def box(self, latent: Latent) -> Float[Tensor, "*b 4"]:
         """The target's box."""

@@ -1,11 +1,11 @@
-"""What the monolithic world models share: learning, filtering, and dreaming with one latent vector.
+"""What the monolithic world models share: they learn, filter and dream with one latent vector.
 
 The rivals of the object-centric model. A frame is seen as a whole and drawn as a whole; a head
 reads the target's box from the latent. It learns from first boxes and rewards
 (`world_models.target`).
 """
 
-import dataclasses
+import abc
 from typing import Any, NamedTuple
 
 import torch
@@ -15,17 +15,15 @@ from torch import Tensor, nn
 from envs.boxes import iou
 from envs.scene import View
 from envs.trajectory import Trajectory
-from world_models import target
 from world_models.base import Posterior, WorldModel
 from world_models.distributions import kl_gaussian, sample_gaussian
-from world_models.latent_filter import Dynamics, Filtered, Gaussian, Latent, LatentFilter
+from world_models.latent_filter import Dynamics, Latent, LatentFilter
+from world_models.latent_objective import Objective, camera_before, draw_clips
 from world_models.noise import estimate_noise, noise_slice, noise_table
+from world_models.target import scored_box
 
 BATCH = 64
 MAX_GRADIENT = 200.0
-OVERSHOOT = 10
-BOX_WEIGHT = 10.0
-"""Boxes are four numbers beside thousands of pixels, which would drown them."""
 MIN_AGE = 3
 LOST = 0.3
 
@@ -35,17 +33,6 @@ class Dream(NamedTuple):
 
     latent: Latent
     noise: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Clips:
-    """What is learned from: real clips, and the same number with a pasted target."""
-
-    frame: Float[Tensor, "B T C H W"]
-    camera: Float[Tensor, "B T 2"]
-    first_box: Float[Tensor, "B 4"]
-    scored: Float[Tensor, "B T 4"]
-    reward: Float[Tensor, "B T"]
 
 
 class Monolith(WorldModel[Dream]):
@@ -71,6 +58,7 @@ class Monolith(WorldModel[Dream]):
     num_slots = 1
     noise_table: Float[Tensor, " n"]
 
+    @abc.abstractmethod  # what differs is how the vector moves on
     def __init__(
         self,
         frame_shape: tuple[int, int, int],
@@ -111,11 +99,12 @@ class Monolith(WorldModel[Dream]):
         steps = max(1, round(effort * self.steps))
         parameters = list(self.filter.parameters())
         optimiser = torch.optim.Adam(parameters, lr=self.learning_rate)
+        objective = Objective(self.filter, self.sigma, self.free_nats, self.balance)
         tail: list[dict[str, Tensor]] = []
         for i in range(steps):
             rate = min(1.0, (i + 1) / 50, 2.5 * (1 - i / steps) + 0.02)
             optimiser.param_groups[0]["lr"] = self.learning_rate * rate
-            parts = self._losses(real, rng)
+            parts = objective(draw_clips(real, self.batch, self.clip, rng), rng)
             loss = torch.stack(list(parts.values())).sum()
             if not bool(torch.isfinite(loss)):
                 raise FloatingPointError(
@@ -132,86 +121,11 @@ class Monolith(WorldModel[Dream]):
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
         return metrics | self._remember(real)
 
-    def _losses(self, real: Trajectory, rng: torch.Generator) -> dict[str, Float[Tensor, ""]]:
-        """All costs of one batch, nats per frame."""
-        clips, patch, patch_box = self._draw_clips(real, rng)
-        size, horizon = clips.frame.shape[:2]
-        other = clips.frame[torch.randperm(size, generator=rng, device=rng.device)]
-        path = target.fly(patch_box, horizon, rng)
-        pasted, path = target.paste(other, patch, patch_box, path)
-        found = self.filter(
-            torch.cat([clips.frame, pasted]),
-            torch.cat([clips.first_box, path[:, 0]]),
-            torch.cat([clips.camera, clips.camera]),
-            rng,
-        )
-        seen, flown = (Filtered(*_part(found, s)) for s in (slice(size), slice(size, None)))
-        # Half of the frames, evenly spread, say as much as all of them.
-        shown = slice(int(torch.randint(2, (), generator=rng, device=rng.device)), None, 2)
-        drawn = self.filter.draw(Latent(*(part[:, shown] for part in seen.latent)))
-        error = (drawn - clips.frame[:, shown]).square().sum((-1, -2, -3))
-        kl = self._kl(seen.posterior, seen.prior)
-        boxes = {
-            "first_box": target.place_error(seen.box[:, 0], clips.first_box).mean(),
-            "reward": target.reward_error(seen.box, clips.scored, clips.reward).mean(),
-            "pasted_box": target.place_error(flown.box, path).mean(),
-            "overshoot": self._overshoot(seen, clips.camera, rng),
-        }
-        return {
-            "reconstruction": error.mean() / (2 * self.sigma**2),
-            "kl": kl.clamp(min=self.free_nats).mean(),
-            **{name: BOX_WEIGHT * part for name, part in boxes.items()},
-        }
-
-    def _kl(self, posterior: Gaussian, prior: Gaussian) -> Float[Tensor, "B T"]:
-        def kl(a: Gaussian, b: Gaussian) -> Tensor:
-            return kl_gaussian(*a, *b).sum(-1)
-
-        def fixed(a: Gaussian) -> Gaussian:
-            return Gaussian(a.loc.detach(), a.scale.detach())
-
-        return self.balance * kl(fixed(posterior), prior) + (1 - self.balance) * kl(
-            posterior, fixed(prior)
-        )
-
-    def _overshoot(
-        self, seen: Filtered, camera: Float[Tensor, "B T 2"], rng: torch.Generator
-    ) -> Float[Tensor, ""]:
-        """How far boxes that are dreamed open-loop stray from those that the filter finds."""
-        horizon = camera.shape[1]
-        if horizon <= MIN_AGE:
-            return camera.new_zeros(())
-        begin = int(torch.randint(MIN_AGE - 1, horizon - 1, (), generator=rng, device=rng.device))
-        latent = Latent(seen.latent.memory[:, begin], seen.latent.z[:, begin])
-        errors = []
-        for t in range(begin + 1, min(begin + 1 + OVERSHOOT, horizon)):
-            memory, prior = self.filter.dynamics(latent, camera[:, t])
-            latent = Latent(memory, prior.loc)
-            errors.append(target.place_error(self.filter.box(latent), seen.box[:, t].detach()))
-        return 0.3 * torch.stack(errors).mean()
-
-    def _draw_clips(
-        self, real: Trajectory, rng: torch.Generator
-    ) -> tuple[Clips, Float[Tensor, "B C H W"], Float[Tensor, "B 4"]]:
-        """Random clips, mirrored at random, and other first frames with their boxes to paste."""
-        chosen = torch.randint(
-            len(real.frame), (2 * self.batch,), generator=rng, device=rng.device
-        )
-        horizon = min(self.clip, real.horizon)
-        some = real[chosen[: self.batch]]
-        frame = some.frame[:, :horizon].float() / 255
-        camera = _before(some.camera)[:, :horizon]
-        boxes = [some.box[:, :1], target.scored_box(some)[:, :horizon]]
-        frame, boxes, camera = target.mirror(frame, boxes, camera, rng)
-        clips = Clips(frame, camera, boxes[0][:, 0], boxes[1], some.reward[:, :horizon])
-        more = chosen[self.batch :]
-        return clips, real.frame[more, 0].float() / 255, real.box[more, 0]
-
     def _remember(self, real: Trajectory) -> dict[str, float]:
         """Keeps the moments from which imagination may start: those where the target is known."""
         history = self.posterior(real)
         box = history.box[:, :, 0]
-        gap = (iou(box, target.scored_box(real)) - real.reward).abs()
+        gap = (iou(box, scored_box(real)) - real.reward).abs()
         age = torch.arange(real.horizon, device=box.device)
         good = (gap < LOST) & ((age == 0) | (age >= MIN_AGE - 1))
         good[:, 0] = True
@@ -233,7 +147,7 @@ class Monolith(WorldModel[Dream]):
         for i in range(0, real.num_episodes, BATCH):
             some = real[i : i + BATCH]
             frame = some.frame.float() / 255
-            found = self.filter(frame, some.box[:, 0], _before(some.camera))
+            found = self.filter(frame, some.box[:, 0], camera_before(some.camera))
             canvas = self.filter.draw(found.latent)
             error = (canvas - frame).square().sum((-1, -2, -3)) / (2 * self.sigma**2)
             kl = kl_gaussian(*found.posterior, *found.prior).sum(-1)
@@ -259,9 +173,7 @@ class Monolith(WorldModel[Dream]):
         """Begins imagined episodes at moments of real ones."""
         if self.bank is None:
             raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
-        drawn = torch.randint(
-            len(self.bank.z), (batch_size,), generator=rng, device=rng.device
-        )
+        drawn = torch.randint(len(self.bank.z), (batch_size,), generator=rng, device=rng.device)
         latent = Latent(self.bank.memory[drawn], self.bank.z[drawn])
         return Dream(latent, self._noise_offset(rng))
 
@@ -304,21 +216,6 @@ class Monolith(WorldModel[Dream]):
         """Takes back what ``get_extra_state`` gave."""
         self.noise_sigma = state["noise_sigma"]
         self.bank = None if state["bank"] is None else Latent(*state["bank"])
-
-
-def _before(camera: Float[Tensor, "B T 2"]) -> Float[Tensor, "B T 2"]:
-    """How far the view moved before each frame."""
-    moved = torch.zeros_like(camera)
-    moved[:, 1:] = camera[:, :-1]
-    return moved
-
-
-def _part(found: Filtered, rows: slice) -> list[Any]:
-    """Some rows of a batch."""
-    return [
-        part[rows] if isinstance(part, Tensor) else type(part)(*(p[rows] for p in part))
-        for part in found
-    ]
 
 
 def _to_uint8(canvas: Float[Tensor, "*b C H W"]) -> Tensor:

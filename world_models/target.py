@@ -27,9 +27,9 @@ def scored_box(real: Trajectory) -> Float[Tensor, "B T 4"]:
 
 
 def place_error(
-    predicted: Float[Tensor, "*n 4"], true: Float[Tensor, "*n 4"]
+    predicted: Float[Tensor, "*n d"], true: Float[Tensor, "*n d"]
 ) -> Float[Tensor, "*n"]:
-    """Negative log density of true boxes, in nats, up to a constant."""
+    """Negative log density of true boxes (or of their centres), in nats, up to a constant."""
     return (predicted - true).abs().sum(-1) / PLACE_SCALE
 
 
@@ -48,9 +48,7 @@ def reward_error(
     return error + lost * place_error(predicted[..., :2], scored[..., :2])
 
 
-def fly(
-    box: Float[Tensor, "B 4"], horizon: int, rng: torch.Generator
-) -> Float[Tensor, "B T 4"]:
+def fly(box: Float[Tensor, "B 4"], horizon: int, rng: torch.Generator) -> Float[Tensor, "B T 4"]:
     """Boxes of the given sizes on random paths; the first centre is drawn, too."""
     size = box[:, 2:]
     low = (size / 2).clamp(max=0.5)
@@ -120,7 +118,7 @@ def _inside(
 
 def mirror(
     frame: Float[Tensor, "B T C H W"],
-    boxes: list[Float[Tensor, "B T 4"]],
+    boxes: list[Float[Tensor, "B _ 4"]],
     camera: Float[Tensor, "B T 2"],
     rng: torch.Generator,
 ) -> tuple[Tensor, list[Tensor], Tensor]:

@@ -1,4 +1,4 @@
-"""Networks that look at a frame as a whole and draw it as a whole; no object has a place of its own.
+"""Networks that look at a frame as a whole and draw it as a whole: no object has its own place.
 
 The eye also points: it looks for the target by what it looked like in the first frame, near where
 it is expected, and tells where it seems to be. Everything that it says ends in one latent vector.
@@ -92,12 +92,13 @@ class Pointer(nn.Module):
         template: Float[Tensor, "B G"],
         memory: Float[Tensor, "B M"],
         expected: Float[Tensor, "B 4"],
-    ) -> Float[Tensor, "B P"]:
+    ) -> tuple[Float[Tensor, "B P"], Float[Tensor, "B 2"]]:
         """What the map says of the target.
 
         Returns:
-            Its place relative to the expected one (in units of 0.1 of the frame), the spread of
-            the attention, the feature there, and how well it fits.
+            A summary for whoever reads on, and where the target's centre seems to be, fractions of
+            the frame. The summary holds that place (also relative to the expected one), the spread
+            of the attention, the feature there, and how well it fits.
         """
         query = self.query(torch.cat([template, memory], -1))
         flat, grid = found.flatten(2), self._grid(found)
@@ -105,11 +106,12 @@ class Pointer(nn.Module):
         far = (grid[None] - expected[:, None, :2]).square().sum(-1)
         weight = (fit - 0.5 * far * (-2 * self.reach).exp()).softmax(-1)
         place = weight @ grid
-        spread = (weight * (grid[None] - place[:, None]).square().sum(-1)).sum(-1, True)
+        variance = (weight * (grid[None] - place[:, None]).square().sum(-1)).sum(-1, True)
+        spread = 10 * (variance + 1e-6).sqrt()
         feature = (flat * weight[:, None]).sum(-1)
         best = (fit * weight).sum(-1, True) / 5
         offset = 10 * (place - expected[:, :2])
-        return torch.cat([offset, 4 * (place - 0.5), 10 * (spread + 1e-6).sqrt(), feature, best], -1)
+        return torch.cat([offset, 4 * (place - 0.5), spread, feature, best], -1), place
 
     @property
     def size(self) -> int:
@@ -134,9 +136,7 @@ class Hand(nn.Module):
         width: Channels of the last hidden layer; twice and four times as many before.
     """
 
-    def __init__(
-        self, frame_shape: tuple[int, int, int], latent: int, width: int = 16
-    ) -> None:
+    def __init__(self, frame_shape: tuple[int, int, int], latent: int, width: int = 16) -> None:
         super().__init__()
         channels, self.height, self.width = frame_shape
         self.grid = (4 * width, math.ceil(self.height / 8), math.ceil(self.width / 8))

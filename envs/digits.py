@@ -44,6 +44,14 @@ class Digits(Scene):
         self.num_slots = factors.max_objects
         self.frame_shape = (factors.channels, factors.frame_size, factors.frame_size)
 
+    @property
+    def camera(self) -> Float[Tensor, "B 2"]:
+        """Where the view stands in the world, fractions of the frame: for metrics and tests only.
+
+        Backgrounds move in whole pixels, so they are up to half a pixel off.
+        """
+        return self._stage.camera / self.factors.frame_size
+
     def reset(self, batch_size: int, rng: torch.Generator) -> View:
         """Draws new scenes; the front object, if there is one, is in view and unhidden."""
         f, slots = self.factors, self.num_slots
@@ -54,7 +62,7 @@ class Digits(Scene):
         present = slot < count
         self._looks = looks.draw(f, self.sprites, batch_size, rng)
         radius = self._looks.size / 2
-        apart = f.depth or f.collide
+        apart = "squares" if f.apart else "circles" if f.depth or f.collide else "no"
         position = motion.scatter(radius, present, 0.0, float(f.room), apart, rng)
         self._bodies = motion.Bodies(
             position=position,

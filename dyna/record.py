@@ -29,7 +29,7 @@ def text(row: Mapping[str, Any]) -> str:
         )
     lines.append(
         f"  target IoU {row['target_iou']:.3f}, found at first {row['target_found']:.3f}, "
-        f"lost {row['target_lost']:.3f}; ELBO {row['elbo']:.1f}, "
+        f"lost {row['target_lost']:.3f}; ELBO {row.get('elbo', math.nan):.1f}, "
         f"squared error {row['reconstruction_mse']:.4f}"
     )
     for name, text in {"1_5": "1 to 5", "6_up": "6 or more"}.items():

@@ -76,8 +76,10 @@ def diagnose(
         metrics |= perception(seen, early, paired, protocol.settled)
     error = (seen.reconstruction.float() - episodes.frame[:, start].float()) / 255
     metrics["reconstruction_mse"] = error.square().mean().item()
-    # The first frame of an episode has no past to be given, unless there is no other.
-    metrics["elbo"] = seen.elbo[:, min(1, seen.elbo.shape[1] - 1) :].mean().item()
+    # The first frame has no past to be given; where there is no other, some models score none.
+    scored = seen.elbo[:, min(1, seen.elbo.shape[1] - 1) :]
+    if episodes.horizon > 1 or bool(scored.any()):
+        metrics["elbo"] = scored.mean().item()
     metrics["filtered_frames_per_cpu_second"] = episodes.num_frames / max(seconds, 1e-9)
     followed = Target(target.identity, target.box[:, start])
     rng = torch.Generator(episodes.frame.device).manual_seed(seed)

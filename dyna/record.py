@@ -1,5 +1,6 @@
 """What was found of a world model, in print and for loggers."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def text(row: Mapping[str, Any]) -> str:
         )
     lines.append(
         f"  target IoU {row['target_iou']:.3f}, found at first {row['target_found']:.3f}, "
-        f"lost {row['target_lost']:.3f}; ELBO {row['elbo']:.1f}, "
+        f"lost {row['target_lost']:.3f}; ELBO {row.get('elbo', math.nan):.1f}, "
         f"squared error {row['reconstruction_mse']:.4f}"
     )
     for name, text in {"1_5": "1 to 5", "6_up": "6 or more"}.items():
@@ -65,10 +66,9 @@ def log(
     """
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     config = {**config, "name": "diagnose", "seed": row["seed"]}
-    axes = {"real_frames": row["episodes"], "imagined_frames": 0, "agent_frames": row["episodes"]}
-    figures = {
-        f"diagnose/{name}": value for name, value in row.items() if isinstance(value, int | float)
-    }
+    frames = row["episodes"] * int(cfg.env.get("horizon", 1))
+    axes = {"real_frames": frames, "imagined_frames": 0, "agent_frames": frames}
+    figures = _numbers("diagnose", row)
     first = JSONL(folder, config)
     first.load_state_dict({"bytes": 0})  # figures of the same seed are replaced
     loggers: list[Logger] = [first]
@@ -78,8 +78,8 @@ def log(
         for logger in loggers:
             logger.log({**axes, **figures})
             for step in row["steps"]:
-                ahead = {f"forecast/{name}": value for name, value in step.items()}
-                logger.log({**_later(axes, int(step["step"])), **ahead})
+                later = _later(axes, int(step["step"]))
+                logger.log({**later, **_numbers("forecast", step)})
             for path in pictures:
                 show = logger.video if path.suffix == ".mp4" else logger.picture
                 show(f"diagnose/{path.stem}", path, axes)
@@ -87,6 +87,15 @@ def log(
     finally:
         for logger in loggers:
             logger.close()
+
+
+def _numbers(group: str, row: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers of a row (what had no case to measure is none), keys ``group/name``."""
+    return {
+        f"{group}/{name}": value
+        for name, value in row.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
 
 
 def _later(axes: Mapping[str, int], steps: int) -> dict[str, int]:

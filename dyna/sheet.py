@@ -28,6 +28,8 @@ SEEN = (1, 3)
 """Frames that are shown before the last that is seen."""
 AHEAD = (1, 3, 5, 10, 20)
 """Steps of rollouts that are shown."""
+FILMED = 2
+"""Rollouts that are shown in films."""
 SIDE = 144
 """Pixels of one picture, roughly."""
 MOST_IMAGES = 24
@@ -56,7 +58,7 @@ def tell(
     if truth is None:
         raise ValueError("episodes without truth cannot be shown with boxes")
     posterior = model.posterior(episodes.without_truth())
-    own = _own_colours(posterior, match(posterior, truth).identity)
+    own = own_colours(posterior, match(posterior, truth).identity)
     paint = _Painter(max(1, round(SIDE / episodes.frame.shape[-1])))
     real = paint(episodes.frame, truth.box, truth.visible, truth.id, _true_colours(truth.id))
     seen = (posterior.reconstruction, posterior.box, posterior.visible, posterior.id)
@@ -98,7 +100,7 @@ def film(stories: Sequence[Story], context: int = 6) -> render.Array:
     lines = []
     for story in stories:
         parts = [_narrated(story.real, "real"), _narrated(story.filtered, "filtered")]
-        for number, video in enumerate(story.imagined, 1):
+        for number, video in enumerate(story.imagined[:FILMED], 1):
             whole = np.concatenate([story.filtered[:context], video])
             titles = ["still looking"] * context
             titles += [f"sample {number} +{h + 1}" for h in range(len(video))]
@@ -178,7 +180,7 @@ def _true_colours(identity: Int[Tensor, "B T O"]) -> list[Palette]:
     return palettes
 
 
-def _own_colours(posterior: Posterior, followed: Int[Tensor, "B T O"]) -> list[Palette]:
+def own_colours(posterior: Posterior, followed: Int[Tensor, "B T O"]) -> list[Palette]:
     """A colour for each identity of the model: that of the object it followed first, if free."""
     palettes = []
     for b in range(len(followed)):

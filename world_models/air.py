@@ -60,6 +60,7 @@ class AIR(WorldModel[DreamState]):
             itself, too; how it moves is seen in the frames, and what actions do to it is learned.
         canvas: Remember the background pixel by pixel, beyond the edges of the view.
         actions: Use what is asked of the camera; False takes the model's actions away.
+        occluders: Things that are no objects may hide objects (bars).
 
     Raises:
         ValueError: A number is out of range.
@@ -93,6 +94,7 @@ class AIR(WorldModel[DreamState]):
         camera: str = "given",
         canvas: bool = False,
         actions: bool = True,
+        occluders: bool = False,
     ) -> None:
         super().__init__()
         if num_slots < 1:
@@ -125,6 +127,7 @@ class AIR(WorldModel[DreamState]):
             inference,
             anisotropic,
             inhibition,
+            occluders,
         )
         self.transition = TransitionRNN((height, width), math.log(typical_side))
         self.register_buffer("noise_table", noise_table(), persistent=False)

@@ -122,7 +122,10 @@ def step(
     background = model.background.decode(z_bg)
     if remembered is not None:
         background = remembered.over(background)
-    news = correct(model, slots, prior, *evidence(model, slots, prior, frame, background), rng)
+    # While it learns, what fits badly must not be taken for hidden.
+    occluders = model.occluders and rng is None
+    seen_by_slots = evidence(model, slots, prior, frame, background, occluders)
+    news = correct(model, slots, prior, *seen_by_slots, rng)
 
     seen, unseen, idle_frames = _survivors(slots, news, frame, background, sigma)
     alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | (slots.age >= MIN_AGE))

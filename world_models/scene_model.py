@@ -45,6 +45,7 @@ class SceneModel(nn.Module):
         anisotropic: Windows have a width and a height of their own, not one side.
         inhibition: Radius around a found object in which no other is looked for, as a share of
             the typical side; it begins learning at `FIRST_INHIBITION`.
+        occluders: Things that are no objects may hide objects.
 
     Raises:
         ValueError: The background or the inference is unknown, or they do not go together.
@@ -71,6 +72,7 @@ class SceneModel(nn.Module):
         inference: str = "residual",
         anisotropic: bool = False,
         inhibition: float = 1 / 3,
+        occluders: bool = False,
     ) -> None:
         super().__init__()
         if inference not in INFERENCES:
@@ -80,6 +82,7 @@ class SceneModel(nn.Module):
         channels = frame_shape[0]
         self.frame_shape = frame_shape
         self.where_dim = 4 if anisotropic else 3
+        self.occluders = occluders
         self.what_dim = what_dim
         self.background = (
             LinearBackground(frame_shape)

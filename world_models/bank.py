@@ -14,7 +14,8 @@ from torch import Tensor
 
 from world_models.canvas import Snapshot
 from world_models.depth import back_to_front
-from world_models.slots import Slots, is_double
+from world_models.doubles import is_double
+from world_models.slots import Slots
 
 MIN_AGE = 3
 MOST_CANVASES = 4000

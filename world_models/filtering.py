@@ -27,8 +27,9 @@ from world_models.discovery import (
 from world_models.distributions import (
     sample_relaxed_bernoulli,
 )
+from world_models.doubles import redundant
 from world_models.scene_model import Gaussian, SceneModel
-from world_models.slots import LOGIT_LIMIT, Slots, births, redundant
+from world_models.slots import LOGIT_LIMIT, Slots, births
 from world_models.transition import TransitionRNN
 
 MIN_SHARE = 0.2
@@ -36,6 +37,7 @@ MIN_SHARE = 0.2
 MAX_UNSEEN = 10
 """Frames for which an object is believed to be there though it cannot be seen."""
 PATIENCE = 2
+WELL_KNOWN_AGE = 6
 SLOT_COST = 9.0
 BACKGROUND_FRAMES = 4
 """Frames whose mean tells a background that stays the same well enough."""
@@ -154,7 +156,7 @@ def step(
         unseen=unseen * alive,
         visible=seen * news.shown,
         front=front,
-        redundant=idle_frames * seen,
+        redundant=idle_frames,
         id=torch.where(alive > 0, slots.id, -1),
         next_id=slots.next_id,
         z_bg=z_bg,
@@ -187,10 +189,11 @@ def _survivors(
     )
     idle_frames = (slots.redundant + 1) * idle
     superfluous = idle_frames >= PATIENCE
+    seen = seen * ~superfluous
     unseen = (slots.unseen + 1) * (1 - seen)
-    # What is explained twice is no hidden object: it goes at once.
-    unseen = torch.where(superfluous, float(MAX_UNSEEN + 1), unseen)
-    return seen * ~superfluous, unseen, idle_frames
+    # What is well known and explained twice may be hidden by the other; else it never was there.
+    unseen = torch.where(superfluous & (slots.age < WELL_KNOWN_AGE), float(MAX_UNSEEN + 1), unseen)
+    return seen, unseen, idle_frames
 
 
 def _coast(

@@ -8,14 +8,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from world_models.canvas import Snapshot
-from world_models.depth import blend, blend_others
 from world_models.discovery import Found, discover, squared_error
 from world_models.scene_model import Gaussian, SceneModel
 
 LOGIT_LIMIT = 8.0
 MIN_BIRTH_GAIN = 150.0
-DOUBLE_DISTANCE_PX = 6.0
-MIN_KEEP_GAIN = 150.0
 RETURN_PX = 5.0
 RETURN_PX_PER_FRAME = 1.0
 """How far from where a hidden object was expected a find may be and still be that object."""
@@ -60,39 +57,6 @@ class Slots:
     z_bg: Float[Tensor, "B D"]
     num_frames: int
     camera: Snapshot | None = None
-
-
-def is_double(
-    where: Float[Tensor, "*b K w"], alive: Float[Tensor, "*b K"], age: Float[Tensor, "*b K"]
-) -> Bool[Tensor, "*b K"]:
-    """Whether a slot sits on an older one: then both explain one object."""
-    distance = (where[..., :, None, :2] - where[..., None, :, :2]).norm(dim=-1)
-    num_slots = alive.shape[-1]
-    index = torch.arange(num_slots, device=alive.device)
-    age_here, age_there = age[..., :, None], age[..., None, :]
-    older = (age_there > age_here) | ((age_there == age_here) & (index[None, :] < index[:, None]))
-    return ((distance < DOUBLE_DISTANCE_PX) & older & (alive[..., None, :] > 0)).any(-1)
-
-
-@torch.no_grad()
-def redundant(
-    frame: Float[Tensor, "B C H W"],
-    background: Float[Tensor, "B C H W"],
-    layers: Float[Tensor, "B K c H W"],
-    where: Float[Tensor, "B K w"],
-    alive: Float[Tensor, "B K"],
-    age: Float[Tensor, "B K"],
-    front: Float[Tensor, "B K K"],
-    sigma: float,
-) -> Bool[Tensor, "B K"]:
-    """Whether a slot sits on an older one and the frame is explained as well without it."""
-    double = is_double(where, alive, age)
-    if not bool(double.any()):
-        return double
-    with_all = squared_error(frame, blend(background, layers, alive, front))
-    others, _ = blend_others(background, layers, alive, front)
-    without = squared_error(frame[:, None], others)
-    return double & ((without - with_all[:, None]) / (2 * sigma**2) < MIN_KEEP_GAIN)
 
 
 @torch.no_grad()

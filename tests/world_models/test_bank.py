@@ -3,7 +3,7 @@
 import torch
 
 from world_models.bank import Bank
-from world_models.slots import is_double
+from world_models.doubles import is_double
 
 
 def _bank() -> Bank:

@@ -84,7 +84,7 @@ class AIR(WorldModel[DreamState]):
         inference: str = "residual",
         inhibition: float = 1 / 3,
         presence_prior: float = fitting.PRESENCE_PRIOR,
-        sigma: float = 0.15,
+        sigma: float = 0.12,
         background_steps: int = 200,
         static_steps: int = 700,
         sequence_steps: int = 300,

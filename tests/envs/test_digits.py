@@ -8,7 +8,6 @@ from envs.digits import Digits
 from envs.scene import View
 from envs.tiers import TIERS, named
 
-
 TRACKED = [tier for tier, factors in TIERS.items() if factors.min_objects > 0]
 
 

@@ -16,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from envs import digits, drawing
+from envs import digits, drawing, shapes
 from envs.tracking import Tracking
 from envs.trajectory import Observation
 
@@ -79,10 +79,10 @@ def _check_render_mode(render_mode: str | None) -> None:
 
 
 class TrackDigits(gymnasium.Env[dict[str, Any], np.ndarray]):
-    """One episode of tracking a digit at a time.
+    """One episode of tracking a digit, or a shape, at a time.
 
     Args:
-        tier: How hard the scenes are; see ``envs.tiers``.
+        tier: How hard the scenes are; see ``envs.tiers`` and ``envs.shapes``.
         split: ``train`` or ``test`` digits.
         horizon: Frames per episode.
         digits: None for scikit-learn's digits, or the path of an MNIST-like file.
@@ -142,7 +142,7 @@ class TrackDigits(gymnasium.Env[dict[str, Any], np.ndarray]):
 
 
 class VectorTrackDigits(VectorEnv):
-    """Many episodes of tracking digits, computed as one batch.
+    """Many episodes of tracking digits or shapes, computed as one batch.
 
     All episodes end together; the step after the end resets them all and ignores its actions
     (``AutoresetMode.NEXT_STEP``).
@@ -228,6 +228,8 @@ def _make(
     factors: Mapping[str, Any] | None,
     device: str,
 ) -> Tracking:
+    if tier in shapes.TIERS:
+        return shapes.make(tier, split, num, horizon, device=device, factors=factors)
     return digits.make(
         tier, split, num, horizon, device=device, digits=digits_path, factors=factors
     )

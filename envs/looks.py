@@ -1,4 +1,4 @@
-"""How digits look through an episode: which digit, colour, size, angle, and what swings."""
+"""How objects look through an episode: which sprite, colour, size, angle, and what swings."""
 
 import dataclasses
 import math
@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from envs.sprites import ANGLES, FILL, SIDE, Sprites, extents
+from envs.sprites import Sprites, extents
 from envs.tiers import Factors
 
 PERIODS = (40.0, 80.0)
@@ -19,8 +19,8 @@ class Looks:
     """The looks of K objects in B scenes; ``angle`` and ``phase`` move on, the rest is constant.
 
     Attributes:
-        digit: Which digit of the bank.
-        other: The digit that it turns into and back from.
+        item: Which object of the bank.
+        other: The one that it turns into and back from.
         colour: Brightness in each channel.
         size: Mean size (px).
         angle: Degrees.
@@ -29,7 +29,7 @@ class Looks:
         rate: Radians per frame.
     """
 
-    digit: Int[Tensor, "B K"]
+    item: Int[Tensor, "B K"]
     other: Int[Tensor, "B K"]
     colour: Float[Tensor, "B C K"]
     size: Float[Tensor, "B K"]
@@ -69,14 +69,14 @@ def draw(factors: Factors, bank: Sprites, batch_size: int, rng: torch.Generator)
     u = torch.rand(*shape, 8, generator=rng, device=rng.device)
     alike = u[..., 0] < factors.lookalikes
     alike[:, 0] = False
-    kind = (u[..., 1] * 10).long()
+    kind = (u[..., 1] * len(bank.first)).long()
     kind = torch.where(alike, kind[:, :1], kind)
-    digit = _instance(bank, kind, u[..., 2])
+    item = _instance(bank, kind, u[..., 2])
     if factors.likeness == "instance":
-        digit = torch.where(alike, digit[:, :1], digit)
+        item = torch.where(alike, item[:, :1], item)
     if factors.morph == "any_class":
-        kind = (u[..., 3] * 10).long()
-    other = _instance(bank, kind, u[..., 4]) if factors.morph != "none" else digit
+        kind = (u[..., 3] * len(bank.first)).long()
+    other = _instance(bank, kind, u[..., 4]) if factors.morph != "none" else item
     colour = _colours(factors, shape, rng)
     colour = torch.where(alike[:, None], colour[:, :, :1], colour)
     swing = torch.rand(*shape, 8, generator=rng, device=rng.device)
@@ -85,7 +85,7 @@ def draw(factors: Factors, bank: Sprites, batch_size: int, rng: torch.Generator)
     spin = factors.rotation * (2 * u[..., 5] - 1)
     size = torch.rand(shape, generator=rng, device=rng.device)
     return Looks(
-        digit=digit,
+        item=item,
         other=other,
         colour=colour,
         size=factors.size * (1 + factors.size_jitter * (2 * size - 1)),
@@ -97,7 +97,7 @@ def draw(factors: Factors, bank: Sprites, batch_size: int, rng: torch.Generator)
 
 
 def _instance(bank: Sprites, kind: Int[Tensor, "B K"], u: Float[Tensor, "B K"]) -> Tensor:
-    """A digit of each class, evenly."""
+    """An object of each class, evenly."""
     return bank.first[kind] + (u * bank.count[kind]).long()
 
 
@@ -120,10 +120,10 @@ def _colours(
 def picture(looks: Looks, factors: Factors, bank: Sprites) -> Picture:
     """What the objects look like now."""
     num, slots = looks.size.shape
-    turn = (looks.angle / (360 / ANGLES)).round().long().remainder(ANGLES)
-    row = (looks.digit * ANGLES + turn).view(-1)
-    sprite = bank.image.index_select(0, row).view(-1, SIDE, SIDE).float().mul_(1 / 255)
-    side = (looks.size / FILL).view(-1, 1).expand(-1, 2)
+    turn = (looks.angle / (360 / bank.angles)).round().long().remainder(bank.angles)
+    row = (looks.item * bank.angles + turn).view(-1)
+    sprite = _sprites(bank, row)
+    side = (looks.size / bank.fill).view(-1, 1).expand(-1, 2)
     colour = looks.colour
     swings = factors.scale or factors.aspect or factors.gain or factors.morph != "none"
     if not swings:
@@ -142,10 +142,15 @@ def picture(looks: Looks, factors: Factors, bank: Sprites) -> Picture:
     if factors.morph == "none":
         extent, mass = bank.extent[row], bank.mass[row]
     else:
-        other = (looks.other * ANGLES + turn).view(-1)
-        target = bank.image.index_select(0, other).view(-1, SIDE, SIDE).float().mul_(1 / 255)
+        target = _sprites(bank, (looks.other * bank.angles + turn).view(-1))
         share = (0.5 + 0.5 * morph)[:, None, None]
-        # Half-way both digits are faint, so they are brightened there.
+        # Half-way both are faint, so they are brightened there.
         sprite = sprite.lerp_(target, share).mul_(1 + 2 * share * (1 - share)).clamp_(max=1)
         extent, mass = extents(sprite), sprite.mean((1, 2))
     return Picture(sprite, side, extent, mass * side[:, 0] * side[:, 1], colour)
+
+
+def _sprites(bank: Sprites, row: Int[Tensor, " N"]) -> Float[Tensor, "N G G"]:
+    """Some pictures of the bank, 0 to 1."""
+    picked = bank.image.index_select(0, row)
+    return picked.view(-1, bank.side, bank.side).float().mul_(1 / 255)

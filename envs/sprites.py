@@ -10,6 +10,7 @@ different pictures of one.
 import dataclasses
 import functools
 import gzip
+import math
 import struct
 import zipfile
 from pathlib import Path
@@ -37,24 +38,36 @@ TRAIN_SHARE = 0.7235
 
 @dataclasses.dataclass(frozen=True)
 class Sprites:
-    """The digits of one split, N of them, in order of their class.
+    """The objects of one split, N of them at A angles, in order of their class.
 
     Attributes:
-        image: Picture of digit n at angle a in row ``n * ANGLES + a``, 0 to 255.
+        image: Picture of object n at angle a in row ``n * A + a``, 0 to 255.
         extent: Tight box of each picture: left, right, top, bottom, in shares of the sprite's
             side from its centre (x right, y down).
         mass: Sum of each picture over the sprite's area, at most 1.
-        source: Index of each digit in the file or in scikit-learn's digits.
-        first: First digit of each class.
-        count: How many digits each class has.
+        source: Where each object comes from: the index of a digit in its file.
+        first: First object of each class.
+        count: How many objects each class has.
+        fill: Share of the sprite's side that the object's size takes; the rest is room to turn.
     """
 
     image: UInt8[Tensor, "NA P"]
     extent: Float[Tensor, "NA 4"]
     mass: Float[Tensor, " NA"]
     source: Int[Tensor, " N"]
-    first: Int[Tensor, " 10"]
-    count: Int[Tensor, " 10"]
+    first: Int[Tensor, " classes"]
+    count: Int[Tensor, " classes"]
+    fill: float = FILL
+
+    @property
+    def side(self) -> int:
+        """Texels of a side."""
+        return math.isqrt(self.image.shape[1])
+
+    @property
+    def angles(self) -> int:
+        """A: stored angles, evenly spaced over the full turn."""
+        return len(self.image) // len(self.source)
 
 
 def extents(image: Float[Tensor, "n s s"]) -> Float[Tensor, "n 4"]:
@@ -100,14 +113,27 @@ def load(split: str, digits: str | None = None, device: str = "cpu") -> Sprites:
         missing = np.flatnonzero(count == 0).tolist()
         raise ValueError(f"{digits} has no {split} digit of {missing}: give a file with all ten")
     image = _turned(torch.from_numpy(images[source]))
-    parts = [part.view(-1, SIDE, SIDE).float() / 255 for part in image.split(4096)]
+    return bank(image, torch.from_numpy(source), torch.from_numpy(count), FILL, device)
+
+
+def bank(
+    image: UInt8[Tensor, "NA P"],
+    source: Int[Tensor, " N"],
+    count: Int[Tensor, " classes"],
+    fill: float,
+    device: str,
+) -> Sprites:
+    """Measures the pictures of a bank; the arguments are attributes of ``Sprites``."""
+    side = math.isqrt(image.shape[1])
+    parts = [part.view(-1, side, side).float() / 255 for part in image.split(4096)]
     return Sprites(
         image=image.to(device),
         extent=torch.cat([extents(p) for p in parts]).to(device),
         mass=torch.cat([p.mean((1, 2)) for p in parts]).to(device),
-        source=torch.from_numpy(source).to(device),
-        first=torch.from_numpy(np.cumsum(count) - count).to(device),
-        count=torch.from_numpy(count).to(device),
+        source=source.to(device),
+        first=(count.cumsum(0) - count).to(device),
+        count=count.to(device),
+        fill=fill,
     )
 
 
@@ -150,7 +176,7 @@ def _turned(images: Float[Tensor, "N h h"]) -> UInt8[Tensor, "NA P"]:
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images ``[N, 16, 16]`` in [0, 1], without their margins, and labels of an MNIST-like file."""
+    """Images ``[N, 16, 16]`` in [0, 1] without their margins, and labels of an MNIST-like file."""
     images, labels = read_whole(path)
     side = images.shape[1]
     margin = round(side / 7)  # MNIST centres a digit of 20 px in 28 px

@@ -1,4 +1,4 @@
-"""What makes a scene of digits hard, factor by factor, and the tiers that are named choices of it.
+"""What makes a scene hard, factor by factor, and the tiers of digits: named choices of factors.
 
 Each tier isolates a claim: ``easy`` curves in minutes, ``medium`` learned against classical
 trackers, ``hard`` memory (a dark bar hides, objects leave), ``interaction`` and ``occlusion``
@@ -6,7 +6,7 @@ collisions, ``active`` a camera that the action moves, ``pan`` one that moves by
 everything at once. ``passing`` is the field's own test (SQAIR): 0 to 2 white digits on black that
 start apart and then pass over each other; to be watched (``envs.watching``) for 10 frames.
 
-Any factor of a tier can be changed, so ``env.factors={camera: action, camera_speed: 3, world: 96}``
+Any factor of a tier can be changed; ``env.factors={camera: action, camera_speed: 3, world: 96}``
 gives a camera to a tier that has none.
 """
 
@@ -23,14 +23,14 @@ SHARES = ("size_jitter", "scale", "aspect", "gain", "illumination", "lookalikes"
 
 @dataclasses.dataclass(frozen=True)
 class Factors:
-    """Everything that a scene of digits can vary. Lengths are pixels, times are frames.
+    """Everything that a scene of digits or shapes can vary. Lengths are pixels, times are frames.
 
     Attributes:
         frame_size: Side of the square frame.
         min_objects: Fewest objects in a scene; with 0 some scenes are empty, which can be watched
             (``envs.watching``) but not tracked.
         max_objects: Most objects in a scene.
-        size: Height of a digit, in the mean.
+        size: Height of a digit, or diameter of a shape, in the mean.
         size_jitter: Sizes differ by up to this share.
         speed: Mean speed; each object's is within +-50 %.
         velocity_jitter: Standard deviation of the white noise on velocities, per frame and axis.
@@ -184,7 +184,8 @@ PASSING = Factors(
     velocity_jitter=0, apart=True, background=0, noise=0.02,
 )  # fmt: skip
 PAN = dataclasses.replace(
-    MEDIUM, background=0.45, background_detail=0.3, camera="pan", camera_speed=1.5, camera_follow=0.1, world=72,
+    MEDIUM, background=0.45, background_detail=0.3, camera="pan", camera_speed=1.5,
+    camera_follow=0.1, world=72,
 )  # fmt: skip
 
 TIERS: Mapping[str, Factors] = {
@@ -201,14 +202,16 @@ TIERS: Mapping[str, Factors] = {
 }
 
 
-def named(tier: str, changes: Mapping[str, Any] | None = None) -> Factors:
-    """The factors of a tier, with ``changes`` to some of them.
+def named(
+    tier: str, changes: Mapping[str, Any] | None = None, tiers: Mapping[str, Factors] = TIERS
+) -> Factors:
+    """The factors of one of ``tiers``, with ``changes`` to some of them.
 
     Raises:
         ValueError: No such tier or factor, or a factor is out of range.
     """
-    if tier not in TIERS:
-        raise ValueError(f"unknown tier {tier!r}: choose one of {', '.join(TIERS)}")
+    if tier not in tiers:
+        raise ValueError(f"unknown tier {tier!r}: choose one of {', '.join(tiers)}")
     changes = dict(changes or {})
     names = [field.name for field in dataclasses.fields(Factors)]
     unknown = [name for name in changes if name not in names]
@@ -217,4 +220,4 @@ def named(tier: str, changes: Mapping[str, Any] | None = None) -> Factors:
     if "bar_brightness" in changes:
         low, high = changes["bar_brightness"]
         changes["bar_brightness"] = (low, high)
-    return dataclasses.replace(TIERS[tier], **changes)
+    return dataclasses.replace(tiers[tier], **changes)

@@ -12,6 +12,7 @@ from agents.base import Agent
 from dyna.build import make
 from dyna.cli import quote_paths
 from envs.tracking import Tracking
+from envs.watching import watch
 from tests.conftest import ROOT, names
 from world_models.base import WorldModel
 
@@ -55,7 +56,8 @@ def test_every_experiment_composes(name: str) -> None:
 def test_every_env_is_built(name: str) -> None:
     env = make(compose(f"env={name}").env, split="train", batch_size=2, seed=0, device="cpu")
     assert isinstance(env, Tracking)
-    assert env.reset().frame.shape == (2, *env.scene.frame_shape)
+    # Watched, not reset: scenes that may be empty have nobody to track.
+    assert watch(env.scene, 2, 1, env.rng).frame.shape == (2, 1, *env.scene.frame_shape)
 
 
 @pytest.mark.parametrize("name", names("agent"))

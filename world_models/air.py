@@ -43,6 +43,10 @@ class AIR(WorldModel[DreamState]):
         anisotropic: Windows have a width and a height of their own, not one side.
         background: How backgrounds are described: ``linear``, ``smooth`` or ``free``.
         inference: Where to look next: ``residual`` or ``recurrent`` (as AIR was published).
+        inhibition: Radius around a found object in which no other is looked for, as a share of
+            the typical side.
+        presence_prior: Prior probability of an object per slot; the larger the objects, the
+            smaller, or one is drawn as two.
         sigma: Least scale of the Gaussian pixel likelihood; larger than the noise, or noise is
             explained.
         background_steps: Steps of the background alone.
@@ -56,12 +60,15 @@ class AIR(WorldModel[DreamState]):
             itself, too; how it moves is seen in the frames, and what actions do to it is learned.
         canvas: Remember the background pixel by pixel, beyond the edges of the view.
         actions: Use what is asked of the camera; False takes the model's actions away.
+        occluders: Things that are no objects may hide objects (bars).
 
     Raises:
         ValueError: A number is out of range.
     """
 
     sees = True
+    MOST_STILLS = 512
+    """Of single images, as many are remembered; they have no motion to learn from."""
     noise_table: Float[Tensor, " n"]
 
     def __init__(
@@ -75,6 +82,8 @@ class AIR(WorldModel[DreamState]):
         anisotropic: bool = False,
         background: str = "linear",
         inference: str = "residual",
+        inhibition: float = 1 / 3,
+        presence_prior: float = fitting.PRESENCE_PRIOR,
         sigma: float = 0.15,
         background_steps: int = 200,
         static_steps: int = 700,
@@ -85,16 +94,20 @@ class AIR(WorldModel[DreamState]):
         camera: str = "given",
         canvas: bool = False,
         actions: bool = True,
+        occluders: bool = False,
     ) -> None:
         super().__init__()
         if num_slots < 1:
             raise ValueError(f"num_slots must be at least 1, got {num_slots}")
         if sigma <= 0:
             raise ValueError(f"sigma must be positive, got {sigma}")
+        if not 0 < presence_prior < 1:
+            raise ValueError(f"presence_prior must lie between 0 and 1, got {presence_prior}")
         channels, height, width = frame_shape
         self.frame_shape = (channels, height, width)
         self.num_slots = num_slots
         self.sigma = sigma
+        self.presence_prior = presence_prior
         self.steps = {
             "background": background_steps,
             "static": static_steps,
@@ -113,6 +126,8 @@ class AIR(WorldModel[DreamState]):
             background,
             inference,
             anisotropic,
+            inhibition,
+            occluders,
         )
         self.transition = TransitionRNN((height, width), math.log(typical_side))
         self.register_buffer("noise_table", noise_table(), persistent=False)
@@ -123,52 +138,69 @@ class AIR(WorldModel[DreamState]):
 
     def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
         """Learns from all real episodes so far; later calls refine what earlier ones found."""
-        frames, asked = real.frame, self.viewpoint.before(real.camera)
         steps = {name: max(1, round(effort * n)) for name, n in self.steps.items()}
-        flat = frames.flatten(0, 1)
+        flat = real.frame.flatten(0, 1)
         first_time = not self._fitted
         if first_time:
             fitting.warm_up_background(self.scene, flat, steps["background"], rng)
         metrics = fitting.fit_static(
-            self.scene, flat, steps["static"], self.sigma, rng, anneal=first_time
+            self.scene,
+            flat,
+            steps["static"],
+            self.sigma,
+            rng,
+            first_time,
+            self.presence_prior,
         )
+        if real.horizon > 1:
+            metrics |= self._fit_motion(real, steps, rng)
+        else:
+            real = real[: self.MOST_STILLS]
+        self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
+        history = self.posterior(real)
+        self.calibration, boxes = calibrate(
+            self._boxes(history.belief[0], calibrated=False), history.visible[:, 0], real.box[:, 0]
+        )
+        # Single images may all be empty; then there is nothing to dream of.
+        dreams = real.horizon > 1 or bool(history.visible.any())
+        self.bank = gather(history.belief) if dreams else None
+        self._fitted = True
+        count = history.visible.sum(-1).mean().item()
+        return (
+            metrics
+            | boxes
+            | {
+                "noise": self.noise_sigma,
+                "objects_per_frame": count,
+                "elbo": history.elbo[:, min(1, real.horizon - 1) :].mean().item(),
+                "bank_moments": float(len(self.bank.valid)) if self.bank else 0.0,
+            }
+        )
+
+    def _fit_motion(
+        self, real: Trajectory, steps: dict[str, int], rng: torch.Generator
+    ) -> dict[str, float]:
+        """Learns to follow objects through episodes, and how they and the camera move."""
+        asked = self.viewpoint.before(real.camera)
         camera = asked
         if self.viewpoint.prior is not None:
             camera, _ = self.viewpoint.learn(self.posterior(real).belief, asked)
-        metrics |= fitting.fit_sequence(
+        metrics = fitting.fit_sequence(
             self.scene,
             self.transition,
-            frames,
+            real.frame,
             camera,
             steps["sequence"],
             self.num_slots,
             self.sigma,
             rng,
             self.keep_background,
+            self.presence_prior,
         )
         history = self.posterior(real)
         camera, seen = self.viewpoint.learn(history.belief, asked)
         found = tracks(history.belief, camera)
-        metrics |= fitting.fit_motion(self.transition, found, steps["motion"], rng)
-        self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
-        history = self.posterior(real)
-        self.calibration, boxes = calibrate(
-            self._boxes(history.belief[0], calibrated=False), history.visible[:, 0], real.box[:, 0]
-        )
-        self.bank = gather(history.belief)
-        self._fitted = True
-        count = history.visible.sum(-1).mean().item()
-        return (
-            metrics
-            | seen
-            | boxes
-            | {
-                "noise": self.noise_sigma,
-                "objects_per_frame": count,
-                "elbo": history.elbo[:, 1:].mean().item(),
-                "bank_moments": float(len(self.bank.valid)),
-            }
-        )
+        return metrics | seen | fitting.fit_motion(self.transition, found, steps["motion"], rng)
 
     def posterior(self, real: Trajectory) -> Posterior:
         """Filters episodes frame by frame (causally), with posterior means and hard presence."""

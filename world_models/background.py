@@ -2,9 +2,8 @@
 
 A VAE draws them. What it must not do is draw objects. A ``smooth`` one cannot, for its canvas is
 a coarse grid, smoothly enlarged. A ``free`` one draws every pixel on its own, so it can show a
-texture; objects are kept out of it because it is fitted first and by absolute error, which
-objects that are never twice in the same place hardly move, and because later it answers only for
-the pixels that no object explains.
+texture; objects are kept out of it because its latent is costly, because it is fitted first and
+robustly, and because later it answers only for the pixels that no object explains.
 """
 
 import torch
@@ -14,7 +13,8 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from world_models.networks import mlp
 
-KINDS = ("smooth", "free")
+LATENT_COST = {"smooth": 1.0, "free": 10.0}
+"""What a nat of ``z_bg`` costs, by kind: a texture is worth it, the shade of a digit is not."""
 
 
 class Background(nn.Module):
@@ -45,12 +45,13 @@ class Background(nn.Module):
         kind: str = "smooth",
     ) -> None:
         super().__init__()
-        if kind not in KINDS:
-            raise ValueError(f"background must be one of {KINDS}, got {kind!r}")
+        if kind not in LATENT_COST:
+            raise ValueError(f"background must be one of {list(LATENT_COST)}, got {kind!r}")
         channels, height, width = frame_shape
         self.frame_shape = frame_shape
         self.grid = grid
         self.smooth = kind == "smooth"
+        self.latent_cost = LATENT_COST[kind]
         pixels, hidden = channels * height * width, self.FREE_HIDDEN
         if self.smooth:
             self.encoder = mlp([channels * self.ENCODER_GRID**2, 128, 2 * latent_dim])

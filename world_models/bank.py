@@ -101,17 +101,20 @@ def moment(slots: Slots, valid: Bool[Tensor, "B K"]) -> Bank:
 def gather(history: list[Slots]) -> Bank:
     """All moments in which at least one object has been followed for `MIN_AGE` frames.
 
+    Where episodes are shorter than that, for as many as they have.
+
     Raises:
         ValueError: There is no such moment.
     """
     moments: list[Bank] = []
+    min_age = min(MIN_AGE, len(history))
     # Canvases are large: of many moments every n-th is kept.
     stride = 1
     if history[0].camera is not None:
         stride = max(1, len(history) * len(history[0].alive) // MOST_CANVASES)
     for slots in history[::-stride][::-1]:
         double = is_double(slots.where.loc, slots.alive, slots.age)
-        valid = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= MIN_AGE) & ~double
+        valid = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= min_age) & ~double
         moments.append(moment(slots, valid)[valid.any(-1)])
     bank = _join(moments)
     if len(bank.valid) == 0:

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from world_models.canvas import CameraBelief
 from world_models.distributions import fuse_gaussians
-from world_models.registration import LEAST_SCALE, MOST_SCALE, SEARCH_PX, register
+from world_models.registration import MOST_SCALE, SEARCH_PX, register
 from world_models.scene_model import Gaussian
 
 RIDGE = 1.0
+LEAST_SURPRISE = 0.1
+"""No camera is held for more predictable than this (px): frames must keep a say."""
 
 
 class CameraPrior(nn.Module):
@@ -71,7 +73,7 @@ class CameraPrior(nn.Module):
             follow = (rest[:, 1:] * rest[:, :-1]).mean((0, 1)).clamp(max=0)
             a = self.memory.diagonal().clamp(0, 1)
             variance = variance + follow * (1 + (1 + a) ** 2 + a**2) / (1 + a) ** 2
-        self.scale = variance.clamp(min=LEAST_SCALE**2).sqrt()
+        self.scale = variance.clamp(min=LEAST_SURPRISE**2).sqrt()
         return {
             "camera_gain": self.gain.diagonal().mean().item(),
             "camera_memory": self.memory.diagonal().mean().item(),

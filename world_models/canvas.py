@@ -43,6 +43,22 @@ def read_view(
     return rows[:, None] @ picture @ columns[:, None].transpose(-1, -2)
 
 
+def crop(
+    picture: Float[Tensor, "B c s t"], corner: Float[Tensor, "B 2"], size: tuple[int, int]
+) -> Float[Tensor, "B c h w"]:
+    """`read_view` at a corner of whole pixels, which need not be blended."""
+    for axis, length in ((0, size[1]), (1, size[0])):
+        dim, most = (-1, picture.shape[-1]) if axis == 0 else (-2, picture.shape[-2])
+        place = corner[:, axis, None].long() + torch.arange(length, device=corner.device)
+        inside = (place >= 0) & (place < most)
+        shape = (len(place), 1, 1, length) if axis == 0 else (len(place), 1, length, 1)
+        wanted = list(picture.shape)
+        wanted[dim] = length
+        index = place.clamp(0, most - 1).view(shape).expand(wanted)
+        picture = picture.gather(dim, index) * inside.view(shape)
+    return picture
+
+
 def _weights(
     corner: Float[Tensor, " B"], size: int, length: int, endless: bool
 ) -> Float[Tensor, "B s t"]:
@@ -76,7 +92,7 @@ class Canvas:
         mean, precision = self.mean, self.precision
         if bool(whole.any()):
             both = torch.cat([mean, precision[:, None]], 1)
-            both = read_view(both, whole, (both.shape[-2], both.shape[-1]))
+            both = crop(both, whole, (both.shape[-2], both.shape[-1]))
             mean, precision = both[:, :-1], both[:, -1]
         return Canvas(mean, precision, corner - whole, self.margin)
 

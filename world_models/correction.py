@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from world_models.depth import blend_others, missing, transmittance
+from world_models.depth import blend_others, missing
 from world_models.distributions import fuse_gaussians, kl_gaussian, sample_gaussian
 from world_models.scene_model import Gaussian, SceneModel
 from world_models.slots import LOGIT_LIMIT, Slots
@@ -78,21 +78,24 @@ def evidence(
     prior: Gaussian,
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
+    occluders: bool = False,
 ) -> tuple[Float[Tensor, "N E H W"], Shown]:
     """What each slot sees, and what of it is to be seen.
 
     It sees the frame without what the other slots are predicted to draw. Where one of them is in
-    front of it, nothing can be seen, and its own prediction stands in.
+    front of it, or with ``occluders`` something that is no object (see `missing`), nothing can be
+    seen, and its own prediction stands in.
     """
     with torch.no_grad():
         layers = model.place(model.decode_what(slots.what.loc), prior.loc)
         presence = slots.alive * (slots.unseen == 0)
-        others = blend_others(background, layers, presence, slots.front)
+        others, passed = blend_others(background, layers, presence, slots.front)
         colour, alpha = layers[:, :, :-1], layers[:, :, -1:]
-        passed = transmittance(alpha[:, :, 0] * presence[..., None, None], slots.front)[:, :, None]
-        hidden = missing(frame, background, layers, passed[:, :, 0])
-        unhidden = 1 - hidden * (slots.age >= MIN_AGE)[..., None, None]
-        passed = passed * unhidden[:, :, None]
+        unhidden = torch.ones_like(passed)
+        if occluders:
+            hidden = missing(frame, background, layers, passed)
+            unhidden = 1 - hidden * (slots.age >= MIN_AGE)[..., None, None]
+        passed = (passed * unhidden)[:, :, None]
         behind = background[:, None]
         own = (1 - passed) * (colour - alpha * behind)  # drawn alone on the background, less it
         residual = torch.cat(

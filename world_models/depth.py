@@ -8,13 +8,23 @@ frame; the order of an episode never changes, so the evidence of its frames adds
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, interpolate
 
 EVIDENCE_SCALE = 0.1
 """Neighbouring pixels err together, so each counts for less than its likelihood says."""
 LIMIT = 8.0
-PATCH = 5
-"""Side (pixels) of the patches in which an object is there or hidden as a whole."""
+FAINT = 1e-4
+"""Less light than this counts as none."""
+PATCH = 2, 3
+"""Patches in which an object is there or hidden as a whole: 3 x 3 cells of 2 x 2 pixels."""
+
+
+def passing(
+    alpha: Float[Tensor, "B K H W"], front: Float[Tensor, "B K K"]
+) -> Float[Tensor, "B K K H W"]:
+    """Share of light that passes the object of the first slot axis on its way from the second."""
+    certain = torch.sigmoid(front) * (1 - torch.eye(front.shape[-1], device=front.device))
+    return 1 - certain[..., None, None] * alpha[:, :, None]
 
 
 def transmittance(
@@ -26,16 +36,7 @@ def transmittance(
         alpha: Opacity of each object, 0 where it is absent.
         front: Log-odds that the object of the row is in front of that of the column.
     """
-    num_slots = alpha.shape[1]
-    certain = torch.sigmoid(front)[..., None, None]
-    passed = []
-    for k in range(num_slots):
-        through = torch.ones_like(alpha[:, 0])
-        for j in range(num_slots):
-            if j != k:
-                through = through * (1 - certain[:, j, k] * alpha[:, j])
-        passed.append(through)
-    return torch.stack(passed, 1)
+    return passing(alpha, front).prod(1)
 
 
 def blend(
@@ -43,37 +44,45 @@ def blend(
     layers: Float[Tensor, "B K c H W"],
     presence: Float[Tensor, "B K"],
     front: Float[Tensor, "B K K"],
-) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K H W"]]:
+) -> Float[Tensor, "B C H W"]:
     """Draws layers (colour times alpha, then alpha) over a background in their order of depth.
 
     An order that is not known blends the objects evenly, and is differentiable.
-
-    Returns:
-        The canvas, and the share of each object's light that reaches the eye.
     """
     weighted = layers * presence[..., None, None, None]
     alpha = weighted[:, :, -1]
     passed = transmittance(alpha, front)
     clear = (1 - alpha).prod(1)
     # Uncertain orders of three or more need not add up to what is covered: scale them to it.
-    share = (1 - clear) / (passed * alpha).sum(1).clamp(min=1e-6)
+    share = (1 - clear) / (passed * alpha).sum(1).clamp(min=FAINT)
     objects = (weighted[:, :, :-1] * passed[:, :, None]).sum(1)
-    return background * clear[:, None] + objects * share[:, None], passed
+    return background * clear[:, None] + objects * share[:, None]
 
 
+@torch.no_grad()
 def blend_others(
     background: Float[Tensor, "B C H W"],
     layers: Float[Tensor, "B K c H W"],
     presence: Float[Tensor, "B K"],
     front: Float[Tensor, "B K K"],
-) -> Float[Tensor, "B K C H W"]:
-    """The canvas that all slots but one draw, for each slot."""
-    canvases = []
-    for k in range(layers.shape[1]):
-        others = presence.clone()
-        others[:, k] = 0.0
-        canvases.append(blend(background, layers, others, front)[0])
-    return torch.stack(canvases, 1)
+) -> tuple[Float[Tensor, "B K C H W"], Float[Tensor, "B K H W"]]:
+    """The canvas that all slots but one draw, for each slot, and the light of each that passes.
+
+    What passes without one object is what passes all, divided by what passes that one.
+    """
+    weighted = layers * presence[..., None, None, None]
+    alpha = weighted[:, :, -1]
+    through = passing(alpha, front)
+    passed = through.prod(1)
+    others = 1 - torch.eye(alpha.shape[1], device=alpha.device)
+    passed_others = passed[:, None] / through.clamp(min=FAINT) * others[:, :, None, None]
+    covered = 1 - (1 - alpha).prod(1, keepdim=True) / (1 - alpha).clamp(min=FAINT)
+    share = covered / (passed_others * alpha[:, None]).sum(2).clamp(min=FAINT)
+    colours = [
+        (passed_others * colour[:, None]).sum(2) for colour in weighted[:, :, :-1].unbind(2)
+    ]
+    objects = torch.stack(colours, 2) * share[:, :, None]
+    return background[:, None] * (1 - covered)[:, :, None] + objects, passed
 
 
 @torch.no_grad()
@@ -129,11 +138,13 @@ def missing(
     gap = (difference * (difference - 2 * rest)).mean(2) * passed
     contrast = difference.square().mean(2) * passed
 
-    def patch(x: Tensor) -> Tensor:
-        return avg_pool2d(x, PATCH, stride=1, padding=PATCH // 2)
+    cell, cells = PATCH
 
-    ratio = patch(gap) / (patch(contrast) + 1e-3)
-    return torch.sigmoid(8 * (ratio - 0.3))
+    def patch(x: Tensor) -> Tensor:
+        return avg_pool2d(avg_pool2d(x, cell), cells, stride=1, padding=cells // 2)
+
+    hidden = torch.sigmoid(8 * (patch(gap) / (patch(contrast) + 1e-3) - 0.3))
+    return interpolate(hidden, size=frame.shape[-2:], mode="nearest")
 
 
 def back_to_front(front: Float[Tensor, "B K K"]) -> Int[Tensor, "B K"]:

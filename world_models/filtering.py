@@ -37,6 +37,8 @@ MAX_UNSEEN = 10
 """Frames for which an object is believed to be there though it cannot be seen."""
 PATIENCE = 2
 SLOT_COST = 9.0
+BACKGROUND_FRAMES = 4
+"""Frames whose mean tells a background that stays the same well enough."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,12 +115,17 @@ def step(
     """
     shift = None if camera_px is None else camera_px[:, None].expand_as(slots.velocity)
     prior, hidden = transition(slots.where.loc, slots.velocity, slots.hidden, shift)
-    num_frames = slots.num_frames + 1 if keep_background else 1
-    z_bg = slots.z_bg + (model.background.posterior(frame)[0] - slots.z_bg) / num_frames
+    z_bg, num_frames = slots.z_bg, slots.num_frames
+    if not keep_background or num_frames < BACKGROUND_FRAMES:
+        num_frames = num_frames + 1 if keep_background else 1
+        z_bg = z_bg + (model.background.posterior(frame)[0] - z_bg) / num_frames
     background = model.background.decode(z_bg)
     if remembered is not None:
         background = remembered.over(background)
-    news = correct(model, slots, prior, *evidence(model, slots, prior, frame, background), rng)
+    # While it learns, what fits badly must not be taken for hidden.
+    occluders = model.occluders and rng is None
+    seen_by_slots = evidence(model, slots, prior, frame, background, occluders)
+    news = correct(model, slots, prior, *seen_by_slots, rng)
 
     seen, unseen, idle_frames = _survivors(slots, news, frame, background, sigma)
     alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | (slots.age >= MIN_AGE))
@@ -128,7 +135,7 @@ def step(
     front = (slots.front + depth_evidence(frame, background, news.layers, seen, sigma)).clamp(
         -LIMIT, LIMIT
     )
-    canvas, _ = blend(background, news.layers, presence, front)
+    canvas = blend(background, news.layers, presence, front)
     alpha = news.layers[:, :, -1]
     cost = slots.alive * torch.sigmoid(news.logits) * (news.kl + SLOT_COST)
     cost = cost + AREA_COST * presence * alpha.sum((-1, -2))

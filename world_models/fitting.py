@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss
 
+from world_models.background import Background
 from world_models.discovery import discover, negative_elbo
 from world_models.distributions import kl_gaussian, sample_gaussian
 from world_models.filtering import begin, step
@@ -21,8 +22,9 @@ from world_models.transition import TransitionRNN
 
 STATIC_SLOTS = 3
 NOISE_FRAMES = 512
-FAINT = 0.3
-PRESENCE_PRIOR = (0.1, 1e-8)
+FAINT = 0.2
+FIRST_PRESENCE_PRIOR = 0.1
+PRESENCE_PRIOR = 1e-8
 TRACK_SCALE = (0.35, 0.35, 0.03)
 OVERSHOOT = 10
 OVERSHOOT_WEIGHT = 0.1
@@ -91,11 +93,12 @@ def _warm_up(
         x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
         posterior = model.background.posterior(x)
         picture = model.background.decode(sample_gaussian(*posterior, rng))
-        loss = background_loss(x, picture, torch.ones_like(x), posterior).mean()
+        loss = background_loss(model.background, x, picture, torch.ones_like(x), posterior).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
 
 
 def background_loss(
+    background: Background,
     frame: Float[Tensor, "B C H W"],
     picture: Float[Tensor, "B C H W"],
     clear: Float[Tensor, "B c H W"],
@@ -108,7 +111,7 @@ def background_loss(
     """
     error = huber_loss(picture, frame, reduction="none", delta=FAINT) / (0.1 * FAINT)
     covered = (clear * error).mean(1).sum((-1, -2))
-    return covered + kl_gaussian(*posterior, 0.0, 1.0).sum(-1)
+    return covered + background.latent_cost * kl_gaussian(*posterior, 0.0, 1.0).sum(-1)
 
 
 def fit_static(
@@ -118,6 +121,7 @@ def fit_static(
     sigma: float,
     rng: torch.Generator,
     anneal: bool = True,
+    presence_prior: float = PRESENCE_PRIOR,
     learning_rate: float = 1e-3,
 ) -> dict[str, float]:
     """Learns to find and draw objects in single frames.
@@ -125,6 +129,17 @@ def fit_static(
     Slots must not split objects, for split objects never merge again: so inhibition starts wide,
     the presence prior gets strict, and what objects cost comes in slowly. ``anneal=False``
     continues at the final values.
+
+    Args:
+        model: What learns.
+        frames: Frames.
+        steps: Batches of 32 frames.
+        sigma: Smallest scale of the pixel likelihood.
+        rng: Draws frames and samples.
+        anneal: Begin leniently.
+        presence_prior: How likely a slot holds an object at last, before the frame is seen. The
+            nats that it costs must outweigh what is gained by drawing one object as two.
+        learning_rate: Of Adam; it falls to a twentieth.
     """
     parameters = list(model.parameters())
     optimiser = torch.optim.Adam(parameters, lr=learning_rate)
@@ -135,7 +150,7 @@ def fit_static(
         narrow, strict = (min(now / 0.6, 1.0), min(now / 0.5, 1.0)) if anneal else (1.0, 1.0)
         wide, close = model.inhibition_px
         inhibition = wide + narrow * (close - wide)
-        prior = PRESENCE_PRIOR[0] ** (1 - strict) * PRESENCE_PRIOR[1] ** strict
+        prior = FIRST_PRESENCE_PRIOR ** (1 - strict) * presence_prior**strict
         beta = min(0.1 + 0.9 * now / 0.27, 1.0) if anneal else 1.0
 
         x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
@@ -144,7 +159,8 @@ def fit_static(
         found = discover(model, x, background.detach(), STATIC_SLOTS, inhibition, rng)
         loss, parts = negative_elbo(model, x, found, sigma, prior, beta)
         # What objects explain, the background need not.
-        parts["background"] = background_loss(x, background, found.clear.detach(), posterior)
+        clear = found.clear.detach()
+        parts["background"] = background_loss(model.background, x, background, clear, posterior)
         loss = (loss + parts["background"]).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
         if i >= int(0.9 * steps):
@@ -164,6 +180,7 @@ def fit_sequence(
     sigma: float,
     rng: torch.Generator,
     keep_background: bool = True,
+    presence_prior: float = PRESENCE_PRIOR,
     batch: int = 8,
     clip: int = 8,
 ) -> dict[str, float]:
@@ -185,7 +202,7 @@ def fit_sequence(
         slots, found, _ = begin(
             model, transition, x[:, 0], num_slots, model.inhibition_px[1], sigma, rng
         )
-        loss, _ = negative_elbo(model, x[:, 0], found, sigma, PRESENCE_PRIOR[1])
+        loss, _ = negative_elbo(model, x[:, 0], found, sigma, presence_prior)
         for t in range(1, clip):
             slots, surprise, _ = step(
                 model, transition, slots, x[:, t], sigma, rng, camera[:, t], keep_background

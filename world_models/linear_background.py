@@ -25,7 +25,7 @@ class LinearBackground(Background):
         scale shrinks from step to step as in graduated non-convexity (Blake and Zisserman, 1987).
     """
 
-    POOL = 24
+    POOL = 16
     SCALES = (0.15, 0.12, 0.08, 0.06, 0.06)
     RIDGE = 1.0
     SPREAD = 0.02

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
-from world_models.canvas import read_view
+from world_models.canvas import crop, read_view
 from world_models.scene_model import Gaussian
 
 LEVELS = ((2, 1.0, 3), (1, 1.5, 1))
@@ -60,7 +60,7 @@ def register(
     reach = search_px + 4
     first = corner.floor() - reach
     size = (frame.shape[-2] + 2 * reach, frame.shape[-1] + 2 * reach)
-    both = read_view(torch.cat([picture * known[:, None], known[:, None]], 1), first, size)
+    both = crop(torch.cat([picture * known[:, None], known[:, None]], 1), first, size)
     area, trust = both[:, :-1] / both[:, -1:].clamp(min=1e-3), both[:, -1]
     found = corner - first
     for i, (pool, sigma, steps) in enumerate(LEVELS):

@@ -43,6 +43,9 @@ class SceneModel(nn.Module):
             explained (`world_models.discovery.propose`), or ``recurrent``, where a recurrent
             network says (`world_models.attend`), as AIR was published.
         anisotropic: Windows have a width and a height of their own, not one side.
+        inhibition: Radius around a found object in which no other is looked for, as a share of
+            the typical side; it begins learning at `FIRST_INHIBITION`.
+        occluders: Things that are no objects may hide objects.
 
     Raises:
         ValueError: The background or the inference is unknown, or they do not go together.
@@ -52,9 +55,7 @@ class SceneModel(nn.Module):
     LOOK = 20
     MAX_SHIFT = 0.25
     """How far from where it is looked for an object may be, as a share of the window."""
-    INHIBITION = (2 / 3, 1 / 3)
-    """Radius around a found object in which no other is looked for, as a share of the typical
-    side: at the beginning of learning, and at its end."""
+    FIRST_INHIBITION = 2 / 3
     MAX_LOG_SIDE = 0.5
     log_typical_side: Float[Tensor, ""]
     log_window: Float[Tensor, ""]
@@ -70,6 +71,8 @@ class SceneModel(nn.Module):
         background: str = "smooth",
         inference: str = "residual",
         anisotropic: bool = False,
+        inhibition: float = 1 / 3,
+        occluders: bool = False,
     ) -> None:
         super().__init__()
         if inference not in INFERENCES:
@@ -79,13 +82,15 @@ class SceneModel(nn.Module):
         channels = frame_shape[0]
         self.frame_shape = frame_shape
         self.where_dim = 4 if anisotropic else 3
+        self.occluders = occluders
         self.what_dim = what_dim
         self.background = (
             LinearBackground(frame_shape)
             if background == "linear"
             else Background(frame_shape, background_dim, kind=background)
         )
-        self.inhibition_px = tuple(share * typical_side for share in self.INHIBITION)
+        shares = (self.FIRST_INHIBITION, inhibition)
+        self.inhibition_px = tuple(share * typical_side for share in shares)
         self.max_shift_px = self.MAX_SHIFT * window
         seen = 2 * channels * self.LOOK**2
         self.where_encoder = mlp([seen, 128, 128, 2 * self.where_dim], last_gain=0.1)

@@ -89,8 +89,9 @@ def redundant(
     double = is_double(where, alive, age)
     if not bool(double.any()):
         return double
-    with_all = squared_error(frame, blend(background, layers, alive, front)[0])
-    without = squared_error(frame[:, None], blend_others(background, layers, alive, front))
+    with_all = squared_error(frame, blend(background, layers, alive, front))
+    others, _ = blend_others(background, layers, alive, front)
+    without = squared_error(frame[:, None], others)
     return double & ((without - with_all[:, None]) / (2 * sigma**2) < MIN_KEEP_GAIN)
 
 

@@ -94,10 +94,10 @@ def test_episodes_of_one_seed_differ(rng: torch.Generator) -> None:
     assert not torch.equal(a.frame, b.frame)
 
 
-@pytest.mark.parametrize("tier", ["plain", "easy", "medium", "active"])
+@pytest.mark.parametrize("tier", ["plain", "easy", "medium", "active", "passing", "pan"])
 def test_boxes_are_tight(tier: str) -> None:
     changes = {"min_objects": 1, "max_objects": 1, "size": 18.0}
-    if tier != "plain":
+    if TIERS[tier].depth:
         changes["colour"] = "grey"
     scene = clean(tier, **changes)
     for view in shown(scene, 64, 8):
@@ -154,7 +154,7 @@ def test_who_is_behind_another_is_less_visible() -> None:
     scene.reset(16, rng)
     place = torch.full((16, 2, 2), 24.0)
     place[8:, 1] += torch.tensor([12.0, 12.0])
-    scene._bodies.position, scene._looks.digit[:, 1] = place, scene._looks.digit[:, 0]
+    scene._bodies.position, scene._looks.item[:, 1] = place, scene._looks.item[:, 0]
     scene._looks.angle[:, 1] = scene._looks.angle[:, 0]
     scene._looks.phase[:, 1] = scene._looks.phase[:, 0]
     view = scene._show(rng)
@@ -274,7 +274,7 @@ def test_lookalikes_share_the_colour_and_the_class() -> None:
     scene = Digits(named("medium", {"lookalikes": 1.0, "min_objects": 3, "likeness": "instance"}))
     scene.reset(8, generator())
     assert torch.equal(scene._looks.colour, scene._looks.colour[:, :, :1].expand(-1, -1, 3))
-    assert torch.equal(scene._looks.digit, scene._looks.digit[:, :1].expand(-1, 3))
+    assert torch.equal(scene._looks.item, scene._looks.item[:, :1].expand(-1, 3))
 
 
 @pytest.mark.parametrize(

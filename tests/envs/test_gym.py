@@ -35,6 +35,16 @@ def test_gymnasium_and_stable_baselines_accept_it(tier: str) -> None:
         stable_baselines3.common.env_checker.check_env(env.unwrapped)
 
 
+def test_shapes_have_an_id_of_their_own() -> None:
+    env = gymnasium.make(gym.TRACK_SHAPES, render_mode="rgb_array")
+    check_env(env.unwrapped)
+    assert env.observation_space["frame"].shape == (64, 64, 3)
+    many = gymnasium.make_vec(
+        gym.TRACK_SHAPES, num_envs=3, vectorization_mode="vector_entry_point", split="test"
+    )
+    assert many.reset(seed=0)[0]["frame"].shape == (3, 64, 64, 3)
+
+
 def test_the_id_alone_is_enough_where_nothing_was_imported() -> None:
     code = "import gymnasium; print(gymnasium.make('envs:dyna/TrackDigits-v0').spec.id)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -124,7 +124,8 @@ def test_the_front_layer_covers_and_absent_ones_leave_no_trace() -> None:
     layers[0, 1, :, :, 0] = 1.0  # white and opaque, left column, in front
     both = composite(canvas, layers, torch.ones(1, 2))[0, 0]
     assert torch.allclose(both, torch.tensor([[1.0, 0.2], [1.0, 0.5]]))
-    others = blend_others(canvas, layers, torch.ones(1, 2), torch.zeros(1, 2, 2))[0, :, 0]
+    others, _ = blend_others(canvas, layers, torch.ones(1, 2), torch.zeros(1, 2, 2))
+    others = others[0, :, 0]
     assert torch.allclose(others[0], composite(canvas, layers[:, 1:], torch.ones(1, 1))[0, 0])
     assert torch.allclose(others[1], composite(canvas, layers[:, :1], torch.ones(1, 1))[0, 0])
 

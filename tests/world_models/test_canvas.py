@@ -2,7 +2,7 @@
 
 import torch
 
-from world_models.canvas import blank, fill, read_view
+from world_models.canvas import blank, crop, fill, read_view
 
 
 def test_reading_at_whole_pixels_copies_and_between_them_blends() -> None:
@@ -11,6 +11,13 @@ def test_reading_at_whole_pixels_copies_and_between_them_blends() -> None:
     assert torch.equal(copied, picture[..., 1:4, 2:5])
     between = read_view(picture, torch.tensor([[2.5, 1.0]]), (3, 3))
     assert torch.allclose(between, picture[..., 1:4, 2:5] + 0.5)
+
+
+def test_cropping_is_reading_at_whole_pixels(rng: torch.Generator) -> None:
+    picture = torch.rand(3, 2, 7, 9, generator=rng)
+    corner = torch.tensor([[2.0, 1.0], [-3.0, 4.0], [7.0, -2.0]])
+    read = read_view(picture, corner, (5, 6))
+    assert torch.allclose(crop(picture, corner, (5, 6)), read, atol=1e-6)
 
 
 def test_what_left_the_view_is_still_there_when_it_comes_back(rng: torch.Generator) -> None:

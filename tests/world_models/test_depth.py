@@ -2,7 +2,14 @@
 
 import torch
 
-from world_models.depth import back_to_front, blend, depth_evidence, missing, transmittance
+from world_models.depth import (
+    back_to_front,
+    blend,
+    blend_others,
+    depth_evidence,
+    missing,
+    transmittance,
+)
 from world_models.scene_model import composite
 
 
@@ -18,7 +25,8 @@ def _two_squares() -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_certain_order_is_ordinary_compositing() -> None:
     background, layers = _two_squares()
     last_in_front = torch.tensor([[[0.0, -50.0], [50.0, 0.0]]])
-    canvas, passed = blend(background, layers, torch.ones(1, 2), last_in_front)
+    canvas = blend(background, layers, torch.ones(1, 2), last_in_front)
+    passed = transmittance(layers[:, :, -1], last_in_front)
     assert torch.allclose(canvas, composite(background, layers, torch.ones(1, 2)), atol=1e-6)
     assert passed[0, 1].min() == 1
     assert torch.isclose(passed[0, 0, 4, 4], torch.tensor(0.05))
@@ -27,8 +35,25 @@ def test_a_certain_order_is_ordinary_compositing() -> None:
 def test_three_objects_in_doubt_never_shine_brighter_than_they_are() -> None:
     background = torch.zeros(1, 1, 8, 8)
     layers = torch.ones(1, 3, 2, 8, 8)
-    canvas, _ = blend(background, layers, torch.ones(1, 3), torch.zeros(1, 3, 3))
+    canvas = blend(background, layers, torch.ones(1, 3), torch.zeros(1, 3, 3))
     assert torch.allclose(canvas, torch.ones_like(canvas), atol=1e-5)
+
+
+def test_leaving_one_out_is_blending_the_others() -> None:
+    rng = torch.Generator().manual_seed(0)
+    alpha = torch.rand(2, 3, 1, 8, 8, generator=rng)
+    layers = torch.cat([torch.rand(2, 3, 2, 8, 8, generator=rng) * alpha, alpha], 2)
+    background = torch.rand(2, 2, 8, 8, generator=rng)
+    front = torch.randn(2, 3, 3, generator=rng) * 3
+    front = front - front.transpose(1, 2)
+    present = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
+    others, passed = blend_others(background, layers, present, front)
+    alphas = layers[:, :, -1] * present[..., None, None]
+    assert torch.allclose(passed, transmittance(alphas, front))
+    for k in range(3):
+        left = present.clone()
+        left[:, k] = 0.0
+        assert torch.allclose(others[:, k], blend(background, layers, left, front), atol=1e-4)
 
 
 def test_the_order_is_read_from_the_overlap_alone() -> None:

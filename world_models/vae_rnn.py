@@ -1,0 +1,68 @@
+"""A whole-frame VAE with recurrent latent dynamics: the usual world model, and AIR's rival.
+
+Source:
+    The recurrent state space model of PlaNet (Hafner et al., 2019,
+    https://arxiv.org/abs/1811.04551), with the balanced KL of DreamerV2.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from world_models.latent_filter import Dynamics, Gaussian, Latent, bounded_scale
+from world_models.monolith import Monolith
+from world_models.networks import mlp
+
+
+class Recurrent(Dynamics):
+    """A deterministic path (GRU) and a stochastic one.
+
+    Args:
+        memory: M, size of the deterministic state.
+        latent: D, size of the stochastic state.
+    """
+
+    def __init__(self, memory: int, latent: int) -> None:
+        super().__init__()
+        self.memory_size, self.latent_size = memory, latent
+        self.feature_size = memory + latent
+        self.enter = nn.Sequential(nn.Linear(latent + 2, memory), nn.ELU())
+        self.gru = nn.GRUCell(memory, memory)
+        self.prior = mlp([memory, 128, 2 * latent], last_gain=0.3)
+
+    def forward(
+        self, latent: Latent, camera: Float[Tensor, "B 2"]
+    ) -> tuple[Float[Tensor, "B M"], Gaussian]:
+        """The next memory, and the prior of the next stochastic state."""
+        entered = self.enter(torch.cat([latent.z, 10 * camera], -1))
+        memory = self.gru(entered, latent.memory)
+        loc, raw = self.prior(memory).chunk(2, -1)
+        return memory, Gaussian(loc, bounded_scale(raw))
+
+    def feature(self, latent: Latent) -> Float[Tensor, "*b L"]:
+        """Both states."""
+        return torch.cat([latent.memory, latent.z], -1)
+
+
+class VAERNN(Monolith):
+    """The monolithic world model with recurrent dynamics.
+
+    Args:
+        frame_shape: (C, H, W).
+        memory: Size of the deterministic state.
+        latent: Size of the stochastic state.
+        **training: See `world_models.monolith.Monolith`.
+    """
+
+    def __init__(
+        self,
+        frame_shape: tuple[int, int, int],
+        memory: int = 192,
+        latent: int = 32,
+        **training: Any,
+    ) -> None:
+        if memory < 1 or latent < 1:
+            raise ValueError(f"memory and latent must be at least 1, got {memory} and {latent}")
+        super().__init__(frame_shape, Recurrent(memory, latent), **training)

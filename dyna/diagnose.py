@@ -10,6 +10,8 @@ import time
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from dyna.forecast import forecast, trust_horizons
 from dyna.matching import Matches, Target, follow_target, match
@@ -44,7 +46,11 @@ class Protocol:
 
 
 def diagnose(
-    model: WorldModel, episodes: Trajectory, seed: int = 0, protocol: Protocol | None = None
+    model: WorldModel,
+    episodes: Trajectory,
+    seed: int = 0,
+    protocol: Protocol | None = None,
+    simulated: Float[Tensor, "B S O 4"] | None = None,
 ) -> dict[str, Any]:
     """All diagnostics of a model on held-out episodes that carry their truth.
 
@@ -53,6 +59,7 @@ def diagnose(
         episodes: Of `rollout`.
         seed: Of the stochastic rollouts.
         protocol: How it is measured.
+        simulated: Where the simulator itself would take the objects (`true_motion.foresee`).
 
     Returns:
         ``perception``, ``target``, ``occlusion`` and ``trust``: figures by name. ``rollout``: a
@@ -93,6 +100,7 @@ def diagnose(
         protocol.context,
         protocol.ahead,
         protocol.samples,
+        simulated,
     )
     return {
         "perception": metrics,

@@ -36,6 +36,7 @@ def forecast(
     context: int = 6,
     ahead: int = 30,
     samples: int = 8,
+    simulated: Float[Tensor, "B S O 4"] | None = None,
 ) -> list[Row]:
     """Predictions from the belief after ``context`` frames, one row per step ahead.
 
@@ -50,6 +51,8 @@ def forecast(
     * ``bounce_*``, ``copy_*``: constant velocity with bounces and the last box held, both from the
       model's own tracked boxes; ``oracle_*``: constant velocity with bounces from the true state
       (the last true displacement; it knows the walls, but of no collisions);
+    * ``simulator_*``: the boxes ``simulated``, if they are given: the simulator run on from the
+      true state, but for the randomness of its motion (it knows of collisions);
     * where the task moves the camera: ``no_action_*``, the model not told how, and ``view_*``, the
       oracle in coordinates of the view.
 
@@ -66,7 +69,7 @@ def forecast(
     steps = min(ahead, truth.box.shape[1] - context)
     if steps < 1:
         return []
-    scene = _Scored.of(model, posterior, episodes, now, steps)
+    scene = _Scored.of(model, posterior, episodes, now, steps, simulated)
     seen = matches.identity[:, now]
     slot = matches.slot[:, now].clamp(min=0)
     whole = dream(model, posterior, now, steps, scene.camera, samples, rng)
@@ -104,6 +107,7 @@ class _Scored:
     past_camera: Float[Tensor, "B T 2"] | None
     margin: float
     frame_size: Float[Tensor, " 2"]
+    simulated: Float[Tensor, "B S O 4"] | None
 
     @classmethod
     def of(
@@ -113,6 +117,7 @@ class _Scored:
         episodes: Trajectory,
         now: int,
         steps: int,
+        simulated: Float[Tensor, "B S O 4"] | None,
     ) -> "_Scored":
         assert episodes.truth is not None
         height, width = model.frame_shape[1:]
@@ -125,6 +130,7 @@ class _Scored:
             camera_path(episodes),
             wall_margin(episodes.truth),
             size,
+            simulated,
         )
 
     @property
@@ -196,6 +202,8 @@ def _objects(
         "copy_": after[:, None].expand(-1, steps, -1, -1),
         "oracle_": scene.oracle(),
     }
+    if scene.simulated is not None:
+        rivals["simulator_"] = scene.simulated[:, :steps]
     if blind is not None:
         rivals["no_action_"] = blind.boxes(slot).mean(0)
         rivals["view_"] = scene.view_oracle()

@@ -32,6 +32,7 @@ CHARTS: Sequence[tuple[str, str, Sequence[Curve]]] = (
             Curve("bounce_error", "tracked, constant velocity", BOUNCE, "--"),
             Curve("copy_error", "tracked, last box", COPY, ":"),
             Curve("oracle_error", "true state, constant velocity", ORACLE, "-."),
+            Curve("simulator_error", "simulator", ORACLE),
         ),
     ),
     (
@@ -44,6 +45,7 @@ CHARTS: Sequence[tuple[str, str, Sequence[Curve]]] = (
             Curve("bounce_iou", "tracked, constant velocity", BOUNCE, "--"),
             Curve("copy_iou", "tracked, last box", COPY, ":"),
             Curve("oracle_iou", "true state, constant velocity", ORACLE, "-."),
+            Curve("simulator_iou", "simulator", ORACLE),
         ),
     ),
     (

@@ -91,6 +91,7 @@ PREDICTS: Columns = (
     *WHO,
     ("IoU at 5", interval("iou_at_5")),
     ("bounce / copy / oracle", beside("bounce_iou_at_5", "copy_iou_at_5", "oracle_iou_at_5")),
+    ("simulator", mean("simulator_iou_at_5")),
     ("no action", mean("no_action_iou_at_5")),
     ("target IoU at 5", mean("target_iou_at_5")),
     ("px at 10", mean("error_at_10", 1)),
@@ -125,9 +126,10 @@ SEEN_NOTE = (
 PREDICTED_NOTE = (
     "What models predict from 6 frames, with as many steps ahead as the column says; px: error of "
     "the centre. Bounce and copy: constant velocity and the last box, both from the model's own "
-    "boxes; oracle: constant velocity from the true state. No action: the model, not told how the "
-    "camera moves. Presence: objects whose visibility is right. Reward error: of what a fixed "
-    "policy earns. Spread: of two rollouts. Trust: first step whose IoU is below .5."
+    "boxes; oracle: constant velocity from the true state; simulator: run on from there without "
+    "its noise. No action: the model, not told how the camera moves. Presence: objects whose "
+    "visibility is right. Reward error: of what a fixed policy earns. Spread: of two rollouts. "
+    "Trust: first step whose IoU is below .5."
 )
 KINDS: dict[str, tuple[str, Sequence[tuple[Columns, str]]]] = {
     "world_models": ("world_model_*.json", ((SEES, SEEN_NOTE), (PREDICTS, PREDICTED_NOTE))),

@@ -12,13 +12,16 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from dyna import checkpoint, model_page, record, results, seeding, sheet
 from dyna.build import make
 from dyna.cli import check_device, clear_errors
 from dyna.diagnose import Protocol, diagnose
 from dyna.evaluate import SEED
+from dyna.extrapolation import camera_path
 from dyna.rollout import rollout
+from dyna.true_motion import foresee
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
 from envs.watching import watch
@@ -57,7 +60,7 @@ def probe(cfg: DictConfig, seed: int) -> list[Finding]:
     }
     training = {f"fit/{name}": value for name, value in fitted["metrics"].items()}
     episodes = _held_out(cfg, cfg.env, seed)
-    found = diagnose(model, episodes, seed, _protocol(cfg))
+    found = diagnose(model, episodes, seed, _protocol(cfg), _foreseen(cfg, seed, episodes))
     findings = [Finding({**known, **flat(found), **training}, model, episodes)]
     if cfg.generalise is not None:
         factors = OmegaConf.to_container(cfg.generalise)
@@ -85,13 +88,15 @@ def flat(found: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for group in groups for k, v in group.items()} | ahead | {"steps": rows}
 
 
-def film(cfg: DictConfig, env: Tracking, seed: int) -> Trajectory:
+def film(cfg: DictConfig, env: Tracking, seed: int, last: int | None = None) -> Trajectory:
     """Episodes of the agent that moves the box (and so, on some scenes, the camera).
 
-    Scenes that may be empty have no target to follow; they are watched.
+    Scenes that may be empty have no target to follow; they are watched. With ``last`` the scene
+    stops there: it shows that frame.
     """
     if fewest_objects(env) == 0:
-        return watch(env.scene, env.batch_size, env.horizon, env.rng)
+        frames = env.horizon if last is None else last + 1
+        return watch(env.scene, env.batch_size, frames, env.rng)
     with seeding.initialised(seed, "agent/init"):
         agent = make(
             cfg.agent,
@@ -99,7 +104,7 @@ def film(cfg: DictConfig, env: Tracking, seed: int) -> Trajectory:
             seed=seeding.child(seed, "agent"),
             device=cfg.device,
         )
-    return rollout(env, agent, explore=False)
+    return rollout(env, agent, last, explore=False)
 
 
 def fewest_objects(env: Tracking) -> int:
@@ -141,10 +146,26 @@ def _task(cfg: DictConfig, env: Any, split: str, number: int, seed: int, **more:
     return make(env, split=split, batch_size=number, seed=seed, device=cfg.device, **more)
 
 
-def _held_out(cfg: DictConfig, env: DictConfig, seed: int) -> Trajectory:
+def _tested(cfg: DictConfig, env: DictConfig, seed: int) -> Tracking:
     horizon = cfg.test_horizon or test_horizon(_frames(cfg.env), cfg.context, cfg.ahead)
-    task = _task(cfg, env, "test", cfg.test_episodes, SEED + seed, horizon=horizon)
-    return film(cfg, task, SEED + seed)
+    return _task(cfg, env, "test", cfg.test_episodes, SEED + seed, horizon=horizon)
+
+
+def _held_out(cfg: DictConfig, env: DictConfig, seed: int) -> Trajectory:
+    return film(cfg, _tested(cfg, env, seed), SEED + seed)
+
+
+def _foreseen(cfg: DictConfig, seed: int, episodes: Trajectory) -> Tensor | None:
+    """Where the simulator takes the objects after the context; None if it cannot be asked."""
+    now = cfg.context - 1
+    steps = min(cfg.ahead, episodes.horizon - cfg.context)
+    if now < 1 or steps < 1:
+        return None
+    env = _tested(cfg, cfg.env, seed)
+    film(cfg, env, SEED + seed, last=now)  # the same episodes, as far as the context goes
+    camera = camera_path(episodes)
+    path = None if camera is None else camera[:, now : now + steps]
+    return foresee(env.scene, env.rng, steps, path)
 
 
 def test_horizon(frames: int, context: int, ahead: int) -> int:

@@ -45,7 +45,8 @@ def text(row: Mapping[str, Any]) -> str:
             f"{label} {step[f'{name}error']:.2f} ({step[f'{name}iou']:.2f})"
             for name, label in (
                 ("", "model"), ("no_action_", "without actions"), ("bounce_", "bounce"),
-                ("copy_", "copy"), ("oracle_", "oracle"), ("target_", "target"),
+                ("copy_", "copy"), ("oracle_", "oracle"), ("simulator_", "simulator"),
+                ("target_", "target"),
             )
             if f"{name}error" in step
         ]  # fmt: skip

@@ -64,6 +64,20 @@ def test_figures_are_printed_and_written(
         probe.run(compose(*brief, f"load={models}", "world_model.what_dim=8"), [])
 
 
+def test_the_simulator_foresees_what_is_not_random() -> None:
+    factors = "env.factors={velocity_jitter: 0}"
+    for tier in ("interaction", "active"):
+        config = compose(
+            f"env.tier={tier}", factors, "agent=random_actions", "test_episodes=8", "ahead=5"
+        )
+        real = probe._held_out(config, config.env, 0)
+        boxes = probe._foreseen(config, 0, real)
+        assert real.truth is not None
+        assert boxes is not None
+        there = real.truth.id[:, 6:11] >= 0
+        assert (boxes - real.truth.box[:, 6:11])[there].abs().max() < 1e-4
+
+
 def test_scenes_that_may_be_empty_are_watched() -> None:
     config = compose("env.factors={min_objects: 0}")
     env = hydra.utils.instantiate(config.env, batch_size=20, seed=0, horizon=3)

@@ -35,7 +35,11 @@ TINY = [
     "agent.epochs=[[null,1]]",
 ]
 MODELS = names("world_model")
-MORE = {"air": ["real_frames=200", "effort=0.02", "imagined_frames=80"]}
+MORE = {
+    "air": ["real_frames=200", "effort=0.02", "imagined_frames=80"],
+    "vae_rnn": ["world_model.steps=200", "world_model.width=4"],
+    "linear": ["world_model.steps=200", "world_model.width=4"],
+}
 """What a world model needs beyond TINY: AIR must have found an object to dream of."""
 
 
@@ -128,7 +132,7 @@ def spoiled(*args: Any, **kwargs: Any) -> Trajectory:
     return dataclasses.replace(trajectory, truth=truth)
 
 
-@pytest.mark.parametrize("model", ["none", "rigid", "cut_paste", "air"])
+@pytest.mark.parametrize("model", ["none", "rigid", "cut_paste", "air", "vae_rnn", "linear"])
 def test_no_truth_beyond_first_boxes_and_rewards_reaches_learning(
     tmp_path: Path,
     model: str,

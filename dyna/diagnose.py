@@ -1,8 +1,8 @@
 """How well a world model sees and predicts held-out scenes, beside hand-written rivals.
 
-``python -m dyna.diagnose world_model=air env.tier=plain`` trains models from scratch and prints
-their figures; ``python -m dyna.evaluate checkpoint=...`` measures the model of a finished run.
-Truth is read here to measure, and for nothing else.
+``python -m dyna.diagnose world_model=air env.tier=plain`` trains models from scratch and writes
+their figures and pictures; ``python -m dyna.evaluate checkpoint=...`` measures the model of a
+finished run. Truth is read here to measure, and for nothing else.
 """
 
 import dataclasses
@@ -10,196 +10,108 @@ import time
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
-from envs.boxes import iou
+from dyna.forecast import forecast, trust_horizons
+from dyna.matching import Matches, Target, follow_target, match
+from dyna.occlusion import occlusion
+from dyna.perception import perception, target_figures
 from envs.trajectory import Trajectory, Truth
 from world_models.base import Posterior, WorldModel
 
-CONTEXT = 6
-SETTLED = 2
-MATCH_IOU = 0.3
-VISIBLE = 0.3
-
 
 @dataclasses.dataclass(frozen=True)
-class Matches:
-    """Which slot each true object is matched with at each time (-1: none), and their IoU."""
+class Protocol:
+    """How a world model is measured.
 
-    slot: Int[Tensor, "B T O"]
-    iou: Float[Tensor, "B T O"]
-    present: Bool[Tensor, "B T O"]
+    Attributes:
+        settled: First frame whose count is scored; 0 for single images.
+        frames: Frames in which perception is scored; None: all.
+        context: Frames that are seen before rollouts begin.
+        ahead: Steps of rollouts, at most; as many as the episodes have frames after the context.
+        samples: Rollouts of each episode.
+    """
 
+    settled: int = 2
+    frames: int | None = None
+    context: int = 6
+    ahead: int = 30
+    samples: int = 8
 
-def match(posterior: Posterior, truth: Truth) -> Matches:
-    """Pairs true objects with slots frame by frame, best pairs first (greedily)."""
-    overlap = (
-        iou(truth.box[:, :, :, None], posterior.box[:, :, None])
-        * (posterior.visible > VISIBLE)[:, :, None]
-    )
-    present = (truth.id >= 0) & (truth.visible > VISIBLE)
-    overlap = overlap * present[..., None]
-    shape = overlap.shape
-    flat = overlap.flatten(0, 1).clone()
-    slot = torch.full(flat.shape[:2], -1)
-    best = torch.zeros(flat.shape[:2])
-    rows = torch.arange(len(flat))
-    for _ in range(min(shape[2:])):
-        value, index = flat.flatten(1).max(-1)
-        obj, slt = index // shape[3], index % shape[3]
-        good = value > 0
-        slot[rows[good], obj[good]] = slt[good]
-        best[rows[good], obj[good]] = value[good]
-        flat[rows, obj] = 0.0
-        flat[rows, :, slt] = 0.0
-    return Matches(slot.view(shape[:3]), best.view(shape[:3]), present)
+    def __post_init__(self) -> None:
+        for name, least in {"settled": 0, "context": 1, "ahead": 0, "samples": 1}.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)} must be {least} or more")
 
 
-def perception(posterior: Posterior, truth: Truth) -> dict[str, float]:
-    """Counting, boxes and identities on filtered episodes.
+def diagnose(
+    model: WorldModel, episodes: Trajectory, seed: int = 0, protocol: Protocol | None = None
+) -> dict[str, Any]:
+    """All diagnostics of a model on held-out episodes that carry their truth.
+
+    Args:
+        model: Any that sees.
+        episodes: Of `rollout`.
+        seed: Of the stochastic rollouts.
+        protocol: How it is measured.
 
     Returns:
-        ``count_accuracy`` over frames from `SETTLED` on (also by number of objects), ``box_iou``
-        over all visible true objects (missed ones count 0), ``switches`` of identity per object,
-        and ``false_objects`` per frame.
+        ``perception``, ``target``, ``occlusion`` and ``trust``: figures by name. ``rollout``: a
+        row for each step ahead. A model of one slot among several objects follows the target
+        alone and is not asked to count.
     """
-    matches = match(posterior, truth)
-    number = matches.present.sum(-1)
-    found = (posterior.visible > VISIBLE).sum(-1)
-    right = (number == found)[:, SETTLED:]
-    metrics = {"count_accuracy": right.float().mean().item()}
-    for n in number.unique().tolist():
-        chosen = number[:, SETTLED:] == n
-        metrics[f"count_accuracy_{n}"] = right[chosen].float().mean().item()
-    metrics["box_iou"] = matches.iou[matches.present].mean().item()
-    matched = (matches.iou > 0).sum(-1)
-    metrics["false_objects"] = (found - matched).clamp(min=0).float().mean().item()
-    metrics["switches"] = _switches(posterior, matches)
-    return metrics
-
-
-def _switches(posterior: Posterior, matches: Matches) -> float:
-    """How often the identity that follows an object changes, per object."""
-    identity = posterior.id.gather(-1, matches.slot.clamp(min=0))
-    identity = torch.where((matches.slot >= 0) & (matches.iou > MATCH_IOU), identity, -1)
-    batch, horizon, objects = identity.shape
-    last = torch.full((batch, objects), -1)
-    switches = torch.zeros(batch, objects)
-    for t in range(horizon):
-        now = identity[:, t]
-        switches += (now >= 0) & (last >= 0) & (now != last)
-        last = torch.where(now >= 0, now, last)
-    ever = matches.present.any(1)
-    return (switches[ever]).mean().item()
-
-
-def rollouts(
-    model: WorldModel,
-    posterior: Posterior,
-    truth: Truth,
-    horizon: int,
-    rng: torch.Generator,
-    samples: int = 8,
-) -> list[dict[str, float]]:
-    """Predictions from the belief after `CONTEXT` frames, one row per step ahead.
-
-    Objects that were matched in the last seen frame are followed; ``error`` is of the mean of
-    ``samples`` stochastic rollouts (pixels), ``sample_error`` of single ones and ``spread`` their
-    distance from each other: equal if the model knows what it does not know. Beside it: constant
-    velocity with bounces from the same tracked boxes, the last box held, and the oracle's constant
-    velocity with bounces from the true state.
-    """
-    now = CONTEXT - 1
-    matches = match(posterior, truth)
-    usable = (matches.iou[:, now] > MATCH_IOU) & (matches.slot[:, now] >= 0)
-    slot = matches.slot[:, now].clamp(min=0)[..., None]
-    steps = min(horizon, truth.box.shape[1] - CONTEXT)
-    dream = torch.stack([_dream(model, posterior, now, slot, steps, rng) for _ in range(samples)])
-
-    before, after = (_pick(posterior.box[:, t], slot) for t in (now - 3, now))
-    true_motion = truth.box[:, now] - truth.box[:, now - 1]
-    rivals = {
-        "bounce": coast(after, (after - before)[..., :2] / 3, steps),
-        "copy": after[:, None].expand(-1, steps, -1, -1),
-        "oracle": coast(truth.box[:, now], true_motion[..., :2], steps),
-    }
-    height, width = model.frame_shape[1:]
-    unit = torch.tensor([width, height])
-
-    def distance(a: Tensor, b: Tensor) -> Tensor:
-        return ((a - b)[..., :2] * unit).norm(dim=-1)
-
-    rows = []
-    for h in range(steps):
-        true = truth.box[:, now + 1 + h]
-        keep = usable & (truth.id[:, now + 1 + h] >= 0)
-        mean = dream[:, :, h].mean(0)
-        row = {
-            "step": float(h + 1),
-            "error": distance(mean, true)[keep].mean().item(),
-            "sample_error": distance(dream[0, :, h], true)[keep].mean().item(),
-            "spread": distance(dream[0, :, h], dream[1, :, h])[keep].mean().item(),
-            "iou": iou(mean, true)[keep].mean().item(),
-        }
-        for name, boxes in rivals.items():
-            row[f"{name}_error"] = distance(boxes[:, h], true)[keep].mean().item()
-            row[f"{name}_iou"] = iou(boxes[:, h], true)[keep].mean().item()
-        rows.append(row)
-    return rows
-
-
-def _pick(box: Float[Tensor, "B K 4"], slot: Int[Tensor, "B O 1"]) -> Float[Tensor, "B O 4"]:
-    """The boxes of the slots that objects are matched with."""
-    return box.gather(1, slot.expand(-1, -1, 4))
-
-
-def _dream(
-    model: WorldModel,
-    posterior: Posterior,
-    now: int,
-    slot: Int[Tensor, "B O 1"],
-    steps: int,
-    rng: torch.Generator,
-) -> Float[Tensor, "B S O 4"]:
-    """The boxes of matched objects in one stochastic rollout."""
-    state, path = model.resume(posterior, now), []
-    for _ in range(steps):
-        state = model.prior(state, rng)
-        path.append(_pick(model.decode(state).box, slot))
-    return torch.stack(path, 1)
-
-
-def coast(
-    box: Float[Tensor, "B O 4"], velocity: Float[Tensor, "B O 2"], steps: int
-) -> Float[Tensor, "B S O 4"]:
-    """Constant velocity, bouncing where the box would leave the frame."""
-    centre, size = box[..., :2], box[..., 2:]
-    low, room = size / 2, (1 - size).clamp(min=1e-6)
-    path = []
-    for h in range(1, steps + 1):
-        phase = (centre + h * velocity - low) % (2 * room)
-        path.append(
-            torch.cat([low + torch.where(phase > room, 2 * room - phase, phase), size], -1)
-        )
-    return torch.stack(path, 1)
-
-
-def diagnose(model: WorldModel, episodes: Trajectory, seed: int = 0) -> dict[str, Any]:
-    """All diagnostics of a model on held-out episodes that carry their truth."""
+    protocol = protocol or Protocol()
     truth = episodes.truth
     if truth is None:
         raise ValueError("diagnosing needs episodes with truth: take them from rollout()")
     began = time.process_time()
     posterior = model.posterior(episodes.without_truth())
     seconds = time.process_time() - began
-    metrics = perception(posterior, truth)
-    error = (posterior.reconstruction.float() - episodes.frame.float()) / 255
+    matches, target = match(posterior, truth), follow_target(posterior, episodes.box[:, 0])
+    size = episodes.box.new_tensor([model.frame_shape[2], model.frame_shape[1]])
+    start = slice(protocol.frames)
+    early, seen = _first(truth, start), _first_seen(posterior, start)
+    paired = Matches(*(getattr(matches, f.name)[:, start] for f in dataclasses.fields(Matches)))
+    metrics: dict[str, float] = {}
+    if posterior.box.shape[2] > 1 or truth.box.shape[2] == 1:
+        metrics |= perception(seen, early, paired, protocol.settled)
+    error = (seen.reconstruction.float() - episodes.frame[:, start].float()) / 255
     metrics["reconstruction_mse"] = error.square().mean().item()
-    metrics["elbo"] = posterior.elbo[:, 1:].mean().item()
-    metrics["filtered_frames_per_cpu_second"] = episodes.num_frames / seconds
-    rng = torch.Generator().manual_seed(seed)
-    return {"perception": metrics, "rollout": rollouts(model, posterior, truth, 30, rng)}
+    # The first frame of an episode has no past to be given, unless there is no other.
+    metrics["elbo"] = seen.elbo[:, min(1, seen.elbo.shape[1] - 1) :].mean().item()
+    metrics["filtered_frames_per_cpu_second"] = episodes.num_frames / max(seconds, 1e-9)
+    followed = Target(target.identity, target.box[:, start])
+    rng = torch.Generator(episodes.frame.device).manual_seed(seed)
+    rows = forecast(
+        model,
+        posterior,
+        episodes,
+        matches,
+        target,
+        rng,
+        protocol.context,
+        protocol.ahead,
+        protocol.samples,
+    )
+    return {
+        "perception": metrics,
+        "target": target_figures(followed, early, size),
+        "occlusion": occlusion(model, posterior, episodes, matches, rng),
+        "trust": trust_horizons(rows),
+        "rollout": rows,
+    }
+
+
+def _first(truth: Truth, frames: slice) -> Truth:
+    return Truth(truth.target, truth.box[:, frames], truth.visible[:, frames], truth.id[:, frames])
+
+
+def _first_seen(posterior: Posterior, frames: slice) -> Posterior:
+    cut = {
+        f.name: getattr(posterior, f.name)[:, frames]
+        for f in dataclasses.fields(Posterior)
+        if f.name != "belief"
+    }
+    return Posterior(belief=posterior.belief[frames], **cut)
 
 
 def main() -> None:

@@ -39,6 +39,9 @@ class Logger(abc.ABC):
     def video(self, key: str, path: str | Path, row: Mapping[str, float]) -> None:
         """Takes a video file; loggers that cannot show one do nothing."""
 
+    def picture(self, key: str, path: str | Path, row: Mapping[str, float]) -> None:
+        """Takes a picture file; loggers that cannot show one do nothing."""
+
     def summary(self, summary: Mapping[str, Any]) -> None:
         """Takes the figures of a finished run; loggers that keep none do nothing."""
 
@@ -188,6 +191,7 @@ class WandB(Logger):
                 self._run.define_metric(axis, hidden=True)
             self._run.define_metric("*", step_metric="agent_frames")
             self._run.define_metric("eval/*", step_metric="real_frames")
+            self._run.define_metric("forecast/*", step_metric="forecast/step")
         return self._run
 
     def _init(self, mode: str) -> Any:
@@ -224,8 +228,16 @@ class WandB(Logger):
         """Logs a video file (arrays would need moviepy)."""
         import wandb
 
-        shown = {key: wandb.Video(str(path)), **{axis: row[axis] for axis in AXES}}
-        self._start().log(shown, step=self._rows)
+        self._show(key, wandb.Video(str(path)), row)
+
+    def picture(self, key: str, path: str | Path, row: Mapping[str, float]) -> None:
+        """Logs a picture file."""
+        import wandb
+
+        self._show(key, wandb.Image(str(path)), row)
+
+    def _show(self, key: str, shown: Any, row: Mapping[str, float]) -> None:
+        self._start().log({key: shown, **{axis: row[axis] for axis in AXES}}, step=self._rows)
         self._rows += 1
 
     def summary(self, summary: Mapping[str, Any]) -> None:

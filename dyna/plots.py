@@ -123,7 +123,7 @@ def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         axes.set_yticks(range(len(every)), [_name(line) for line in every])
         axes.set_xlabel("held-out IoU")
         axes.set_xlim(0, 1.03)
-        return _svg(figure, page_ink)
+        return as_svg(figure, page_ink)
 
 
 def rewards(history: Sequence[Row]) -> str | None:
@@ -209,10 +209,11 @@ def _finish(figure: Figure, axes: Axes, page_ink: bool) -> str:
     axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(1.0, axes.get_ylim()[1]))
     with matplotlib.rc_context(SETTINGS):
         figure.legend(loc="outside lower center", ncols=2)
-        return _svg(figure, page_ink)
+        return as_svg(figure, page_ink)
 
 
-def _svg(figure: Figure, page_ink: bool) -> str:
+def as_svg(figure: Figure, page_ink: bool) -> str:
+    """The figure as text, its ink in the colour of the page around it or in grey on white."""
     buffer = io.StringIO()
     blank = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     face = "none" if page_ink else "white"

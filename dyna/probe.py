@@ -1,72 +1,189 @@
 """The command line of ``dyna.diagnose``: trains world models from scratch and measures them."""
 
+import dataclasses
 import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
 
-from agents.last_box import LastBox
-from dyna import results, seeding
+from dyna import checkpoint, model_page, record, results, seeding, sheet
 from dyna.build import make
 from dyna.cli import check_device, clear_errors
-from dyna.diagnose import diagnose
+from dyna.diagnose import Protocol, diagnose
 from dyna.evaluate import SEED
 from dyna.rollout import rollout
+from envs.tracking import Tracking
+from envs.trajectory import Trajectory
+from envs.watching import watch
+from world_models.base import WorldModel
 
-SHOWN_STEPS = (1, 3, 5, 10, 14)
-AHEAD = 10
-"""Steps ahead whose figures stand in the results."""
+PUBLISHED_STEPS = (1, 5, 10, 20, 30)
+"""Steps ahead whose figures have columns of their own in the results."""
 
 
-def probe(cfg: DictConfig, seed: int) -> tuple[dict[str, Any], list[dict[str, float]]]:
-    """Trains one model and measures it.
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What was found of one model on one kind of episodes."""
+
+    row: dict[str, Any]
+    model: WorldModel
+    episodes: Trajectory
+
+
+def probe(cfg: DictConfig, seed: int) -> list[Finding]:
+    """Trains (or loads) one model and measures it, also on ``cfg.generalise`` if that is given.
 
     Returns:
-        A row for the results file, and the rollout's figures step by step.
+        Findings; the row of each is one for the results file.
     """
-    train = instantiate(
-        cfg.env,
-        split="train",
-        batch_size=cfg.episodes,
-        seed=seeding.child(seed, "env/train"),
-        device=cfg.device,
-    )
-    real = rollout(train, LastBox(), explore=False).without_truth()
+    train = _task(cfg, cfg.env, "train", cfg.episodes, seeding.child(seed, "env/train"))
     with seeding.initialised(seed, "world_model/init"):
         model = make(cfg.world_model, frame_shape=train.scene.frame_shape).to(cfg.device)
-    begin = time.process_time()
-    fitted = model.fit(real, seeding.generator(seed, "world_model/fit", cfg.device))
-    seconds = time.process_time() - begin
-    test = instantiate(
-        cfg.env,
-        split="test",
-        batch_size=cfg.test_episodes,
-        seed=SEED + seed,
-        device=cfg.device,
-    )
-    found = diagnose(model, rollout(test, LastBox(), explore=False), seed)
-    ahead = next(r for r in found["rollout"] if r["step"] == min(AHEAD, len(found["rollout"])))
-    row = {
-        "tier": cfg.env.get("tier"),
+    fitted = _load(cfg, seed, model) if cfg.load else _fit(cfg, seed, model, train)
+    known = {
+        "arm": cfg.label or _arm(cfg),
+        "tier": _scene(cfg.env),
         "seed": seed,
         "episodes": cfg.episodes,
-        "cpu_seconds": seconds,
+        "cpu_seconds": fitted["cpu_seconds"],
         "parameters": sum(p.numel() for p in model.parameters()),
-        **found["perception"],
-        **{f"{name}_at_{AHEAD}": value for name, value in ahead.items() if name != "step"},
-        **{f"fit/{name}": value for name, value in fitted.items()},
     }
-    return row, found["rollout"]
+    training = {f"fit/{name}": value for name, value in fitted["metrics"].items()}
+    episodes = _held_out(cfg, cfg.env, seed)
+    found = diagnose(model, episodes, seed, _protocol(cfg))
+    findings = [Finding({**known, **flat(found), **training}, model, episodes)]
+    if cfg.generalise is not None:
+        factors = OmegaConf.to_container(cfg.generalise)
+        harder = OmegaConf.merge(cfg.env, {"factors": factors})
+        episodes = _held_out(cfg, harder, seed)  # type: ignore[arg-type]
+        trained_slots, model.num_slots = model.num_slots, _slots(cfg, model, episodes)
+        found = diagnose(model, episodes, seed, _protocol(cfg))
+        row = {**known, "test_factors": factors, "test_slots": model.num_slots, **flat(found)}
+        findings.append(Finding(row, model, episodes))
+        model.num_slots = trained_slots
+    return findings
 
 
-def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
-    """Probes one seed after the other; prints each, and writes all after each."""
+def flat(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The diagnostics as one row: figures at `PUBLISHED_STEPS`, and all steps in ``steps``."""
+    rows = found["rollout"]
+    ahead = {
+        f"{name}_at_{int(row['step'])}": value
+        for row in rows
+        if row["step"] in PUBLISHED_STEPS
+        for name, value in row.items()
+        if name != "step"
+    }
+    groups = [found[name] for name in ("perception", "target", "occlusion", "trust")]
+    return {k: v for group in groups for k, v in group.items()} | ahead | {"steps": rows}
+
+
+def film(cfg: DictConfig, env: Tracking, seed: int) -> Trajectory:
+    """Episodes of the agent that moves the box (and so, on some scenes, the camera).
+
+    Scenes that may be empty have no target to follow; they are watched.
+    """
+    if fewest_objects(env) == 0:
+        return watch(env.scene, env.batch_size, env.horizon, env.rng)
+    with seeding.initialised(seed, "agent/init"):
+        agent = make(
+            cfg.agent,
+            frame_shape=env.scene.frame_shape,
+            seed=seeding.child(seed, "agent"),
+            device=cfg.device,
+        )
+    return rollout(env, agent, explore=False)
+
+
+def fewest_objects(env: Tracking) -> int:
+    """The fewest objects of a scene; 1 if it does not say."""
+    scene: Any = env.scene
+    return getattr(getattr(scene, "factors", scene), "min_objects", 1)
+
+
+def _fit(cfg: DictConfig, seed: int, model: WorldModel, train: Tracking) -> dict[str, Any]:
+    real = film(cfg, train, seed).without_truth()
+    begin = time.process_time()
+    metrics = model.fit(real, seeding.generator(seed, "world_model/fit", cfg.device))
+    fitted = {"metrics": metrics, "cpu_seconds": time.process_time() - begin}
+    if cfg.save:
+        path = _file(cfg.save, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        config = OmegaConf.to_container(cfg.world_model, resolve=True)
+        checkpoint.save(path, {"config": config, "world_model": model.state_dict(), **fitted})
+    return fitted
+
+
+def _load(cfg: DictConfig, seed: int, model: WorldModel) -> dict[str, Any]:
+    state = checkpoint.load(_file(cfg.load, seed))
+    try:
+        model.load_state_dict(state["world_model"])
+    except RuntimeError as error:
+        raise ValueError(
+            f"load={cfg.load} holds another world model: give the overrides that it was made "
+            f"with, {state['config']}"
+        ) from error
+    return state
+
+
+def _file(folder: str, seed: int) -> Path:
+    return Path(folder) / f"seed-{seed}.pt"
+
+
+def _task(cfg: DictConfig, env: Any, split: str, number: int, seed: int, **more: Any) -> Tracking:
+    return make(env, split=split, batch_size=number, seed=seed, device=cfg.device, **more)
+
+
+def _held_out(cfg: DictConfig, env: DictConfig, seed: int) -> Trajectory:
+    horizon = cfg.test_horizon or test_horizon(_frames(cfg.env), cfg.context, cfg.ahead)
+    task = _task(cfg, env, "test", cfg.test_episodes, SEED + seed, horizon=horizon)
+    return film(cfg, task, SEED + seed)
+
+
+def test_horizon(frames: int, context: int, ahead: int) -> int:
+    """Frames of held-out episodes: enough for all steps ahead; single images stay single."""
+    return frames if frames == 1 else max(frames, context + ahead)
+
+
+test_horizon.__test__ = False  # type: ignore[attr-defined]  # no test, whatever pytest thinks
+
+
+def _frames(env: DictConfig) -> int:
+    return int(env.get("horizon", 1))
+
+
+def _protocol(cfg: DictConfig) -> Protocol:
+    frames = _frames(cfg.env)
+    settled = (0 if frames == 1 else 2) if cfg.settled is None else cfg.settled
+    return Protocol(settled, frames, cfg.context, cfg.ahead, cfg.samples)
+
+
+def _slots(cfg: DictConfig, model: WorldModel, episodes: Trajectory) -> int:
+    assert episodes.truth is not None
+    return cfg.generalise_slots or max(model.num_slots, episodes.truth.id.shape[-1] + 1)
+
+
+def _arm(cfg: DictConfig) -> str:
+    return str(cfg.world_model._target_).split(".")[-2]
+
+
+def _scene(env: DictConfig) -> str:
+    return str(env.get("tier") or env.get("background") or str(env._target_).split(".")[-2])
+
+
+def validate(cfg: DictConfig) -> None:
+    """Checks what can be checked before any work.
+
+    Raises:
+        ValueError: A value is bad; the message names it and the mend.
+    """
     for key in ("episodes", "test_episodes"):
         if not isinstance(cfg[key], int) or cfg[key] < 1:
             raise ValueError(f"{key}={cfg[key]} must be a whole number from 1 up")
@@ -76,33 +193,38 @@ def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
             f"{cfg.world_model._target_} cannot look at frames, so there is nothing to measure: "
             "choose world_model=air"
         )
+    _protocol(cfg)
+
+
+def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
+    """Probes one seed after the other; prints each, and writes all after each."""
+    validate(cfg)
     torch.set_num_threads(cfg.threads)
     command = shlex.join(["python", "-m", "dyna.diagnose", *overrides])
-    rows = []
+    output = Path(cfg.output)
+    folder = Path(cfg.folder or Path("outputs") / "diagnose" / output.stem)
+    rows: list[dict[str, Any]] = []
     for seed in cfg.seeds:
-        row, ahead = probe(cfg, seed)
-        rows.append(row)
-        print(
-            f"seed {seed}: count accuracy {row['count_accuracy']:.3f}, "
-            f"box IoU {row['box_iou']:.3f}, identity switches {row['switches']:.2f}, "
-            f"{row['cpu_seconds']:.0f} CPU seconds"
-        )
-        print("  steps ahead: centre error in pixels (IoU)")
-        for step in (r for r in ahead if r["step"] in SHOWN_STEPS):
-            print(
-                f"  {step['step']:3.0f}: model {step['error']:.2f} ({step['iou']:.2f})   "
-                f"bounce {step['bounce_error']:.2f} ({step['bounce_iou']:.2f})   "
-                f"copy {step['copy_error']:.2f} ({step['copy_iou']:.2f})   "
-                f"oracle {step['oracle_error']:.2f} ({step['oracle_iou']:.2f})",
-                flush=True,
+        findings = probe(cfg, seed)
+        for finding in findings:
+            rows.append(finding.row)
+            print(record.text(finding.row), flush=True)
+        results.write(output, results.provenance(command), rows)
+        pictures = []
+        if cfg.pictures:
+            place = folder / f"seed={seed}"
+            pictures = sheet.write(
+                place, findings[0].model, findings[0].episodes, cfg.context, cfg.ahead
             )
-        results.write(Path(cfg.output), results.provenance(command), rows)
-    print(f"written: {cfg.output}")
+        record.log(cfg, folder / f"seed={seed}", findings[0].row, pictures)
+    print(f"written: {output}")
+    if cfg.pictures:
+        print(f"written: {model_page.write(output, folder)}")
     return rows
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="diagnose")
-def _task(cfg: DictConfig) -> None:
+def _hydra(cfg: DictConfig) -> None:
     with clear_errors():
         run(cfg, list(HydraConfig.get().overrides.task))
 
@@ -110,4 +232,4 @@ def _task(cfg: DictConfig) -> None:
 def main() -> None:
     """Entry point."""
     with clear_errors():
-        _task()
+        _hydra()

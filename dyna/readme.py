@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dyna import plots, results, tables
+from dyna import model_tables, plots, results, tables
 from dyna.findings import findings
 
 MARKED = re.compile(
@@ -19,7 +19,12 @@ MARKED = re.compile(
 
 
 def block(path: Path) -> str:
-    """What the README says of one results file; says so if there is none yet."""
+    """What the README says of one results file (or, of world models, of several of a kind).
+
+    It says so if there is none yet.
+    """
+    if path.stem in model_tables.KINDS:
+        return model_tables.block(path.stem, path.parent)
     if not path.exists():
         return f"_Not run yet: `python -m dyna experiment={path.stem}`._\n"
     document = results.read(path)

@@ -92,7 +92,7 @@ def write_study(path: Path, folder: Path) -> Path:
         "subtitle": "An agent learns to follow a digit with a box, from real frames and from "
         "frames that a world model imagines.",
         "sections": _sections(runs),
-        "provenance": _provenance(document),
+        "provenance": provenance_lines(document),
         "details": [("Runs that failed", "\n".join(lines))] if lines else [],
     }
     return page(context, folder / "report.html")
@@ -131,7 +131,7 @@ def write_run(folder: Path) -> Path:
             "; ".join(by_objects) + "." if by_objects else "",
         ],
         "sections": _sections({name: folder}),
-        "provenance": _provenance(summary),
+        "provenance": provenance_lines(summary),
         "details": [
             ("Configuration", config),
             ("All final metrics", "\n".join(f"{k:32} {v:.6g}" for k, v in everything.items())),
@@ -205,8 +205,8 @@ def _sections(runs: Mapping[str, Path]) -> list[dict[str, Any]]:
         for label, folder in runs.items():
             video, strip = (folder / "videos" / f"{name}.{e}" for e in ("mp4", "png"))
             if video.exists():
-                clip = {"title": label, "video": _uri(video, "video/mp4")}
-                clips.append({**clip, "strip": _uri(strip, "image/png") if strip.exists() else ""})
+                clip = {"title": label, "video": uri(video, "video/mp4")}
+                clips.append({**clip, "strip": uri(strip, "image/png") if strip.exists() else ""})
         if clips:
             sections.append(
                 {"title": title, "text": text, "key": key, "rows": rows, "clips": clips}
@@ -214,11 +214,13 @@ def _sections(runs: Mapping[str, Path]) -> list[dict[str, Any]]:
     return sections
 
 
-def _uri(path: Path, mime: str) -> str:
+def uri(path: Path, mime: str) -> str:
+    """The file as an address, so that the page needs nothing beside it."""
     return render.data_uri(path.read_bytes(), mime)
 
 
-def _provenance(known: Mapping[str, Any]) -> list[tuple[str, str]]:
+def provenance_lines(known: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and texts of what is known of where figures come from."""
     found = []
     for name in ("command", "commit", "date", "machine", "packages"):
         value = known.get(name)

@@ -107,17 +107,30 @@ def read(path: Path) -> dict[str, Any]:
         ValueError: The file is missing or is no results file; says which and what to run.
     """
     try:
-        document = json.loads(path.read_text())
-        rows = document["rows"]
-        complete = all(name in row for row in rows for name in KEY)
+        document = load(path)
     except FileNotFoundError:
         raise ValueError(
             f"{path} is missing: run `python -m dyna experiment={path.stem}`"
         ) from None
+    if not all(name in row for row in document["rows"] for name in KEY):
+        raise ValueError(f"{path} holds rows without {', '.join(KEY)}: run its study anew")
+    return document
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Any file that `write` wrote, whatever its rows hold.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It is no such file.
+    """
+    try:
+        document = json.loads(path.read_text())
+        known = all(isinstance(row, dict) for row in document["rows"])
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no results file ({error!r}): run its study anew") from None
-    if not complete:
-        raise ValueError(f"{path} holds rows without {', '.join(KEY)}: run its study anew")
+    if not known:
+        raise ValueError(f"{path} is no results file (odd rows): run its study anew")
     return document
 
 

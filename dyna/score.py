@@ -28,6 +28,8 @@ from world_models.base import WorldModel
 
 MODEL_EPISODES = 128
 """Held-out episodes to measure a world model on, at most."""
+SHOWN = ("step", "error", "iou", "spread", "bounce_error", "copy_error", "oracle_error")
+"""What is printed of rollouts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +164,8 @@ def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
         model = measure(subject.model, held_out(subject.env, episodes, cfg), SEED + cfg.seed)
     if model is not None:
         print("world model")
-        _table(model["perception"])
+        for group in ("perception", "target", "occlusion", "trust"):
+            _table(model[group])
         _rollout_table(model["rollout"])
     folder = Path(cfg.folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -190,10 +193,11 @@ def _table(metrics: dict[str, float]) -> None:
 
 def _rollout_table(rows: list[dict[str, float]]) -> None:
     """Predictions 1, 2, 5, 10, ... frames ahead; errors are of the centre, in pixels."""
-    print("".join(f"{name:>14}" for name in rows[0]))
+    shown = [n for n in SHOWN if rows and n in rows[0]]
+    print("".join(f"{name:>14}" for name in shown))
     for row in rows:
         if row["step"] in (1, 2) or row["step"] % 5 == 0:
-            print("".join(f"{value:14.3g}" for value in row.values()))
+            print("".join(f"{row[name]:14.3g}" for name in shown))
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="evaluate")

@@ -21,6 +21,11 @@ def from_xyxy(box_xyxy: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
     return torch.cat([(low + high) / 2, high - low], dim=-1)
 
 
+def inside_share(box: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
+    """Share of each box that lies inside the frame."""
+    return clip_to_frame(box)[..., 2:].prod(-1) / box[..., 2:].prod(-1)
+
+
 def clip_to_frame(box: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
     """The part of each box that lies inside the frame; of size 0 if none does."""
     return from_xyxy(to_xyxy(box).clamp(0.0, 1.0))

@@ -44,8 +44,16 @@ class Digits(Scene):
         self.num_slots = factors.max_objects
         self.frame_shape = (factors.channels, factors.frame_size, factors.frame_size)
 
+    @property
+    def camera(self) -> Float[Tensor, "B 2"]:
+        """Where the view stands in the world, fractions of the frame: for metrics and tests only.
+
+        Backgrounds move in whole pixels, so they are up to half a pixel off.
+        """
+        return self._stage.camera / self.factors.frame_size
+
     def reset(self, batch_size: int, rng: torch.Generator) -> View:
-        """Draws new scenes; the front object is in view and unhidden."""
+        """Draws new scenes; the front object, if there is one, is in view and unhidden."""
         f, slots = self.factors, self.num_slots
         count = torch.randint(
             f.min_objects, slots + 1, (batch_size, 1), generator=rng, device=rng.device
@@ -54,7 +62,7 @@ class Digits(Scene):
         present = slot < count
         self._looks = looks.draw(f, self.sprites, batch_size, rng)
         radius = self._looks.size / 2
-        apart = f.depth or f.collide
+        apart = "squares" if f.apart else "circles" if f.depth or f.collide else "no"
         position = motion.scatter(radius, present, 0.0, float(f.room), apart, rng)
         self._bodies = motion.Bodies(
             position=position,
@@ -75,9 +83,7 @@ class Digits(Scene):
             motion.collide(bodies)
         motion.walk(bodies, -f.leave, f.room + f.leave)
         self._looks.advance()
-        there = bodies.present[..., None].float()
-        middle = (bodies.position * there).sum(1) / there.sum(1)
-        stage.advance(self._stage, f, middle, camera, rng)
+        stage.advance(self._stage, f, motion.middle(bodies), camera, rng)
         return self._show(rng)
 
     def _show(self, rng: torch.Generator) -> View:

@@ -1,10 +1,14 @@
 """How bodies move: jitter, acceleration, walls and elastic collisions. Lengths in pixels."""
 
 import dataclasses
+import math
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+TRIES = {"no": 1, "circles": 12, "squares": 48}
+"""Draws of places until nobody overlaps another."""
 
 
 @dataclasses.dataclass
@@ -40,22 +44,31 @@ def scatter(
     present: Bool[Tensor, "B K"],
     low: float,
     high: float,
-    apart: bool,
+    apart: str,
     rng: torch.Generator,
-    tries: int = 12,
 ) -> Float[Tensor, "B K 2"]:
-    """Places bodies evenly between two walls; ``apart`` asks that none overlaps another.
+    """Places bodies evenly between two walls.
 
-    Of ``tries`` draws per world the first without overlap is taken, or the one with the least.
+    Args:
+        radius: Of each body (px).
+        present: Whether there is a body in the slot at all.
+        low: Where the walls stand at the left and on top.
+        high: Where they stand at the right and below.
+        apart: Whether the ``circles`` or the ``squares`` around bodies may not overlap; ``no``
+            allows it. Of some draws per world the first without overlap is taken, or the one with
+            the least.
+        rng: Source of randomness.
     """
     num, slots = radius.shape
-    tries = tries if apart and slots > 1 else 1
+    tries = TRIES[apart] if slots > 1 else 1
     draw = torch.rand(tries, num, slots, 2, generator=rng, device=rng.device)
     position = low + radius[..., None] + draw * (high - low - 2 * radius[..., None])
     if tries == 1:
         return position[0]
     i, j = torch.triu_indices(slots, slots, 1, device=radius.device)
-    gap = (position[:, :, i] - position[:, :, j]).norm(dim=-1) - (radius[:, i] + radius[:, j])
+    order = math.inf if apart == "squares" else 2
+    gap = torch.linalg.vector_norm(position[:, :, i] - position[:, :, j], order, -1)
+    gap = gap - (radius[:, i] + radius[:, j])
     gap = torch.where(present[:, i] & present[:, j], gap, 1.0).amin(-1).clamp(max=0.0)
     # The small slope prefers the earlier of two good draws.
     rank = gap - 1e-4 * torch.arange(tries, device=radius.device)[:, None]
@@ -110,3 +123,9 @@ def walk(bodies: Bodies, low: float, high: float) -> None:
     velocity = torch.where(position < near, speed, bodies.velocity)
     bodies.velocity = torch.where(position > far, -speed, velocity)
     bodies.position = far - (far - near - (position - near).abs()).abs()
+
+
+def middle(bodies: Bodies) -> Float[Tensor, "B 2"]:
+    """Mean position of the bodies in each world; NaN where there is none."""
+    there = bodies.present[..., None].float()
+    return (bodies.position * there).sum(1) / there.sum(1)

@@ -89,16 +89,11 @@ def load(split: str, digits: str | None = None, device: str = "cpu") -> Sprites:
         FileNotFoundError: There is no such file.
         ValueError: The split is unknown, or the file is not what it should be.
     """
-    if split not in ("train", "test"):
-        raise ValueError(f"split must be 'train' or 'test', got {split!r}")
     if digits is None:
-        data = sklearn.datasets.load_digits()
-        images, labels = data.images.astype(np.float32) / 16, data.target
+        images, labels = bundled()
     else:
         images, labels = read(Path(digits))
-    source = np.linspace(0, len(images) - 1, min(len(images), MOST)).round().astype(np.int64)
-    cut = int(len(source) * TRAIN_SHARE)
-    source = source[:cut] if split == "train" else source[cut:]
+    source = of_split(len(images), split)
     source = source[np.argsort(labels[source], kind="stable")]
     count = np.bincount(labels[source], minlength=10)
     if (count == 0).any():
@@ -114,6 +109,25 @@ def load(split: str, digits: str | None = None, device: str = "cpu") -> Sprites:
         first=torch.from_numpy(np.cumsum(count) - count).to(device),
         count=torch.from_numpy(count).to(device),
     )
+
+
+def of_split(number: int, split: str) -> np.ndarray:
+    """Which of ``number`` digits are drawn in a split: the first for training, the rest to test.
+
+    Raises:
+        ValueError: The split is unknown.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f"split must be 'train' or 'test', got {split!r}")
+    source = np.linspace(0, number - 1, min(number, MOST)).round().astype(np.int64)
+    cut = int(len(source) * TRAIN_SHARE)
+    return source[:cut] if split == "train" else source[cut:]
+
+
+def bundled() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's digits: images ``[1797, 8, 8]`` in [0, 1], and labels."""
+    data = sklearn.datasets.load_digits()
+    return data.images.astype(np.float32) / 16, data.target
 
 
 def _turned(images: Float[Tensor, "N h h"]) -> UInt8[Tensor, "NA P"]:
@@ -136,7 +150,22 @@ def _turned(images: Float[Tensor, "N h h"]) -> UInt8[Tensor, "NA P"]:
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images ``[N, 16, 16]`` in [0, 1] and labels of an MNIST-like file."""
+    """Images ``[N, 16, 16]`` in [0, 1], without their margins, and labels of an MNIST-like file."""
+    images, labels = read_whole(path)
+    side = images.shape[1]
+    margin = round(side / 7)  # MNIST centres a digit of 20 px in 28 px
+    inner = torch.from_numpy(images[:, margin : side - margin, margin : side - margin].copy())
+    small = F.adaptive_avg_pool2d(inner.float()[:, None] / 255, 16)[:, 0]
+    return small.numpy(), labels
+
+
+def read_whole(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images ``[N, side, side]`` (0 to 255) and labels of an MNIST-like file, as they are there.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not what it should be.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"no file of digits at {path}: mend the option 'digits'")
     try:
@@ -151,11 +180,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"{path}: images must be N x side x side, got {images.shape}")
     if labels.shape != images.shape[:1] or labels.min() < 0 or labels.max() > 9:
         raise ValueError(f"{path}: need a label of 0 to 9 per image, got shape {labels.shape}")
-    side = images.shape[1]
-    margin = round(side / 7)  # MNIST centres a digit of 20 px in 28 px
-    inner = torch.from_numpy(images[:, margin : side - margin, margin : side - margin].copy())
-    small = F.adaptive_avg_pool2d(inner.float()[:, None] / 255, 16)[:, 0]
-    return small.numpy(), labels
+    return images, labels
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:

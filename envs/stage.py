@@ -72,7 +72,15 @@ def advance(
     camera: Float[Tensor, "B 2"] | None,
     rng: torch.Generator,
 ) -> None:
-    """One frame on; ``middle`` is where the objects are, ``camera`` what was asked (fractions)."""
+    """One frame on.
+
+    Args:
+        stage: Moves on in place.
+        factors: What varies.
+        middle: Where the objects are (px in the world); NaN in worlds without any.
+        camera: How far the view should move (fractions of the frame); None to leave it.
+        rng: Source of randomness.
+    """
     stage.phase = stage.phase + 2 * torch.pi / 40
     side = factors.frame_size
     if factors.camera == "action" and camera is not None:
@@ -82,7 +90,8 @@ def advance(
         drift = stage.drift + 0.1 * factors.camera_speed * kick
         fastest = max(1.5 * factors.camera_speed, 1e-6)
         drift = drift * (fastest / drift.norm(dim=-1, keepdim=True).clamp(min=fastest))
-        pull = factors.camera_follow * (middle - stage.camera - side / 2)
+        # Where there is nobody to follow the camera just drifts.
+        pull = (factors.camera_follow * (middle - stage.camera - side / 2)).nan_to_num(0.0)
         camera = stage.camera + drift + pull
         far = float(factors.room - side)
         stage.drift = torch.where((camera < 0) | (camera > far), -drift, drift)

@@ -2,7 +2,12 @@
 
 Each tier isolates a claim: ``easy`` curves in minutes, ``medium`` learned against classical
 trackers, ``hard`` memory (a dark bar hides, objects leave), ``interaction`` and ``occlusion``
-collisions, ``active`` a camera that the action moves, ``stress`` everything at once.
+collisions, ``active`` a camera that the action moves, ``pan`` one that moves by itself, ``stress``
+everything at once. ``passing`` is the field's own test (SQAIR): 0 to 2 white digits on black that
+start apart and then pass over each other; to be watched (``envs.watching``) for 10 frames.
+
+Any factor of a tier can be changed, so ``env.factors={camera: action, camera_speed: 3, world: 96}``
+gives a camera to a tier that has none.
 """
 
 import dataclasses
@@ -22,7 +27,8 @@ class Factors:
 
     Attributes:
         frame_size: Side of the square frame.
-        min_objects: Fewest objects in a scene.
+        min_objects: Fewest objects in a scene; with 0 some scenes are empty, which can be watched
+            (``envs.watching``) but not tracked.
         max_objects: Most objects in a scene.
         size: Height of a digit, in the mean.
         size_jitter: Sizes differ by up to this share.
@@ -39,6 +45,8 @@ class Factors:
         colour: ``white``, ``grey`` (.55 to 1) or ``rgb``.
         lookalikes: Chance that an object shares the first one's class and colour.
         likeness: What a lookalike shares besides the colour: ``class``, or the very ``instance``.
+        apart: Objects start so far apart that not even the squares around them overlap; with
+            ``depth`` or ``collide`` the circles around them never do.
         depth: Objects hide each other in a random order; else they shine through each other,
             which needs white ones.
         bars: Number of bars in front of everything.
@@ -73,6 +81,7 @@ class Factors:
     colour: str = "white"
     lookalikes: float = 0.0
     likeness: str = "class"
+    apart: bool = False
     depth: bool = False
     bars: int = 0
     bar_width: float = 12.0
@@ -107,9 +116,9 @@ class Factors:
         self._check_sizes()
 
     def _check_sizes(self) -> None:
-        if not 1 <= self.min_objects <= self.max_objects:
+        if self.max_objects < 1 or self.min_objects > self.max_objects:
             raise ValueError(
-                "need 1 <= min_objects <= max_objects, got "
+                "need min_objects <= max_objects, and max_objects of 1 or more; got "
                 f"{self.min_objects} and {self.max_objects}"
             )
         if not self.depth and self.colour != "white":
@@ -119,6 +128,8 @@ class Factors:
                 f"size {self.size} +-{self.size_jitter:.0%} must be positive and fit between the "
                 f"walls ({self.room} px)"
             )
+        if self.camera == "action" and self.camera_speed == 0:
+            raise ValueError("camera 'action' needs a camera_speed above 0 (px per frame)")
         if 0 < self.world < self.frame_size:
             raise ValueError(f"world {self.world} must not be smaller than the frame")
 
@@ -168,6 +179,13 @@ STRESS = Factors(
     lookalikes=0.5, depth=True, bars=1, bar_width=8, bar_brightness=(0.5, 0.8), clutter=10,
     noise=0.08, camera="pan", camera_speed=2.5, camera_follow=0.03, world=96,
 )  # fmt: skip
+PASSING = Factors(
+    frame_size=50, min_objects=0, max_objects=2, size=20, size_jitter=0.05, speed=3,
+    velocity_jitter=0, apart=True, background=0, noise=0.02,
+)  # fmt: skip
+PAN = dataclasses.replace(
+    MEDIUM, background=0.45, background_detail=0.3, camera="pan", camera_speed=1.5, camera_follow=0.1, world=72,
+)  # fmt: skip
 
 TIERS: Mapping[str, Factors] = {
     "plain": PLAIN,
@@ -178,6 +196,8 @@ TIERS: Mapping[str, Factors] = {
     "occlusion": OCCLUSION,
     "active": ACTIVE,
     "stress": STRESS,
+    "passing": PASSING,
+    "pan": PAN,
 }
 
 

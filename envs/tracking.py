@@ -102,7 +102,11 @@ class Tracking:
         self._view = self.scene.reset(self.batch_size, self.rng)
         candidates = ((self._view.visible > 0.5) & (self._view.id >= 0)).float()
         if not bool(candidates.any(-1).all()):
-            raise ValueError("a scene shows no object that is more than half visible at reset")
+            raise ValueError(
+                "a scene shows no object that is more than half visible at reset, so there is "
+                "nothing to track: ask for min_objects of 1 or more, or watch it without a task "
+                "(envs.watching.watch)"
+            )
         self._target = torch.multinomial(candidates, 1, generator=self.rng)[:, 0]
         self._box = self.target_box.clone()
         self._steps = 0

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from envs.boxes import clip_to_frame
+from envs.boxes import inside_share
 from envs.scene import View
 from envs.trajectory import Trajectory
 from world_models import fitting
-from world_models.bank import Bank, gather
+from world_models.bank import Bank, gather, moment
 from world_models.base import Posterior, WorldModel
 from world_models.dream import DreamState
 from world_models.glimpse import draw_glimpse, window_box
@@ -27,6 +27,7 @@ from world_models.readout import Calibration, calibrate, mask_extent
 from world_models.scene_model import SceneModel
 from world_models.slots import Slots
 from world_models.transition import TransitionRNN
+from world_models.viewpoint import Viewpoint
 
 
 class AIR(WorldModel[DreamState]):
@@ -39,14 +40,22 @@ class AIR(WorldModel[DreamState]):
         background_dim: Size of ``z_bg``.
         typical_side: Side of a usual object's window, pixels.
         window: Side of the window in which an object is looked for, pixels.
-        sigma: Scale of the Gaussian pixel likelihood; larger than the noise, or noise is
-        explained. background_steps: Steps of the background alone.
+        anisotropic: Windows have a width and a height of their own, not one side.
+        background: How backgrounds are described: ``linear``, ``smooth`` or ``free``.
+        inference: Where to look next: ``residual`` or ``recurrent`` (as AIR was published).
+        sigma: Least scale of the Gaussian pixel likelihood; larger than the noise, or noise is
+            explained.
+        background_steps: Steps of the background alone.
         static_steps: Steps on single frames.
         sequence_steps: Steps on clips.
         motion_steps: Steps of the transition on tracks.
         recombine: Imagine recombined scenes (objects and backgrounds of different episodes), not
             replayed ones.
         keep_background: The background stays the same through an episode (no camera motion).
+        camera: ``given``: the view moves exactly as it is asked to. ``inferred``: it moves by
+            itself, too; how it moves is seen in the frames, and what actions do to it is learned.
+        canvas: Remember the background pixel by pixel, beyond the edges of the view.
+        actions: Use what is asked of the camera; False takes the model's actions away.
 
     Raises:
         ValueError: A number is out of range.
@@ -63,6 +72,9 @@ class AIR(WorldModel[DreamState]):
         background_dim: int = 16,
         typical_side: float = 18.0,
         window: float = 28.0,
+        anisotropic: bool = False,
+        background: str = "linear",
+        inference: str = "residual",
         sigma: float = 0.15,
         background_steps: int = 200,
         static_steps: int = 700,
@@ -70,6 +82,9 @@ class AIR(WorldModel[DreamState]):
         motion_steps: int = 900,
         recombine: bool = True,
         keep_background: bool = True,
+        camera: str = "given",
+        canvas: bool = False,
+        actions: bool = True,
     ) -> None:
         super().__init__()
         if num_slots < 1:
@@ -88,7 +103,17 @@ class AIR(WorldModel[DreamState]):
         }
         self.recombine = recombine
         self.keep_background = keep_background
-        self.scene = SceneModel(frame_shape, what_dim, background_dim, typical_side, window)
+        self.viewpoint = Viewpoint((height, width), camera, canvas, actions)
+        self.scene = SceneModel(
+            frame_shape,
+            what_dim,
+            background_dim,
+            typical_side,
+            window,
+            background,
+            inference,
+            anisotropic,
+        )
         self.transition = TransitionRNN((height, width), math.log(typical_side))
         self.register_buffer("noise_table", noise_table(), persistent=False)
         self.noise_sigma = 0.0
@@ -98,7 +123,7 @@ class AIR(WorldModel[DreamState]):
 
     def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
         """Learns from all real episodes so far; later calls refine what earlier ones found."""
-        frames, camera = real.frame, self._camera_px(real)
+        frames, asked = real.frame, self.viewpoint.before(real.camera)
         steps = {name: max(1, round(effort * n)) for name, n in self.steps.items()}
         flat = frames.flatten(0, 1)
         first_time = not self._fitted
@@ -107,6 +132,9 @@ class AIR(WorldModel[DreamState]):
         metrics = fitting.fit_static(
             self.scene, flat, steps["static"], self.sigma, rng, anneal=first_time
         )
+        camera = asked
+        if self.viewpoint.prior is not None:
+            camera, _ = self.viewpoint.learn(self.posterior(real).belief, asked)
         metrics |= fitting.fit_sequence(
             self.scene,
             self.transition,
@@ -119,6 +147,7 @@ class AIR(WorldModel[DreamState]):
             self.keep_background,
         )
         history = self.posterior(real)
+        camera, seen = self.viewpoint.learn(history.belief, asked)
         found = tracks(history.belief, camera)
         metrics |= fitting.fit_motion(self.transition, found, steps["motion"], rng)
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
@@ -131,6 +160,7 @@ class AIR(WorldModel[DreamState]):
         count = history.visible.sum(-1).mean().item()
         return (
             metrics
+            | seen
             | boxes
             | {
                 "noise": self.noise_sigma,
@@ -146,15 +176,18 @@ class AIR(WorldModel[DreamState]):
             self.scene,
             self.transition,
             real.frame,
-            self._camera_px(real),
+            self.viewpoint.before(real.camera),
             self.num_slots,
             self.sigma,
             self.keep_background,
+            self.viewpoint.eyes(self.scene),
+            self.viewpoint.canvas,
         )
+        box = torch.stack([self._boxes(s) for s in slots], 1)
         return Posterior(
             belief=slots,
-            box=torch.stack([self._boxes(s) for s in slots], 1),
-            visible=torch.stack([s.alive for s in slots], 1),
+            box=box,
+            visible=torch.stack([s.visible for s in slots], 1) * inside_share(box),
             id=torch.stack([s.id for s in slots], 1),
             reconstruction=reconstruction,
             elbo=-surprise,
@@ -163,24 +196,14 @@ class AIR(WorldModel[DreamState]):
     def resume(self, posterior: Posterior, t: int) -> DreamState:
         """The imagined state that continues what the filter believes, all objects kept."""
         slots: Slots = posterior.belief[t]
-        return self._dream(
-            slots.where.loc,
-            slots.velocity,
-            slots.hidden,
-            slots.what.loc,
-            slots.alive,
-            slots.z_bg,
-        )
+        return self._dream(moment(slots, slots.alive > 0))
 
     @torch.no_grad()
     def start(self, batch_size: int, rng: torch.Generator) -> DreamState:
         """Begins imagined episodes at moments of real ones, replayed or recombined."""
         if self.bank is None:
             raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
-        bank = self.bank.draw(batch_size, self.recombine, rng)
-        state = self._dream(
-            bank.where, bank.velocity, bank.hidden, bank.what, bank.valid.float(), bank.z_bg
-        )
+        state = self._dream(self.bank.draw(batch_size, self.recombine, rng))
         return dataclasses.replace(state, noise=self._noise_offset(rng))
 
     @torch.no_grad()
@@ -194,9 +217,8 @@ class AIR(WorldModel[DreamState]):
 
         Drawing sizes too would let them wander off in a random walk.
         """
-        shift = None
-        if camera is not None:
-            shift = self._to_px(camera)[:, None].expand(-1, self.num_slots, -1)
+        moved, backdrop = self.viewpoint.dream(state.backdrop, camera, rng)
+        shift = None if moved is None else moved[:, None].expand_as(state.velocity)
         loc_scale, hidden = self.transition(state.where, state.velocity, state.hidden, shift)
         eps = torch.randn(state.velocity.shape, generator=rng, device=state.where.device)
         xy = loc_scale.loc[..., :2] + loc_scale.scale[..., :2] * eps
@@ -207,6 +229,8 @@ class AIR(WorldModel[DreamState]):
             where=where,
             velocity=velocity if shift is None else velocity + shift,
             hidden=hidden,
+            background=backdrop.view(self.frame_shape[1:]) if backdrop else state.background,
+            backdrop=backdrop,
             noise=self._noise_offset(rng),
         )
 
@@ -219,44 +243,43 @@ class AIR(WorldModel[DreamState]):
             canvas.add_(noise.view_as(canvas), alpha=self.noise_sigma)
         size = self.frame_shape[1:]
         box = self.calibration(window_box(state.where, state.extent, size))
-        inside = clip_to_frame(box)[..., 2:].prod(-1) / box[..., 2:].prod(-1)
         index = torch.arange(self.num_slots, device=box.device)
         return View(
             frame=to_uint8(canvas),
             box=box,
-            visible=inside * state.alive,
+            visible=inside_share(box) * state.alive,
             id=torch.where(state.alive > 0, index, -1),
         )
 
-    def _dream(
-        self,
-        where: Float[Tensor, "B K 3"],
-        velocity: Float[Tensor, "B K 2"],
-        hidden: Float[Tensor, "B K M"],
-        what: Float[Tensor, "B K D"],
-        alive: Float[Tensor, "B K"],
-        z_bg: Float[Tensor, "B E"],
-    ) -> DreamState:
-        glimpse = self.scene.decode_what(what)
+    def _dream(self, start: Bank) -> DreamState:
+        """The imagined scenes that begin at these moments."""
+        glimpse = self.scene.decode_what(start.what)
+        backdrop = start.camera.backdrop() if start.camera else None
+        background = backdrop.view(self.frame_shape[1:]) if backdrop else None
+        if background is None:
+            background = self.scene.background.decode(start.z_bg)
         return DreamState(
-            where=where,
-            velocity=velocity,
-            hidden=hidden,
+            where=start.where,
+            velocity=start.velocity,
+            hidden=start.hidden,
             glimpse=glimpse,
             extent=mask_extent(glimpse[:, :, -1]),
-            alive=alive,
-            background=self.scene.background.decode(z_bg),
+            alive=start.valid.float(),
+            order=start.order,
+            background=background,
             noise=0,
+            backdrop=backdrop,
         )
 
     def _draw(self, state: DreamState) -> Float[Tensor, "B C H W"]:
         """`composite` of the layers, spending nothing on empty slots."""
         canvas = state.background.clone()
-        slot, scene = (state.alive.T > 0).nonzero(as_tuple=True)
+        rank, scene = (state.alive.gather(1, state.order).T > 0).nonzero(as_tuple=True)
+        slot = state.order[scene, rank]
         layers = draw_glimpse(
             state.glimpse[scene, slot], state.where[scene, slot], self.frame_shape[1:]
         )
-        sizes = slot.bincount(minlength=self.num_slots).tolist()
+        sizes = rank.bincount(minlength=self.num_slots).tolist()
         for scenes, layer in zip(scene.split(sizes), layers.split(sizes), strict=True):
             behind = canvas[scenes].mul_(1 - layer[:, -1:])
             canvas.index_copy_(0, scenes, behind.add_(layer[:, :-1]))
@@ -267,15 +290,6 @@ class AIR(WorldModel[DreamState]):
         box = window_box(slots.where.loc, mask_extent(alpha), self.frame_shape[1:])
         return self.calibration(box) if calibrated else box
 
-    def _camera_px(self, real: Trajectory) -> Float[Tensor, "B T 2"]:
-        """How far the view moved before each frame, in pixels."""
-        camera = torch.zeros_like(real.camera)
-        camera[:, 1:] = real.camera[:, :-1]
-        return self._to_px(camera)
-
-    def _to_px(self, fractions: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b 2"]:
-        return fractions * fractions.new_tensor([self.frame_shape[2], self.frame_shape[1]])
-
     def _noise_offset(self, rng: torch.Generator) -> int:
         return int(torch.randint(len(self.noise_table) // 2, (), generator=rng, device=rng.device))
 
@@ -284,7 +298,7 @@ class AIR(WorldModel[DreamState]):
         return {
             "noise_sigma": self.noise_sigma,
             "calibration": dataclasses.asdict(self.calibration),
-            "bank": None if self.bank is None else dataclasses.asdict(self.bank),
+            "bank": None if self.bank is None else self.bank.as_dict(),
             "fitted": self._fitted,
         }
 
@@ -292,5 +306,5 @@ class AIR(WorldModel[DreamState]):
         """Takes back what ``get_extra_state`` gave."""
         self.noise_sigma = state["noise_sigma"]
         self.calibration = Calibration(**state["calibration"])
-        self.bank = None if state["bank"] is None else Bank(**state["bank"])
+        self.bank = None if state["bank"] is None else Bank.from_dict(state["bank"])
         self._fitted = state["fitted"]

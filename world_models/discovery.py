@@ -1,9 +1,10 @@
 """Finding the objects of a single frame, one after the other, each in what is left unexplained.
 
-AIR infers its steps with a recurrent network that regresses where to look next. Here the next
-place to look is where the blurred squared residual peaks: it needs no learning, moves with the
-picture, and found objects many times sooner in our measurements. Two looks with one small network
-then turn the peak into a window.
+AIR infers its steps with a recurrent network that regresses where to look next
+(`world_models.attend`, with ``inference="recurrent"``). Here the next place to look is where the
+blurred squared residual peaks: it needs no learning, moves with the picture, and found objects
+many times sooner in our measurements. Two looks with one small network then turn the peak into a
+window.
 """
 
 import dataclasses
@@ -36,11 +37,12 @@ class Found:
     """What was found in the slots of a batch of frames (K slots, in the order of finding).
 
     ``where`` and ``what`` are samples (means, if nothing was sampled); ``alpha_area`` is the area
-    in pixels that an object covers, ``mass`` that which it covers clearly (alpha > .3).
+    in pixels that an object covers, ``mass`` that which it covers clearly (alpha > .3); ``clear``
+    the share of each pixel of the background that no object covers.
     """
 
     where_posterior: Gaussian
-    where: Float[Tensor, "B K 3"]
+    where: Float[Tensor, "B K w"]
     what_posterior: Gaussian
     what: Float[Tensor, "B K D"]
     logits: Float[Tensor, "B K"]
@@ -48,6 +50,7 @@ class Found:
     alpha_area: Float[Tensor, "B K"]
     mass: Float[Tensor, "B K"]
     canvas: Float[Tensor, "B C H W"]
+    clear: Float[Tensor, "B 1 H W"]
 
 
 def blur_kernel(device: torch.device) -> Float[Tensor, " n"]:
@@ -74,7 +77,7 @@ def propose(
 
 
 def inhibit(
-    allowed: Float[Tensor, "B h w"], where: Float[Tensor, "B 3"], radius_px: float
+    allowed: Float[Tensor, "B h w"], where: Float[Tensor, "B d"], radius_px: float
 ) -> Float[Tensor, "B h w"]:
     """Forbids, with a flat top, to return to the neighbourhood of an inferred window."""
     height, width = allowed.shape[-2:]
@@ -107,18 +110,35 @@ def discover(
     canvas = background if canvas is None else canvas
     batch, _, height, width = frame.shape
     allowed = frame.new_ones(batch, height // 2, width // 2)
+    memory = None if model.attention is None else model.attention.initial(batch)
+    clear = frame.new_ones(batch, 1, height, width)
     slots: list[dict[str, Tensor]] = []
     for _ in range(num_slots):
-        centre = propose(frame - canvas, allowed)
-        slot, layer = _read_slot(model, model.evidence(frame, background, canvas), centre, rng)
+        evidence = model.evidence(frame, background, canvas)
+        if model.attention is not None and memory is not None:
+            *window, logits, memory = model.attention(evidence, memory)
+            where_posterior = Gaussian(*window)
+            slot, layer = _read_slot(model, evidence, where_posterior, rng, logits)
+            # AIR stops at the first step that finds nothing.
+            slot["presence"] = slot["presence"] * memory.latents[:, -1]
+            memory = model.attention.remember(
+                memory, slot["where"], slot["what"], slot["presence"]
+            )
+        else:
+            centre = propose(frame - canvas, allowed)
+            first = model.look(evidence, centre)
+            where_posterior = model.look(evidence, first.loc[:, :2])
+            slot, layer = _read_slot(model, evidence, where_posterior, rng)
+            allowed = inhibit(allowed, slot["where"].detach(), inhibition_px)
         canvas = composite(canvas, layer, slot["presence"][:, None])
-        allowed = inhibit(allowed, slot["where"].detach(), inhibition_px)
+        clear = clear * (1 - layer[:, 0, -1:] * slot["presence"][:, None, None, None])
         slots.append(slot)
     stacked = {name: torch.stack([slot[name] for slot in slots], 1) for name in slots[0]}
     return Found(
         where_posterior=Gaussian(stacked.pop("where_loc"), stacked.pop("where_scale")),
         what_posterior=Gaussian(stacked.pop("what_loc"), stacked.pop("what_scale")),
         canvas=canvas,
+        clear=clear,
         **stacked,
     )
 
@@ -126,14 +146,14 @@ def discover(
 def _read_slot(
     model: SceneModel,
     evidence: Float[Tensor, "B E H W"],
-    centre: Float[Tensor, "B 2"],
+    where_posterior: Gaussian,
     rng: torch.Generator | None,
+    logits: Float[Tensor, " B"] | None = None,
 ) -> tuple[dict[str, Tensor], Float[Tensor, "B 1 c H W"]]:
-    """Infers one object near ``centre``: two looks, a description, and the layer it draws."""
-    first = model.look(evidence, centre)
-    where_posterior = model.look(evidence, first.loc[:, :2])
+    """Infers the object in a window: a description, its presence, and the layer it draws."""
     where = where_posterior.loc if rng is None else sample_gaussian(*where_posterior, rng)
-    what_posterior, logits = model.describe(evidence, where)
+    what_posterior, described = model.describe(evidence, where)
+    logits = described if logits is None else logits
     what = what_posterior.loc if rng is None else sample_gaussian(*what_posterior, rng)
     layer = model.place(model.decode_what(what)[:, None], where[:, None])
     alpha = layer[:, 0, -1]
@@ -171,7 +191,7 @@ def negative_elbo(
         model: The networks.
         frame: Frames in [0, 1].
         found: What `discover` found, with samples.
-        sigma: Scale of the Gaussian likelihood of a pixel.
+        sigma: Smallest scale of the Gaussian likelihood of a pixel; see `misfit`.
         presence_prior: Prior probability that a slot holds an object; tiny, since it is weighed
             against the likelihood of hundreds of pixels.
         beta: Weight of what an object costs: its KLs and its area.
@@ -180,7 +200,7 @@ def negative_elbo(
         The loss in nats and its parts, all averaged over colour channels where they are
         likelihoods.
     """
-    reconstruction = squared_error(frame, found.canvas) / (2 * sigma**2)
+    reconstruction = misfit(model, frame, found.canvas, sigma)
     probs = torch.sigmoid(found.logits)
     kl_what = kl_gaussian(*found.what_posterior, 0.0, 1.0).sum(-1)
     kl_where = window_kl(model, found.where_posterior)
@@ -198,6 +218,21 @@ def negative_elbo(
     return loss, parts
 
 
+def misfit(
+    model: SceneModel,
+    frame: Float[Tensor, "*#b C H W"],
+    canvas: Float[Tensor, "*#b C H W"],
+    sigma: float,
+) -> Float[Tensor, "*#b"]:
+    """Negative log-likelihood of frames, without its constant: nats, averaged over channels.
+
+    Each pixel is Gaussian with the scale of its noise, as the background measured it, but at
+    least ``sigma``: where pixels are noisy, there is little to be gained by drawing objects.
+    """
+    scale = model.background.noise.clamp(min=sigma)
+    return ((frame - canvas) / scale).square().mean(-3).sum((-1, -2)) / 2
+
+
 def squared_error(
     frame: Float[Tensor, "*#b C H W"], canvas: Float[Tensor, "*#b C H W"]
 ) -> Float[Tensor, "*#b"]:
@@ -210,6 +245,7 @@ def window_kl(model: SceneModel, posterior: Gaussian) -> Float[Tensor, "B K"]:
     _, height, width = model.frame_shape
     centre = posterior.loc.new_tensor([width / 2, height / 2])
     spread = posterior.loc.new_tensor([width / 3, height / 3])
-    prior_loc = torch.cat([centre, model.log_typical_side[None]])
-    prior_scale = torch.cat([spread, spread.new_tensor([LOG_SIDE_SCALE])])
+    sides = model.where_dim - 2
+    prior_loc = torch.cat([centre, model.log_typical_side.expand(sides)])
+    prior_scale = torch.cat([spread, spread.new_full((sides,), LOG_SIDE_SCALE)])
     return kl_gaussian(*posterior, prior_loc, prior_scale).sum(-1)

@@ -1,8 +1,9 @@
 """Following objects through time: predict, look where that points, correct, and find new ones.
 
 SQAIR's propagate-and-discover (Kosiorek et al., 2018, https://arxiv.org/abs/1806.01794), with the
-prediction joined to the image's evidence by precision weighting as in STOVE. Slots of a frame are
-handled side by side: each sees the frame without what the *other* slots are predicted to draw.
+prediction joined to the image's evidence by precision weighting as in STOVE. An object that is
+not seen where it should be is first believed to be hidden: it moves on as predicted, keeping its
+looks and its identity, until it is seen again or has been away for too long.
 """
 
 import dataclasses
@@ -11,6 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from world_models.canvas import Canvas
+from world_models.correction import MIN_AGE, News, correct, evidence
+from world_models.depth import LIMIT, blend, depth_evidence
 from world_models.discovery import (
     AREA_COST,
     CLEAR_ALPHA,
@@ -21,20 +25,20 @@ from world_models.discovery import (
     squared_error,
 )
 from world_models.distributions import (
-    fuse_gaussians,
-    kl_gaussian,
-    sample_gaussian,
     sample_relaxed_bernoulli,
 )
-from world_models.scene_model import Gaussian, SceneModel, composite
-from world_models.slots import LOGIT_LIMIT, Slots, births, redundant, without_each
+from world_models.scene_model import Gaussian, SceneModel
+from world_models.slots import LOGIT_LIMIT, Slots, births, redundant
 from world_models.transition import TransitionRNN
 
-LOGIT_MEMORY = 0.7
-WHAT_DRIFT = 0.22
-NEWBORN_SLACK_PX = 3.0
+MIN_SHARE = 0.2
+"""Objects of which less can be seen are followed blindly."""
+MAX_UNSEEN = 10
+"""Frames for which an object is believed to be there though it cannot be seen."""
 PATIENCE = 2
 SLOT_COST = 9.0
+BACKGROUND_FRAMES = 4
+"""Frames whose mean tells a background that stays the same well enough."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +55,7 @@ def begin(
     frame: Float[Tensor, "B C H W"],
     num_slots: int,
     inhibition_px: float,
+    sigma: float,
     rng: torch.Generator | None,
 ) -> tuple[Slots, Found, Float[Tensor, "B C H W"]]:
     """Slots of the first frame, what was found there, and the background that was drawn."""
@@ -59,6 +64,8 @@ def begin(
     found = discover(model, frame, background, num_slots, inhibition_px, rng)
     alive = ((found.logits > 0) & (found.mass > MIN_MASS_PX)).float()
     order = alive.cumsum(-1).long() - 1
+    layers = model.place(model.decode_what(found.what_posterior.loc), found.where_posterior.loc)
+    front = depth_evidence(frame, background, layers, alive, sigma).clamp(-LIMIT, LIMIT)
     slots = Slots(
         where=found.where_posterior,
         velocity=torch.zeros_like(found.where[..., :2]),
@@ -67,6 +74,9 @@ def begin(
         logits=found.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT),
         alive=alive,
         age=alive,
+        unseen=torch.zeros_like(alive),
+        visible=alive,
+        front=front,
         redundant=torch.zeros_like(alive),
         id=torch.where(alive > 0, order, -1),
         next_id=alive.sum(-1).long(),
@@ -85,6 +95,7 @@ def step(
     rng: torch.Generator | None = None,
     camera_px: Float[Tensor, "B 2"] | None = None,
     keep_background: bool = True,
+    remembered: Canvas | None = None,
 ) -> tuple[Slots, Surprise, Float[Tensor, "B C H W"]]:
     """Filters one more frame.
 
@@ -97,38 +108,50 @@ def step(
         rng: Draws samples for learning; None takes means and hard presence.
         camera_px: How far the camera moved, pixels.
         keep_background: Whether the background stays the same through the episode.
+        remembered: What earlier frames have shown of the background, moved to where the view is.
 
     Returns:
         What is believed now, what it cost, and the reconstruction.
     """
     shift = None if camera_px is None else camera_px[:, None].expand_as(slots.velocity)
     prior, hidden = transition(slots.where.loc, slots.velocity, slots.hidden, shift)
-    num_frames = slots.num_frames + 1 if keep_background else 1
-    z_bg = slots.z_bg + (model.background.posterior(frame)[0] - slots.z_bg) / num_frames
+    z_bg, num_frames = slots.z_bg, slots.num_frames
+    if not keep_background or num_frames < BACKGROUND_FRAMES:
+        num_frames = num_frames + 1 if keep_background else 1
+        z_bg = z_bg + (model.background.posterior(frame)[0] - z_bg) / num_frames
     background = model.background.decode(z_bg)
-    evidence = _evidence(model, slots, prior, frame, background)
-    where, what, logits, layers, kl = _correct(model, slots, prior, evidence, rng)
+    if remembered is not None:
+        background = remembered.over(background)
+    news = correct(model, slots, prior, *evidence(model, slots, prior, frame, background), rng)
 
-    alpha = layers[:, :, -1]
-    alive, idle_frames = _survivors(slots, logits, frame, background, layers, where.loc, sigma)
-    presence = alive
+    seen, unseen, idle_frames = _survivors(slots, news, frame, background, sigma)
+    alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | (slots.age >= MIN_AGE))
+    presence = seen
     if rng is not None:
-        presence = slots.alive * sample_relaxed_bernoulli(logits, TEMPERATURE, rng)
-    canvas = composite(background, layers, presence)
-    cost = slots.alive * torch.sigmoid(logits) * (kl + SLOT_COST)
+        presence = slots.alive * sample_relaxed_bernoulli(news.logits, TEMPERATURE, rng)
+    front = (slots.front + depth_evidence(frame, background, news.layers, seen, sigma)).clamp(
+        -LIMIT, LIMIT
+    )
+    canvas = blend(background, news.layers, presence, front)
+    alpha = news.layers[:, :, -1]
+    cost = slots.alive * torch.sigmoid(news.logits) * (news.kl + SLOT_COST)
     cost = cost + AREA_COST * presence * alpha.sum((-1, -2))
     surprise = Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
 
+    where, what = _coast(slots, prior, news, unseen)
     moved = where.loc[..., :2] - slots.where.loc[..., :2]
     now = Slots(
         where=where,
         velocity=moved if shift is None else moved + shift,
         hidden=hidden,
         what=what,
-        logits=logits,
+        logits=news.logits,
         alive=alive,
         age=(slots.age + 1) * alive,
-        redundant=idle_frames * alive,
+        unseen=unseen * alive,
+        visible=seen * news.shown,
+        front=front,
+        redundant=idle_frames * seen,
         id=torch.where(alive > 0, slots.id, -1),
         next_id=slots.next_id,
         z_bg=z_bg,
@@ -138,92 +161,44 @@ def step(
     return now, surprise, canvas_now if rng is None else canvas
 
 
-def _correct(
-    model: SceneModel,
-    slots: Slots,
-    prior: Gaussian,
-    evidence: Float[Tensor, "N E H W"],
-    rng: torch.Generator | None,
-) -> tuple[Gaussian, Gaussian, Tensor, Float[Tensor, "B K c H W"], Float[Tensor, "B K"]]:
-    """Posteriors of windows and appearances, logits of presence, layers, the news' cost."""
-    loose = _loosen(prior, slots.age)
-    where = _locate(model, evidence, loose)
-    z_where = where.loc if rng is None else sample_gaussian(*where, rng)
-    what_prior = Gaussian(slots.what.loc, (slots.what.scale**2 + WHAT_DRIFT**2).sqrt())
-    what, logits = _identify(model, evidence, z_where, what_prior, slots.logits)
-    z_what = what.loc if rng is None else sample_gaussian(*what, rng)
-    layers = model.place(model.decode_what(z_what), z_where)
-    return where, what, logits, layers, _kl(where, loose, what, what_prior)
-
-
 def _survivors(
     slots: Slots,
-    logits: Float[Tensor, "B K"],
+    news: News,
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
-    layers: Float[Tensor, "B K c H W"],
-    where: Float[Tensor, "B K 3"],
     sigma: float,
-) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
-    """Which slots still hold an object, and for how many frames each has been redundant."""
-    mass = (layers[:, :, -1].detach() > CLEAR_ALPHA).sum((-1, -2))
-    alive = slots.alive * (logits.detach() > 0) * (mass > MIN_MASS_PX)
-    idle = redundant(frame, background, layers, where, alive, slots.age, sigma)
+) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"], Float[Tensor, "B K"]]:
+    """Which slots are seen, for how long each was not, and for how long each was redundant."""
+    mass = (news.layers[:, :, -1].detach() > CLEAR_ALPHA).sum((-1, -2))
+    seen = slots.alive * (news.logits.detach() > 0) * (mass > MIN_MASS_PX)
+    seen = seen * (news.shown > MIN_SHARE)
+    idle = redundant(
+        frame,
+        background,
+        news.layers.detach(),
+        news.where.loc.detach(),
+        seen,
+        slots.age,
+        slots.front,
+        sigma,
+    )
     idle_frames = (slots.redundant + 1) * idle
-    return alive * (idle_frames < PATIENCE), idle_frames
+    superfluous = idle_frames >= PATIENCE
+    unseen = (slots.unseen + 1) * (1 - seen)
+    # What is explained twice is no hidden object: it goes at once.
+    unseen = torch.where(superfluous, float(MAX_UNSEEN + 1), unseen)
+    return seen * ~superfluous, unseen, idle_frames
 
 
-def _loosen(prior: Gaussian, age: Float[Tensor, "B K"]) -> Gaussian:
-    """The prior of windows; one that was just found may move anywhere: its velocity is unknown."""
-    scale = prior.scale.clone()
-    scale[..., :2] += NEWBORN_SLACK_PX * (age[..., None] <= 1)
-    return Gaussian(prior.loc, scale)
+def _coast(
+    slots: Slots, prior: Gaussian, news: News, unseen: Float[Tensor, "B K"]
+) -> tuple[Gaussian, Gaussian]:
+    """Posteriors of what is seen; what is not moves on as predicted and looks as it did."""
+    coasts = (unseen > 0)[..., None]
 
+    def choose(believed: Tensor, found: Tensor) -> Tensor:
+        return torch.where(coasts, believed.detach(), found)
 
-def _evidence(
-    model: SceneModel,
-    slots: Slots,
-    prior: Gaussian,
-    frame: Float[Tensor, "B C H W"],
-    background: Float[Tensor, "B C H W"],
-) -> Float[Tensor, "N E H W"]:
-    """What each slot sees: the frame without what the other slots are predicted to draw."""
-    with torch.no_grad():
-        predicted = model.place(model.decode_what(slots.what.loc), prior.loc)
-        others = without_each(background, predicted, slots.alive)
-    return model.evidence(
-        frame[:, None].expand_as(others), background[:, None].expand_as(others), others
-    ).flatten(0, 1)
-
-
-def _locate(model: SceneModel, evidence: Float[Tensor, "N E H W"], prior: Gaussian) -> Gaussian:
-    """Where the objects are: the prediction, which is only read here, joined to a look at it."""
-    guess = prior.loc.detach()
-    seen = model.look(evidence, guess.flatten(0, 1)[:, :2])
-    loc, scale = (x.view_as(guess) for x in seen)
-    return Gaussian(*fuse_gaussians(loc, scale, guess, prior.scale.detach()))
-
-
-def _identify(
-    model: SceneModel,
-    evidence: Float[Tensor, "N E H W"],
-    z_where: Float[Tensor, "B K 3"],
-    prior: Gaussian,
-    logits: Float[Tensor, "B K"],
-) -> tuple[Gaussian, Float[Tensor, "B K"]]:
-    """What the objects look like, joined to what was known, and the evidence that they are."""
-    described, new_logits = model.describe(evidence, z_where.flatten(0, 1))
-    loc, scale = (x.view_as(prior.loc) for x in described)
-    what = Gaussian(*fuse_gaussians(loc, scale, *prior))
-    logits = LOGIT_MEMORY * logits + new_logits.view_as(logits)
-    return what, logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-
-
-def _kl(
-    where: Gaussian, where_prior: Gaussian, what: Gaussian, what_prior: Gaussian
-) -> Float[Tensor, "B K"]:
-    """What the objects' news cost; mostly the prior is pulled to the posterior, not it to it."""
-    fixed = Gaussian(*(x.detach() for x in where_prior))
-    known = Gaussian(*(x.detach() for x in where))
-    pull = 0.8 * kl_gaussian(*known, *where_prior) + 0.2 * kl_gaussian(*where, *fixed)
-    return pull.sum(-1) + kl_gaussian(*what, *what_prior).sum(-1)
+    where = Gaussian(*(choose(*pair) for pair in zip(prior, news.where, strict=True)))
+    what = Gaussian(*(choose(*pair) for pair in zip(slots.what, news.what, strict=True)))
+    return where, what

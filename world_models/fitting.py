@@ -11,6 +11,7 @@ import dataclasses
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
+from torch.nn.functional import huber_loss
 
 from world_models.discovery import discover, negative_elbo
 from world_models.distributions import kl_gaussian, sample_gaussian
@@ -19,7 +20,8 @@ from world_models.scene_model import SceneModel
 from world_models.transition import TransitionRNN
 
 STATIC_SLOTS = 3
-INHIBITION_PX = (12.0, 6.0)
+NOISE_FRAMES = 512
+FAINT = 0.3
 PRESENCE_PRIOR = (0.1, 1e-8)
 TRACK_SCALE = (0.35, 0.35, 0.03)
 OVERSHOOT = 10
@@ -69,16 +71,44 @@ def _apply(
 def warm_up_background(
     model: SceneModel, frames: UInt8[Tensor, "N C H W"], steps: int, rng: torch.Generator
 ) -> None:
-    """Fits the background alone by absolute error, which small bright objects hardly move."""
+    """Fits the background alone; small bright objects hardly move it. Then measures its noise."""
     parameters = list(model.background.parameters())
+    if parameters:  # a linear background has none
+        _warm_up(model, parameters, frames, steps, rng)
+    chosen = torch.randint(len(frames), (NOISE_FRAMES,), generator=rng)
+    model.background.measure_noise(to_float(frames[chosen]))
+
+
+def _warm_up(
+    model: SceneModel,
+    parameters: list[nn.Parameter],
+    frames: UInt8[Tensor, "N C H W"],
+    steps: int,
+    rng: torch.Generator,
+) -> None:
     optimiser = torch.optim.Adam(parameters, lr=2e-3)
     for _ in range(steps):
         x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
-        loc, scale = model.background.posterior(x)
-        picture = model.background.decode(sample_gaussian(loc, scale, rng))
-        error = (x - picture).abs().mean(1).sum((-1, -2)) / 0.1
-        loss = (error + kl_gaussian(loc, scale, 0.0, 1.0).sum(-1)).mean()
+        posterior = model.background.posterior(x)
+        picture = model.background.decode(sample_gaussian(*posterior, rng))
+        loss = background_loss(x, picture, torch.ones_like(x), posterior).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
+
+
+def background_loss(
+    frame: Float[Tensor, "B C H W"],
+    picture: Float[Tensor, "B C H W"],
+    clear: Float[Tensor, "B c H W"],
+    posterior: tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]],
+) -> Float[Tensor, " B"]:
+    """What a background costs where no object covers it: robust errors, and the KL of its latent.
+
+    Errors count squared up to `FAINT`, and beyond it as they are: by then it is an object that is
+    in the way, not yet explained, and it should not be painted into the background.
+    """
+    error = huber_loss(picture, frame, reduction="none", delta=FAINT) / (0.1 * FAINT)
+    covered = (clear * error).mean(1).sum((-1, -2))
+    return covered + kl_gaussian(*posterior, 0.0, 1.0).sum(-1)
 
 
 def fit_static(
@@ -103,17 +133,19 @@ def fit_static(
         now = i / steps
         optimiser.param_groups[0]["lr"] = learning_rate * _decay(now, 0.6, 0.05)
         narrow, strict = (min(now / 0.6, 1.0), min(now / 0.5, 1.0)) if anneal else (1.0, 1.0)
-        inhibition = INHIBITION_PX[0] + narrow * (INHIBITION_PX[1] - INHIBITION_PX[0])
+        wide, close = model.inhibition_px
+        inhibition = wide + narrow * (close - wide)
         prior = PRESENCE_PRIOR[0] ** (1 - strict) * PRESENCE_PRIOR[1] ** strict
         beta = min(0.1 + 0.9 * now / 0.27, 1.0) if anneal else 1.0
 
         x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
-        loc, scale = model.background.posterior(x)
-        background = model.background.decode(sample_gaussian(loc, scale, rng))
-        found = discover(model, x, background, STATIC_SLOTS, inhibition, rng)
+        posterior = model.background.posterior(x)
+        background = model.background.decode(sample_gaussian(*posterior, rng))
+        found = discover(model, x, background.detach(), STATIC_SLOTS, inhibition, rng)
         loss, parts = negative_elbo(model, x, found, sigma, prior, beta)
-        parts["kl_background"] = kl_gaussian(loc, scale, 0.0, 1.0).sum(-1)
-        loss = (loss + parts["kl_background"]).mean()
+        # What objects explain, the background need not.
+        parts["background"] = background_loss(x, background, found.clear.detach(), posterior)
+        loss = (loss + parts["background"]).mean()
         _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
         if i >= int(0.9 * steps):
             tail.append(
@@ -150,7 +182,9 @@ def fit_sequence(
         first = int(torch.randint(frames.shape[1] - clip + 1, (), generator=rng))
         x = to_float(frames[episodes, first : first + clip])
         camera = camera_px[episodes, first : first + clip]
-        slots, found, _ = begin(model, transition, x[:, 0], num_slots, INHIBITION_PX[1], rng)
+        slots, found, _ = begin(
+            model, transition, x[:, 0], num_slots, model.inhibition_px[1], sigma, rng
+        )
         loss, _ = negative_elbo(model, x[:, 0], found, sigma, PRESENCE_PRIOR[1])
         for t in range(1, clip):
             slots, surprise, _ = step(

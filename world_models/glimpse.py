@@ -1,7 +1,8 @@
 """Reading glimpses out of frames and drawing them into canvases.
 
 A window is ``z_where = (x, y, log_side)``: its centre in pixels of the frame (0 is the outer edge
-of the first pixel, x to the right, y down) and the logarithm of its side in pixels. Pixels,
+of the first pixel, x to the right, y down) and the logarithm of its side in pixels; one that need
+not be square is ``(x, y, log_width, log_height)``, and every function here takes either. Pixels,
 because noise, likelihood and the cost of a box are all per pixel. `window_box` is the one place
 where windows become boxes.
 
@@ -38,24 +39,22 @@ def _draw_weights(
 
 
 def read_glimpse(
-    frame: Float[Tensor, "N C H W"], z_where: Float[Tensor, "N 3"], size: int
+    frame: Float[Tensor, "N C H W"], z_where: Float[Tensor, "N w"], size: int
 ) -> Float[Tensor, "N C size size"]:
     """Reads a ``size`` x ``size`` glimpse at each window; what lies outside the frame reads 0."""
     height, width = frame.shape[-2:]
-    side = z_where[:, 2].exp()
-    rows = _read_weights(z_where[:, 1], side, size, height)
-    columns = _read_weights(z_where[:, 0], side, size, width)
+    rows = _read_weights(z_where[:, 1], z_where[:, -1].exp(), size, height)
+    columns = _read_weights(z_where[:, 0], z_where[:, 2].exp(), size, width)
     return _resample(frame, rows, columns)
 
 
 def draw_glimpse(
-    glimpse: Float[Tensor, "N C g g"], z_where: Float[Tensor, "N 3"], size: tuple[int, int]
+    glimpse: Float[Tensor, "N C g g"], z_where: Float[Tensor, "N w"], size: tuple[int, int]
 ) -> Float[Tensor, "N C H W"]:
     """Draws each glimpse into an empty canvas of ``size`` (H, W) at its window."""
     samples = glimpse.shape[-1]
-    side = z_where[:, 2].exp()
-    rows = _draw_weights(z_where[:, 1], side, samples, size[0])
-    columns = _draw_weights(z_where[:, 0], side, samples, size[1])
+    rows = _draw_weights(z_where[:, 1], z_where[:, -1].exp(), samples, size[0])
+    columns = _draw_weights(z_where[:, 0], z_where[:, 2].exp(), samples, size[1])
     return _resample(glimpse, rows, columns)
 
 
@@ -73,7 +72,7 @@ def _resample(
 
 
 def window_box(
-    z_where: Float[Tensor, "*n 3"], extent: Float[Tensor, "*n 4"], size: tuple[int, int]
+    z_where: Float[Tensor, "*n w"], extent: Float[Tensor, "*n 4"], size: tuple[int, int]
 ) -> Float[Tensor, "*n 4"]:
     """Boxes of parts of windows.
 
@@ -85,7 +84,7 @@ def window_box(
     Returns:
         Boxes in fractions of the frame (see `envs.boxes`).
     """
-    side = z_where[..., 2:].exp()
+    side = z_where[..., [2, -1, 2, -1]].exp()
     corners = z_where[..., [0, 1, 0, 1]] + (extent - 0.5) * side
     height, width = size
     return from_xyxy(corners / corners.new_tensor([width, height, width, height]))

@@ -8,10 +8,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from world_models.filtering import begin, step
-from world_models.fitting import INHIBITION_PX, Tracks, to_float
+from world_models.fitting import Tracks, to_float
 from world_models.scene_model import SceneModel
 from world_models.slots import Slots
 from world_models.transition import TransitionRNN
+from world_models.viewpoint import Eyes
 
 BATCH = 64
 
@@ -25,8 +26,22 @@ def follow(
     num_slots: int,
     sigma: float,
     keep_background: bool,
+    eyes: Eyes | None = None,
+    canvas: bool = False,
 ) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
     """Filters episodes causally, with posterior means and hard presence.
+
+    Args:
+        scene: Decoder and encoders.
+        transition: The prior over motion.
+        frames: The episodes.
+        camera_px: What was asked of the camera before each frame; without ``eyes`` that is how far
+            the view moved.
+        num_slots: K.
+        sigma: Scale of the pixel likelihood.
+        keep_background: Whether the background stays the same through the episode.
+        eyes: Watch the camera and gather the background.
+        canvas: Use that background.
 
     Returns:
         Beliefs after every frame, reconstructions, and each frame's cost (nats; first: 0).
@@ -35,21 +50,34 @@ def follow(
     for i in range(0, len(frames), BATCH):
         batch, camera = frames[i : i + BATCH], camera_px[i : i + BATCH]
         x = to_float(batch[:, 0])
-        slots, found, _ = begin(scene, transition, x, num_slots, INHIBITION_PX[1], rng=None)
+        slots, found, _ = begin(
+            scene, transition, x, num_slots, scene.inhibition_px[1], sigma, rng=None
+        )
         beliefs, pictures, surprises = [slots], [found.canvas], [x.new_zeros(len(x))]
+        view = eyes.open(slots, x) if eyes else None
         for t in range(1, frames.shape[1]):
+            x, moved = to_float(batch[:, t]), camera[:, t]
+            if eyes and view:
+                beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
+                view = eyes.see(view, slots, x, moved)
+                moved = view.moved.loc
             slots, surprise, picture = step(
                 scene,
                 transition,
                 slots,
-                to_float(batch[:, t]),
+                x,
                 sigma,
-                camera_px=camera[:, t],
+                camera_px=moved,
                 keep_background=keep_background,
+                remembered=view.canvas if view and canvas else None,
             )
+            if eyes and view:
+                view = eyes.remember(view, slots, x)
             beliefs.append(slots)
             pictures.append(picture)
             surprises.append(surprise.reconstruction + surprise.objects)
+        if view:
+            beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
         parts.append((beliefs, to_uint8(torch.stack(pictures, 1)), torch.stack(surprises, 1)))
     slots_by_time = [_join([p[0][t] for p in parts]) for t in range(frames.shape[1])]
     return slots_by_time, torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts])
@@ -60,7 +88,7 @@ def tracks(
 ) -> Tracks:
     """Runs of one identity, at least ``shortest`` frames without a jump, shifted to begin at 0."""
     where = torch.stack([s.where.loc for s in slots], 1)
-    alive = torch.stack([s.alive for s in slots], 1) > 0
+    alive = torch.stack([s.alive * (s.unseen == 0) for s in slots], 1) > 0
     identity = torch.stack([s.id for s in slots], 1)
     moved = where[:, 1:, :, :2] - where[:, :-1, :, :2] + camera_px[:, 1:, None]
     broken = torch.zeros_like(alive)
@@ -90,15 +118,17 @@ def to_uint8(canvas: Float[Tensor, "*b C H W"]) -> UInt8[Tensor, "*b C H W"]:
     return (canvas * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-def _join(slots: list[Slots]) -> Slots:
+def _join(slots: list[Any]) -> Any:
     """Slots of consecutive batches of episodes as one batch."""
 
     def join(values: list[Any]) -> Any:
+        if dataclasses.is_dataclass(values[0]):
+            return _join(values)
         if isinstance(values[0], Tensor):
             return torch.cat(values)
         if isinstance(values[0], tuple):
             return type(values[0])(*(torch.cat(v) for v in zip(*values, strict=True)))
         return values[0]
 
-    names = [f.name for f in dataclasses.fields(Slots)]
-    return Slots(**{n: join([getattr(s, n) for s in slots]) for n in names})
+    names = [f.name for f in dataclasses.fields(slots[0])]
+    return type(slots[0])(**{n: join([getattr(s, n) for s in slots]) for n in names})

@@ -5,15 +5,20 @@ AIR's latents (Eslami et al., 2016, https://arxiv.org/abs/1603.08575): presence 
 the background (and each other) instead of adding to it.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from world_models.attend import RecurrentAttention
 from world_models.background import Background
 from world_models.glimpse import draw_glimpse, read_glimpse
+from world_models.linear_background import LinearBackground
 from world_models.networks import mlp
+
+INFERENCES = ("residual", "recurrent")
 
 
 class Gaussian(NamedTuple):
@@ -32,15 +37,28 @@ class SceneModel(nn.Module):
         background_dim: Size of ``z_bg``.
         typical_side: Side of a window (pixels) before anything is learned of an object.
         window: Side of the fixed window (pixels) in which an object is looked for.
+        background: ``smooth`` or ``free`` (see `world_models.background`), or ``linear``
+            (`world_models.linear_background`).
+        inference: Where to look for the next object: ``residual``, where the picture is least
+            explained (`world_models.discovery.propose`), or ``recurrent``, where a recurrent
+            network says (`world_models.attend`), as AIR was published.
+        anisotropic: Windows have a width and a height of their own, not one side.
+
+    Raises:
+        ValueError: The background or the inference is unknown, or they do not go together.
     """
 
     GLIMPSE = 16
     LOOK = 20
-    MAX_SHIFT = 7.0
+    MAX_SHIFT = 0.25
+    """How far from where it is looked for an object may be, as a share of the window."""
+    INHIBITION = (2 / 3, 1 / 3)
+    """Radius around a found object in which no other is looked for, as a share of the typical
+    side: at the beginning of learning, and at its end."""
     MAX_LOG_SIDE = 0.5
     log_typical_side: Float[Tensor, ""]
     log_window: Float[Tensor, ""]
-    where_unit: Float[Tensor, " 3"]
+    where_unit: Float[Tensor, " w"]
 
     def __init__(
         self,
@@ -49,13 +67,28 @@ class SceneModel(nn.Module):
         background_dim: int = 16,
         typical_side: float = 18.0,
         window: float = 28.0,
+        background: str = "smooth",
+        inference: str = "residual",
+        anisotropic: bool = False,
     ) -> None:
         super().__init__()
+        if inference not in INFERENCES:
+            raise ValueError(f"inference must be one of {INFERENCES}, got {inference!r}")
+        if anisotropic and inference == "recurrent":
+            raise ValueError("inference=recurrent has square windows: give anisotropic=false")
         channels = frame_shape[0]
         self.frame_shape = frame_shape
+        self.where_dim = 4 if anisotropic else 3
         self.what_dim = what_dim
-        self.background = Background(frame_shape, background_dim)
-        self.where_encoder = mlp([2 * channels * self.LOOK**2, 128, 128, 6], last_gain=0.1)
+        self.background = (
+            LinearBackground(frame_shape)
+            if background == "linear"
+            else Background(frame_shape, background_dim, kind=background)
+        )
+        self.inhibition_px = tuple(share * typical_side for share in self.INHIBITION)
+        self.max_shift_px = self.MAX_SHIFT * window
+        seen = 2 * channels * self.LOOK**2
+        self.where_encoder = mlp([seen, 128, 128, 2 * self.where_dim], last_gain=0.1)
         self.what_encoder = mlp([2 * channels * self.GLIMPSE**2, 128, 128, 2 * what_dim + 1])
         self.what_decoder = mlp([what_dim, 128, (channels + 1) * self.GLIMPSE**2], last_gain=0.5)
         last = self.what_decoder[-1]
@@ -63,9 +96,14 @@ class SceneModel(nn.Module):
         bias = last.bias.data.view(channels + 1, -1)
         bias[:channels] = 1.0  # bright, and nearly transparent: dark beginnings do not collapse
         bias[channels:] = -2.0
+        self.attention: RecurrentAttention | None = None
+        if inference == "recurrent":
+            whole = (2 * channels, *frame_shape[1:])
+            self.attention = RecurrentAttention(whole, what_dim, math.log(typical_side))
         self.register_buffer("log_typical_side", torch.tensor(typical_side).log())
         self.register_buffer("log_window", torch.tensor(window).log())
-        self.register_buffer("where_unit", torch.tensor([0.5, 0.5, 0.05]), persistent=False)
+        unit = torch.tensor([0.5, 0.5] + [0.05] * (self.where_dim - 2))
+        self.register_buffer("where_unit", unit, persistent=False)
 
     def evidence(
         self,
@@ -86,13 +124,13 @@ class SceneModel(nn.Module):
         window = torch.cat([centre.detach(), log_window], -1)
         glimpse = read_glimpse(evidence, window, self.LOOK)
         out, raw_scale = self.where_encoder(glimpse.flatten(1)).chunk(2, -1)
-        xy = centre + self.MAX_SHIFT * torch.tanh(out[:, :2] / 4)
+        xy = centre + self.max_shift_px * torch.tanh(out[:, :2] / 4)
         log_side = self.log_typical_side + self.MAX_LOG_SIDE * torch.tanh(out[:, 2:])
         scale = raw_scale.clamp(-4, 2).exp() * self.where_unit
         return Gaussian(torch.cat([xy, log_side], -1), scale)
 
     def describe(
-        self, evidence: Float[Tensor, "N E H W"], z_where: Float[Tensor, "N 3"]
+        self, evidence: Float[Tensor, "N E H W"], z_where: Float[Tensor, "N w"]
     ) -> tuple[Gaussian, Float[Tensor, " N"]]:
         """What is in each window: a Gaussian over z_what, and the logit of z_pres."""
         glimpse = read_glimpse(evidence, z_where, self.GLIMPSE)
@@ -109,7 +147,7 @@ class SceneModel(nn.Module):
         return torch.cat([out[..., :channels, :, :] * alpha, alpha], dim=-3)
 
     def place(
-        self, glimpse: Float[Tensor, "B K c g g"], z_where: Float[Tensor, "B K 3"]
+        self, glimpse: Float[Tensor, "B K c g g"], z_where: Float[Tensor, "B K w"]
     ) -> Float[Tensor, "B K c H W"]:
         """Layers of the frame: each object's picture at its window."""
         size = self.frame_shape[1:]

@@ -1,18 +1,24 @@
 """Slots of a scene: what is believed of each object, when one is born, when one is superfluous."""
 
 import dataclasses
+import math
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from world_models.discovery import discover, squared_error
-from world_models.scene_model import Gaussian, SceneModel, composite
+from world_models.canvas import Snapshot
+from world_models.depth import blend, blend_others
+from world_models.discovery import Found, discover, squared_error
+from world_models.scene_model import Gaussian, SceneModel
 
 LOGIT_LIMIT = 8.0
 MIN_BIRTH_GAIN = 150.0
 DOUBLE_DISTANCE_PX = 6.0
 MIN_KEEP_GAIN = 150.0
+RETURN_PX = 5.0
+RETURN_PX_PER_FRAME = 1.0
+"""How far from where a hidden object was expected a find may be and still be that object."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,13 +31,17 @@ class Slots:
         hidden: State of the transition.
         what: Posterior of each appearance.
         logits: Evidence of presence, gathered over time.
-        alive: 1 where the slot holds an object.
+        alive: 1 where the slot holds an object, seen or hidden.
         age: Frames since the object was found (1 in the frame of its discovery).
+        unseen: Frames in a row in which the object was not seen, though it may still be there.
+        visible: Share of the object that can be seen; 0 where it is not.
+        front: Log-odds that the object of the row is in front of that of the column.
         redundant: Frames in a row in which an older slot could have drawn the object just as well.
         id: Identity; -1 in empty slots.
         next_id: The next identity to be given away.
         z_bg: Background latent, the mean of the posteriors of all frames so far.
         num_frames: How many those are.
+        camera: How the view moved and what it has shown; None where nobody watches.
     """
 
     where: Gaussian
@@ -41,30 +51,19 @@ class Slots:
     logits: Float[Tensor, "B K"]
     alive: Float[Tensor, "B K"]
     age: Float[Tensor, "B K"]
+    unseen: Float[Tensor, "B K"]
+    visible: Float[Tensor, "B K"]
+    front: Float[Tensor, "B K K"]
     redundant: Float[Tensor, "B K"]
     id: Int[Tensor, "B K"]
     next_id: Int[Tensor, " B"]
     z_bg: Float[Tensor, "B D"]
     num_frames: int
-
-
-def without_each(
-    background: Float[Tensor, "B C H W"],
-    layers: Float[Tensor, "B K c H W"],
-    presence: Float[Tensor, "B K"],
-) -> Float[Tensor, "B K C H W"]:
-    """The canvas that all slots but one draw, for each slot."""
-    num_slots = layers.shape[1]
-    others = presence[:, None] * (1 - torch.eye(num_slots, device=presence.device))
-    canvas = background[:, None].expand(-1, num_slots, -1, -1, -1)
-    for k, layer in enumerate(layers.unbind(1)):
-        weighted = layer[:, None] * others[:, :, k, None, None, None]
-        canvas = canvas * (1 - weighted[:, :, -1:]) + weighted[:, :, :-1]
-    return canvas
+    camera: Snapshot | None = None
 
 
 def is_double(
-    where: Float[Tensor, "*b K 3"], alive: Float[Tensor, "*b K"], age: Float[Tensor, "*b K"]
+    where: Float[Tensor, "*b K w"], alive: Float[Tensor, "*b K"], age: Float[Tensor, "*b K"]
 ) -> Bool[Tensor, "*b K"]:
     """Whether a slot sits on an older one: then both explain one object."""
     distance = (where[..., :, None, :2] - where[..., None, :, :2]).norm(dim=-1)
@@ -80,17 +79,19 @@ def redundant(
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
     layers: Float[Tensor, "B K c H W"],
-    where: Float[Tensor, "B K 3"],
+    where: Float[Tensor, "B K w"],
     alive: Float[Tensor, "B K"],
     age: Float[Tensor, "B K"],
+    front: Float[Tensor, "B K K"],
     sigma: float,
 ) -> Bool[Tensor, "B K"]:
     """Whether a slot sits on an older one and the frame is explained as well without it."""
     double = is_double(where, alive, age)
     if not bool(double.any()):
         return double
-    with_all = squared_error(frame, composite(background, layers, alive))
-    without = squared_error(frame[:, None], without_each(background, layers, alive))
+    with_all = squared_error(frame, blend(background, layers, alive, front))
+    others, _ = blend_others(background, layers, alive, front)
+    without = squared_error(frame[:, None], others)
     return double & ((without - with_all[:, None]) / (2 * sigma**2) < MIN_KEEP_GAIN)
 
 
@@ -103,32 +104,62 @@ def births(
     canvas: Float[Tensor, "B C H W"],
     sigma: float,
 ) -> tuple[Slots, Float[Tensor, "B C H W"]]:
-    """One more object per frame, if there is a free slot and the frame clearly asks for it."""
+    """One more object per frame, if the frame clearly asks for it and there is a slot to hold it.
+
+    A find near a hidden object is that object come back, and keeps its identity. Else it takes a
+    free slot, or that of the object that has been hidden longest.
+    """
     found = discover(model, frame, background, 1, 1.0, canvas=canvas)
     gain = squared_error(frame, canvas) - squared_error(frame, found.canvas)
-    free = 1 - slots.alive
     born = (gain / (2 * sigma**2) > MIN_BIRTH_GAIN) & (found.presence[:, 0] > 0)
-    born = born & (free.sum(-1) > 0)
+    known = _returns(slots, found)
+    back = known.any(-1)
+    free = torch.where(slots.alive > 0, slots.unseen, slots.unseen.new_tensor(math.inf))
+    choice = torch.where(back[:, None], known.float(), free)
+    born = born & (choice.amax(-1) > 0)
     place = torch.zeros_like(slots.alive)
-    place.scatter_(1, free.argmax(-1, keepdim=True), born[:, None].float())
-
-    def put(old: Tensor, new: Tensor) -> Tensor:
-        return torch.where(place.view(*place.shape, *[1] * (old.dim() - 2)) > 0, new, old)
-
-    slots = dataclasses.replace(
-        slots,
-        where=Gaussian(
-            *(put(*pair) for pair in zip(slots.where, found.where_posterior, strict=True))
-        ),
-        velocity=put(slots.velocity, torch.zeros_like(slots.velocity)),
-        hidden=put(slots.hidden, torch.zeros_like(slots.hidden)),
-        what=Gaussian(
-            *(put(*pair) for pair in zip(slots.what, found.what_posterior, strict=True))
-        ),
-        logits=put(slots.logits, found.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)),
-        alive=put(slots.alive, torch.ones_like(slots.alive)),
-        age=put(slots.age, torch.ones_like(slots.age)),
-        id=put(slots.id, slots.next_id[:, None].expand_as(slots.id)),
-        next_id=slots.next_id + born.long(),
-    )
+    place.scatter_(1, choice.argmax(-1, keepdim=True), born[:, None].float())
+    new = place * ~back[:, None]
+    slots = _put(slots, found, place > 0, new > 0)
     return slots, torch.where(born[:, None, None, None], found.canvas, canvas)
+
+
+def _returns(slots: Slots, found: Found) -> Bool[Tensor, "B K"]:
+    """Which hidden object a find is: the nearest within reach, if there is one."""
+    distance = (slots.where.loc[..., :2] - found.where[..., :2]).norm(dim=-1)
+    hidden = (slots.alive > 0) & (slots.unseen > 0)
+    distance = torch.where(hidden, distance, math.inf)
+    reach = RETURN_PX + RETURN_PX_PER_FRAME * slots.unseen
+    nearest = torch.zeros_like(hidden).scatter_(1, distance.argmin(-1, keepdim=True), True)
+    return nearest & (distance < reach)
+
+
+def _put(
+    slots: Slots, found: Found, place: Bool[Tensor, "B K"], new: Bool[Tensor, "B K"]
+) -> Slots:
+    """Puts finds in their places; those that are ``new`` begin without a past."""
+
+    def put(old: Tensor, value: Tensor | float, where: Bool[Tensor, "B K"] = place) -> Tensor:
+        value = torch.as_tensor(value, dtype=old.dtype, device=old.device)
+        return torch.where(where.view(*where.shape, *[1] * (old.dim() - 2)), value, old)
+
+    def put_both(old: Gaussian, value: Gaussian) -> Gaussian:
+        return Gaussian(put(old.loc, value.loc), put(old.scale, value.scale))
+
+    pairs = new[:, :, None] | new[:, None, :]
+    return dataclasses.replace(
+        slots,
+        where=put_both(slots.where, found.where_posterior),
+        velocity=put(slots.velocity, 0.0, new),
+        hidden=put(slots.hidden, 0.0, new),
+        what=put_both(slots.what, found.what_posterior),
+        logits=put(slots.logits, found.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)),
+        alive=put(slots.alive, 1.0),
+        age=put(slots.age, 1.0, new),
+        unseen=put(slots.unseen, 0.0),
+        visible=put(slots.visible, 1.0),
+        front=torch.where(pairs, 0.0, slots.front),
+        redundant=put(slots.redundant, 0.0),
+        id=put(slots.id, slots.next_id[:, None].expand_as(slots.id), new),
+        next_id=slots.next_id + new.any(-1).long(),
+    )

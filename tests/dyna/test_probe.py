@@ -29,13 +29,42 @@ def test_figures_are_printed_and_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "figures.json"
-    small = {"background": 60, "static": 60, "sequence": 2, "motion": 5}
+    small = {"background": 60, "static": 40, "sequence": 2, "motion": 2}
     steps = [f"world_model.{stage}_steps={number}" for stage, number in small.items()]
-    config = compose("episodes=20", "test_episodes=10", "seeds=[3]", f"output={output}", *steps)
+    brief = ["episodes=20", "test_episodes=6", "seeds=[3]", "samples=2", "ahead=10"]
+    more = "generalise={min_objects: 4, max_objects: 5}"
+    models = tmp_path / "models"
+    config = compose(
+        *brief, f"output={output}", f"folder={tmp_path}/pictures", f"save={models}", more, *steps
+    )
     probe.run(config, ["seeds=[3]"])
     document = json.loads(output.read_text())
-    (row,) = document["rows"]
+    row, harder = document["rows"]
     assert row["seed"] == 3
-    assert 0 < row["box_iou"] < 1
+    assert 0 <= row["box_iou"] < 1
+    assert [step["step"] for step in row["steps"]] == list(range(1, 11))
+    assert row["steps"][9]["error"] == row["error_at_10"]
+    assert harder["test_factors"] == {"min_objects": 4, "max_objects": 5}
+    assert harder["test_slots"] == 6
     assert document["command"] == "python -m dyna.diagnose 'seeds=[3]'"
     assert f"box IoU {row['box_iou']:.3f}" in capsys.readouterr().out
+    (again,) = probe.run(
+        compose(
+            *brief, f"output={output}", f"folder={tmp_path}/pictures", f"load={models}", *steps
+        ),
+        [],
+    )
+    same = ("box_iou", "error_at_10", "cpu_seconds", "elbo")
+    assert [again[name] for name in same] == pytest.approx([row[name] for name in same], rel=1e-4)
+    with pytest.raises(ValueError, match="another world model"):
+        probe.run(compose(*brief, f"load={models}", "world_model.what_dim=8"), [])
+
+
+def test_scenes_that_may_be_empty_are_watched() -> None:
+    config = compose("env.factors={min_objects: 0}")
+    env = hydra.utils.instantiate(config.env, batch_size=20, seed=0, horizon=3)
+    seen = probe.film(config, env, seed=0)
+    assert seen.truth is not None
+    assert bool((seen.truth.id < 0).all(-1).any())
+    assert probe.test_horizon(1, 6, 30) == 1
+    assert probe.test_horizon(20, 6, 30) == 36

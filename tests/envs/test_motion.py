@@ -65,7 +65,7 @@ def test_a_wall_reflects_the_rim_of_a_body() -> None:
 
 def test_scattered_bodies_lie_inside_and_apart(rng: torch.Generator) -> None:
     radius, present = torch.full((200, 3), 6.0), torch.ones(200, 3).bool()
-    place = motion.scatter(radius, present, 0.0, 48.0, True, rng)
+    place = motion.scatter(radius, present, 0.0, 48.0, "circles", rng)
     assert place.min() >= 6
     assert place.max() <= 42
     gaps = torch.stack([(place[:, i] - place[:, j]).norm(dim=-1) for i, j in ((0, 1), (0, 2))])

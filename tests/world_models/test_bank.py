@@ -16,6 +16,7 @@ def _bank() -> Bank:
         hidden=tag[..., None].expand(3, 2, 4),
         what=tag[..., None].expand(3, 2, 5),
         valid=valid,
+        order=torch.tensor([[0, 1], [1, 0], [0, 1]]),
         z_bg=torch.arange(3.0)[:, None],
     )
 

@@ -56,6 +56,20 @@ def test_windows_pass_gradients() -> None:
     assert torch.autograd.gradcheck(lambda w: draw_glimpse(glimpse, w, (7, 7)), where)
 
 
+def test_a_window_of_equal_sides_is_a_square_one_and_others_stretch() -> None:
+    glimpse = torch.rand(1, 1, 4, 4)
+    square = torch.tensor([[9.0, 8.0, math.log(8.0)]])
+    same = torch.cat([square, square[:, 2:]], -1)
+    wide = torch.tensor([[9.0, 8.0, math.log(16.0), math.log(8.0)]])
+    drawn = draw_glimpse(glimpse, same, (16, 24))
+    assert torch.equal(drawn, draw_glimpse(glimpse, square, (16, 24)))
+    assert torch.equal(read_glimpse(drawn, same, 5), read_glimpse(drawn, square, 5))
+    marks = draw_glimpse(torch.ones(1, 1, 4, 4), wide, (16, 24))[0, 0] > 0.5
+    assert (marks.any(0).sum(), marks.any(1).sum()) == (16, 8)
+    box = window_box(wide[0], torch.tensor([0.0, 0.0, 1.0, 1.0]), (16, 24))
+    assert torch.allclose(box[2:], torch.tensor([16 / 24, 8 / 16]))
+
+
 @pytest.mark.parametrize("size", [(48, 48), (32, 64)])
 def test_the_box_of_a_whole_window_is_the_window(size: tuple[int, int]) -> None:
     where = torch.tensor([16.0, 12.0, math.log(8.0)])

@@ -1,0 +1,141 @@
+"""Correcting predictions by a frame: one look, one description, joined to what was known.
+
+Each slot sees the frame without what the other slots are predicted to draw; where something is in
+front of it, nothing can be seen, and its own prediction stands in.
+"""
+
+import dataclasses
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from world_models.depth import blend_others, missing
+from world_models.distributions import fuse_gaussians, kl_gaussian, sample_gaussian
+from world_models.scene_model import Gaussian, SceneModel
+from world_models.slots import LOGIT_LIMIT, Slots
+
+LOGIT_MEMORY = 0.7
+MIN_AGE = 3
+"""Objects younger than this are not believed in without being seen."""
+WHAT_DRIFT = 0.22
+NEWBORN_SLACK_PX = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class News:
+    """What one frame says of each slot: posteriors, logits of presence, layers and their cost."""
+
+    where: Gaussian
+    what: Gaussian
+    logits: Float[Tensor, "B K"]
+    layers: Float[Tensor, "B K c H W"]
+    kl: Float[Tensor, "B K"]
+    shown: Float[Tensor, "B K"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What of each object can be seen where it is predicted: pixels, and the share in all.
+
+    ``unhidden`` leaves other objects aside: their order is judged anew in every frame.
+    """
+
+    unhidden: Float[Tensor, "B K H W"]
+    share: Float[Tensor, "B K"]
+
+
+def correct(
+    model: SceneModel,
+    slots: Slots,
+    prior: Gaussian,
+    evidence: Float[Tensor, "N E H W"],
+    shown: Shown,
+    rng: torch.Generator | None,
+) -> News:
+    """Joins the predictions to what the frame shows."""
+    loose = _loosen(prior, slots)
+    where = _locate(model, evidence, loose)
+    z_where = where.loc if rng is None else sample_gaussian(*where, rng)
+    what_prior = Gaussian(slots.what.loc, (slots.what.scale**2 + WHAT_DRIFT**2).sqrt())
+    what, logits = _identify(model, evidence, z_where, what_prior, slots.logits, shown.share)
+    z_what = what.loc if rng is None else sample_gaussian(*what, rng)
+    layers = model.place(model.decode_what(z_what), z_where) * shown.unhidden[:, :, None]
+    kl = _kl(where, loose, what, what_prior)
+    return News(where, what, logits, layers, kl, shown.share)
+
+
+def _loosen(prior: Gaussian, slots: Slots) -> Gaussian:
+    """The prior of windows; one that was just found may move anywhere: its velocity is unknown."""
+    scale = prior.scale.clone()
+    scale[..., :2] += NEWBORN_SLACK_PX * ((slots.age <= 1) | (slots.unseen > 0))[..., None]
+    return Gaussian(prior.loc, scale)
+
+
+def evidence(
+    model: SceneModel,
+    slots: Slots,
+    prior: Gaussian,
+    frame: Float[Tensor, "B C H W"],
+    background: Float[Tensor, "B C H W"],
+) -> tuple[Float[Tensor, "N E H W"], Shown]:
+    """What each slot sees, and what of it is to be seen.
+
+    It sees the frame without what the other slots are predicted to draw. Where one of them is in
+    front of it, nothing can be seen, and its own prediction stands in.
+    """
+    with torch.no_grad():
+        layers = model.place(model.decode_what(slots.what.loc), prior.loc)
+        presence = slots.alive * (slots.unseen == 0)
+        others, passed = blend_others(background, layers, presence, slots.front)
+        colour, alpha = layers[:, :, :-1], layers[:, :, -1:]
+        hidden = missing(frame, background, layers, passed)
+        unhidden = 1 - hidden * (slots.age >= MIN_AGE)[..., None, None]
+        passed = (passed * unhidden)[:, :, None]
+        behind = background[:, None]
+        own = (1 - passed) * (colour - alpha * behind)  # drawn alone on the background, less it
+        residual = torch.cat(
+            [
+                passed * (frame[:, None] - behind) + own,
+                passed * (frame[:, None] - others) + own,
+            ],
+            dim=2,
+        )
+        area = alpha.sum((-1, -2, -3))
+        share = (alpha * passed).sum((-1, -2, -3)) / area.clamp(min=1e-6)
+    return 2 * residual.flatten(0, 1), Shown(unhidden, share)
+
+
+def _locate(model: SceneModel, evidence: Float[Tensor, "N E H W"], prior: Gaussian) -> Gaussian:
+    """Where the objects are: the prediction, which is only read here, joined to a look at it."""
+    guess = prior.loc.detach()
+    seen = model.look(evidence, guess.flatten(0, 1)[:, :2])
+    loc, scale = (x.view_as(guess) for x in seen)
+    return Gaussian(*fuse_gaussians(loc, scale, guess, prior.scale.detach()))
+
+
+def _identify(
+    model: SceneModel,
+    evidence: Float[Tensor, "N E H W"],
+    z_where: Float[Tensor, "B K w"],
+    prior: Gaussian,
+    logits: Float[Tensor, "B K"],
+    clear: Float[Tensor, "B K"],
+) -> tuple[Gaussian, Float[Tensor, "B K"]]:
+    """What the objects look like, joined to what was known, and the evidence that they are."""
+    described, new_logits = model.describe(evidence, z_where.flatten(0, 1))
+    loc, scale = (x.view_as(prior.loc) for x in described)
+    what = Gaussian(*fuse_gaussians(loc, scale, *prior))
+    memory = 1 - (1 - LOGIT_MEMORY) * clear
+    logits = memory * logits + clear * new_logits.view_as(logits)
+    return what, logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
+
+
+def _kl(
+    where: Gaussian, where_prior: Gaussian, what: Gaussian, what_prior: Gaussian
+) -> Float[Tensor, "B K"]:
+    """What the objects' news cost; mostly the prior is pulled to the posterior, not it to it."""
+    fixed = Gaussian(*(x.detach() for x in where_prior))
+    known = Gaussian(*(x.detach() for x in where))
+    pull = 0.8 * kl_gaussian(*known, *where_prior) + 0.2 * kl_gaussian(*where, *fixed)
+    return pull.sum(-1) + kl_gaussian(*what, *what_prior).sum(-1)

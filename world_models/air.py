@@ -22,11 +22,12 @@ from world_models.base import Posterior, WorldModel
 from world_models.dream import DreamState
 from world_models.glimpse import draw_glimpse, window_box
 from world_models.history import follow, to_uint8, tracks
+from world_models.motion import fit_motion
 from world_models.noise import estimate_noise, noise_slice, noise_table
 from world_models.readout import Calibration, calibrate, mask_extent
 from world_models.scene_model import SceneModel
 from world_models.slots import Slots
-from world_models.transition import TransitionRNN
+from world_models.transition import make_transition
 from world_models.viewpoint import Viewpoint
 
 
@@ -56,6 +57,8 @@ class AIR(WorldModel[DreamState]):
             itself, too; how it moves is seen in the frames, and what actions do to it is learned.
         canvas: Remember the background pixel by pixel, beyond the edges of the view.
         actions: Use what is asked of the camera; False takes the model's actions away.
+        transition: How objects move: ``rnn``, ``linear`` or ``constant_velocity``.
+        relation: What objects do to each other: ``none`` or ``pairwise``.
 
     Raises:
         ValueError: A number is out of range.
@@ -85,6 +88,8 @@ class AIR(WorldModel[DreamState]):
         camera: str = "given",
         canvas: bool = False,
         actions: bool = True,
+        transition: str = "rnn",
+        relation: str = "none",
     ) -> None:
         super().__init__()
         if num_slots < 1:
@@ -114,7 +119,9 @@ class AIR(WorldModel[DreamState]):
             inference,
             anisotropic,
         )
-        self.transition = TransitionRNN((height, width), math.log(typical_side))
+        self.transition = make_transition(
+            transition, relation, (height, width), math.log(typical_side), 4 if anisotropic else 3
+        )
         self.register_buffer("noise_table", noise_table(), persistent=False)
         self.noise_sigma = 0.0
         self.calibration = Calibration()
@@ -149,7 +156,7 @@ class AIR(WorldModel[DreamState]):
         history = self.posterior(real)
         camera, seen = self.viewpoint.learn(history.belief, asked)
         found = tracks(history.belief, camera)
-        metrics |= fitting.fit_motion(self.transition, found, steps["motion"], rng)
+        metrics |= fit_motion(self.transition, found, steps["motion"], rng)
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
         history = self.posterior(real)
         self.calibration, boxes = calibrate(
@@ -219,7 +226,9 @@ class AIR(WorldModel[DreamState]):
         """
         moved, backdrop = self.viewpoint.dream(state.backdrop, camera, rng)
         shift = None if moved is None else moved[:, None].expand_as(state.velocity)
-        loc_scale, hidden = self.transition(state.where, state.velocity, state.hidden, shift)
+        loc_scale, hidden = self.transition(
+            state.where, state.velocity, state.hidden, state.alive, moved
+        )
         eps = torch.randn(state.velocity.shape, generator=rng, device=state.where.device)
         xy = loc_scale.loc[..., :2] + loc_scale.scale[..., :2] * eps
         where = torch.cat([xy, loc_scale.loc[..., 2:]], -1)

@@ -50,6 +50,7 @@ def correct(
         moved: How far the object was measured from its last measurement.
         noise: Variance of a measurement.
         var_new: Variance of the velocity of an object of which nothing is known.
+        patience: News beyond this many times its variance is taken for a jump of the velocity.
 
     Returns:
         The belief (``expected`` is now the position beside the measured one), and the news: how

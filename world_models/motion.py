@@ -11,12 +11,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from world_models.descent import decay, descend
 from world_models.distributions import kl_gaussian
 from world_models.transition import Transition
 
 TRACK_SCALE = (0.35, 0.35, 0.03, 0.03)
+TRACK_WEIGHT = (1.0, 1.0, 10.0, 10.0)
 OVERSHOOT = 10
 STARTS = 3
+MIN_START = 4
 OVERSHOOT_WEIGHT = 0.1
 MAX_GRADIENT = 20.0
 SETTLED = 3
@@ -39,6 +42,12 @@ class Tracks:
     camera: Float[Tensor, "N T 2"]
     present: Bool[Tensor, "N T K"]
     run: Int[Tensor, "N T K"]
+
+    def continued(self) -> Bool[Tensor, "N T K"]:
+        """Whether the object was followed in this frame and in the one before."""
+        same = torch.zeros_like(self.present)
+        same[:, 1:] = (self.run[:, 1:] == self.run[:, :-1]) & (self.run[:, 1:] >= 0)
+        return same
 
     def __getitem__(self, chosen: Int[Tensor, " n"]) -> "Tracks":
         """Some of the scenes."""
@@ -64,7 +73,7 @@ def fit_motion(
         batch: Scenes per step.
 
     Returns:
-        Number of scenes with a track, and both parts of the loss at the end.
+        Number of tracks, and both parts of the loss at the end.
     """
     usable = (tracks.run >= 0).any(-1).any(-1).nonzero()[:, 0]
     if len(usable) == 0:
@@ -73,24 +82,22 @@ def fit_motion(
     optimiser = torch.optim.Adam(parameters, lr=learning_rate)
     tail = []
     for i in range(steps):
-        optimiser.param_groups[0]["lr"] = learning_rate * _decay(i / steps, 0.5, 0.02)
+        optimiser.param_groups[0]["lr"] = learning_rate * decay(i / steps, 0.5, 0.02)
         chosen = usable[torch.randint(len(usable), (batch,), generator=rng)]
-        one_step, overshoot = motion_loss(transition, mirror(tracks[chosen], transition.centre, rng), rng)
-        loss = one_step + OVERSHOOT_WEIGHT * overshoot
-        if not bool(torch.isfinite(loss)):
-            raise FloatingPointError(f'loss {loss.item()}')
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT)
-        optimiser.step()
+        scenes = mirror(tracks[chosen], transition.centre, rng)
+        one_step, ahead = motion_loss(transition, scenes, rng)
+        loss = one_step + OVERSHOOT_WEIGHT * ahead
+        descend(loss, optimiser, parameters, MAX_GRADIENT)
         if i >= int(0.9 * steps):
-            tail.append((one_step.item(), overshoot.item()))
+            tail.append((one_step.item(), ahead.item()))
     means = [sum(x) / len(tail) for x in zip(*tail, strict=True)]
-    return {"num_tracks": float(len(usable)), "kl_motion": means[0], "overshoot": means[1]}
+    return {"num_tracks": _count(tracks), "kl_motion": means[0], "overshoot": means[1]}
 
 
-def _decay(now: float, flat: float, last: float) -> float:
-    return 1.0 if now < flat else 1 - (1 - last) * (now - flat) / (1 - flat)
+def _count(tracks: Tracks) -> float:
+    """How many runs there are to learn from."""
+    begins = (tracks.run >= 0) & ~tracks.continued()
+    return float(begins.sum().item())
 
 
 def motion_loss(
@@ -100,52 +107,68 @@ def motion_loss(
 
     The tracks carry measurement noise, so the one-step target is N(track, `TRACK_SCALE`).
     """
-    where, camera, run = tracks.where, tracks.camera, tracks.run
-    present = tracks.present.float()
-    horizon = where.shape[1]
-    same = torch.zeros_like(tracks.present)
-    same[:, 1:] = (run[:, 1:] == run[:, :-1]) & (run[:, 1:] >= 0)
+    where, camera, horizon = tracks.where, tracks.camera, tracks.where.shape[1]
+    same = tracks.continued()
     velocity = torch.zeros_like(where[..., :2])
     velocity[:, 1:] = where[:, 1:, :, :2] - where[:, :-1, :, :2] + camera[:, 1:, None]
     velocity = velocity * same[..., None]
-    target_scale = where.new_tensor(TRACK_SCALE[: where.shape[-1]])
-    hidden = transition.initial(where.shape[:1] + where.shape[2:3])
-    starts = (4 + torch.randperm(max(horizon - 8, 1), generator=rng)[:STARTS]).clamp(max=horizon - 2)
-    starts = starts.tolist()
+    present = tracks.present.float()
+    hidden = transition.initial(present[:, 0].shape)
     priors, memories = [], []
     for t in range(horizon - 1):
         hidden = hidden * same[:, t, :, None]
         memories.append(hidden)
-        prior, hidden = transition(where[:, t], velocity[:, t], hidden, present[:, t], camera[:, t + 1])
+        prior, hidden = transition(
+            where[:, t], velocity[:, t], hidden, present[:, t], camera[:, t + 1]
+        )
         priors.append(prior)
     # An object's first frame has no velocity: nothing can be learned from it.
     known = same[:, 2:] & same[:, 1:-1]
-    loc = torch.stack([p.loc for p in priors[1:]], 1)
-    scale = torch.stack([p.scale for p in priors[1:]], 1)
+    loc, scale = (torch.stack(x, 1) for x in zip(*priors[1:], strict=True))
+    target_scale = where.new_tensor(TRACK_SCALE[: where.shape[-1]])
     kl = kl_gaussian(where[:, 2:], target_scale, loc, scale).sum(-1)
     kl = (kl * known).sum() / known.sum().clamp(min=1)
 
-    error, counted = where.new_zeros(()), where.new_zeros(())
-    ahead = max(min(OVERSHOOT, horizon - 1 - s) for s in starts)
+    first = torch.randperm(max(horizon - MIN_START - SETTLED, 1), generator=rng)[:STARTS]
+    starts = (first + MIN_START).clamp(max=horizon - 2).to(where.device)
+    memory = torch.stack(memories, 1)[:, starts].flatten(0, 1)
+    speed = velocity[:, starts].flatten(0, 1)
+    return kl, overshoot(transition, tracks, starts, speed, memory)
 
-    def fold(x, shift):
-        return torch.cat([x[:, min(s + shift, horizon - 1)] for s in starts])
 
-    window, speed, hidden = fold(where, 0), fold(velocity, 0), torch.cat([memories[s] for s in starts])
-    there = fold(present, 0)
-    followed = torch.cat([same[:, s - SETTLED + 1 : s + 1].all(1) for s in starts])
-    inside = where.new_tensor(starts).repeat_interleave(len(where))[:, None]
-    weight = where.new_tensor((1.0, 1.0, 10.0, 10.0)[: where.shape[-1]])
-    for t in range(1, ahead + 1):
-        camera_now = fold(camera, t)
-        prior, hidden = transition(window, speed, hidden, there, camera_now)
-        speed = prior.loc[..., :2] - window[..., :2] + camera_now[:, None]
+def overshoot(
+    transition: Transition,
+    tracks: Tracks,
+    starts: Int[Tensor, " S"],
+    velocity: Float[Tensor, "NS K 2"],
+    hidden: Float[Tensor, "NS K M"],
+) -> Float[Tensor, ""]:
+    """How far rollouts of the mean stray from the tracks, from several moments of each scene.
+
+    The error grows like its logarithm: where collisions make the future a matter of luck, it
+    should not be the mean of all luck that is learned.
+    """
+    times = starts[:, None] + torch.arange(OVERSHOOT + 1, device=starts.device)
+    inside = times < tracks.where.shape[1]
+    times = times.clamp(max=tracks.where.shape[1] - 1)
+    where = tracks.where[:, times].flatten(0, 1)
+    camera = tracks.camera[:, times].flatten(0, 1)
+    present = tracks.present[:, starts].flatten(0, 1).float()
+    same = tracks.continued()
+    followed = (same[:, times] & inside[None, :, :, None]).flatten(0, 1)
+    settled = torch.stack([same[:, (starts - i).clamp(min=0)] for i in range(SETTLED)]).all(0)
+    followed[:, 0] = settled.flatten(0, 1)
+    followed = followed.cummin(1).values[:, 1:]
+    window, path = where[:, 0], []
+    for t in range(1, OVERSHOOT + 1):
+        prior, hidden = transition(window, velocity, hidden, present, camera[:, t])
+        velocity = prior.loc[..., :2] - window[..., :2] + camera[:, t, None]
         window = prior.loc
-        followed = followed & fold(same, t) & (inside + t < horizon)
-        distance = (window - fold(where, t)) * weight
-        error = error + ((distance.square().sum(-1) + 0.25).log() * followed).sum()
-        counted = counted + followed.sum()
-    return kl, error / counted.clamp(min=1)
+        path.append(window)
+    weight = where.new_tensor(TRACK_WEIGHT[: where.shape[-1]])
+    distance = (torch.stack(path, 1) - where[:, 1:]) * weight
+    error = (distance.square().sum(-1) + 0.25).log()
+    return (error * followed).sum() / followed.sum().clamp(min=1)
 
 
 def mirror(tracks: Tracks, centre: Float[Tensor, " 2"], rng: torch.Generator) -> Tracks:

@@ -27,7 +27,7 @@ class PairwiseRelation(nn.Module):
         self.log_typical_side = log_typical_side
         self.pair = mlp([6, 32, 32, 1 + message_dim], last_gain=0.1)
         self.log_body = nn.Parameter(torch.tensor(-1.0))
-        self.log_sharpness = nn.Parameter(torch.tensor(0.0))
+        self.log_sharpness = nn.Parameter(torch.tensor(1.0))
         """Logarithm of an object's radius as a share of its window's side."""
 
     def forward(
@@ -40,7 +40,8 @@ class PairwiseRelation(nn.Module):
         """What reaches each object from all others.
 
         Args:
-            where: Windows, pixels.
+            xy: Centres, pixels.
+            log_side: Logarithms of the windows' sides.
             velocity: Pixels per frame.
             present: 1 where a slot holds an object; others send nothing.
 
@@ -93,9 +94,10 @@ class EdgeRelation(nn.Module):
         self.register_buffer("middle", half, persistent=False)
         self.log_typical_side = log_typical_side
         self.strength = mlp([3, 16, 1], last_gain=0.1)
+        self.strength[-1].bias.data.fill_(1.0)
         self.log_body = nn.Parameter(torch.tensor(-1.0))
         self.beyond = nn.Parameter(torch.tensor(0.0))
-        self.log_sharpness = nn.Parameter(torch.tensor(0.5))
+        self.log_sharpness = nn.Parameter(torch.tensor(1.0))
 
     def forward(
         self,

@@ -69,9 +69,9 @@ def correct(
         torch.ones_like(state.begun),
         state.velocity + gain_velocity * news,
         (gain_position - 1) * news,
-        (1 - gain_position) * var_position,
+        gain_position * noise,
         (1 - gain_position) * covariance,
-        var_velocity - gain_velocity * covariance,
+        (var_velocity - gain_velocity * covariance).clamp(min=1e-4),
     )
     return belief, news
 
@@ -92,7 +92,7 @@ def predict(
         belief.begun,
         velocity,
         moved,
-        belief.var_position + belief.covariance + covariance + drift_position,
+        (belief.var_position + belief.covariance + covariance + drift_position).clamp(min=1e-4),
         covariance,
         belief.var_velocity + drift_velocity,
     )

@@ -116,7 +116,7 @@ def motion_loss(
     hidden = transition.initial(present[:, 0].shape)
     priors, memories = [], []
     for t in range(horizon - 1):
-        hidden = hidden * same[:, t, :, None]
+        hidden = torch.where(same[:, t, :, None], hidden, 0.0)
         memories.append(hidden)
         prior, hidden = transition(
             where[:, t], velocity[:, t], hidden, present[:, t], camera[:, t + 1]

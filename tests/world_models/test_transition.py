@@ -1,4 +1,4 @@
-"""The family of transitions: one interface, filtered velocities, objects that act on each other."""
+"""The family of transitions: one interface, filtered velocities, objects that push each other."""
 
 import pytest
 import torch
@@ -142,8 +142,8 @@ def test_every_transition_learns(
 def test_slots_that_teach_nothing_cost_nothing(rng: torch.Generator) -> None:
     transition, tracks = _make("rnn", "none"), _tracks()
     clean = motion_loss(transition, tracks, torch.Generator().manual_seed(0))
-    tracks.where[:, :2, 1] = 1e3
-    tracks.where[:, 11:, 1] = -1e3
+    tracks.where[:, :2, 1, :2] = 1e3
+    tracks.where[:, 11:, 1, :2] = -1e3
     spoiled = motion_loss(transition, tracks, torch.Generator().manual_seed(0))
     assert all(torch.equal(a, b) for a, b in zip(clean, spoiled, strict=True))
     nothing = Tracks(tracks.where, tracks.camera, tracks.present, torch.full_like(tracks.run, -1))

@@ -22,11 +22,12 @@ from world_models.base import Posterior, WorldModel
 from world_models.dream import DreamState
 from world_models.glimpse import draw_glimpse, window_box
 from world_models.history import follow, to_uint8, tracks
+from world_models.motion import fit_motion
 from world_models.noise import estimate_noise, noise_slice, noise_table
 from world_models.readout import Calibration, calibrate, mask_extent
 from world_models.scene_model import SceneModel
 from world_models.slots import Slots
-from world_models.transition import TransitionRNN
+from world_models.transition import make_transition
 from world_models.viewpoint import Viewpoint
 
 
@@ -61,6 +62,8 @@ class AIR(WorldModel[DreamState]):
         canvas: Remember the background pixel by pixel, beyond the edges of the view.
         actions: Use what is asked of the camera; False takes the model's actions away.
         occluders: Things that are no objects may hide objects (bars).
+        transition: How objects move: ``rnn``, ``linear`` or ``constant_velocity``.
+        relation: What objects do to each other: ``none`` or ``pairwise``.
 
     Raises:
         ValueError: A number is out of range.
@@ -95,6 +98,8 @@ class AIR(WorldModel[DreamState]):
         canvas: bool = False,
         actions: bool = True,
         occluders: bool = False,
+        transition: str = "rnn",
+        relation: str = "none",
     ) -> None:
         super().__init__()
         if num_slots < 1:
@@ -129,7 +134,9 @@ class AIR(WorldModel[DreamState]):
             inhibition,
             occluders,
         )
-        self.transition = TransitionRNN((height, width), math.log(typical_side))
+        self.transition = make_transition(
+            transition, relation, (height, width), math.log(typical_side), 4 if anisotropic else 3
+        )
         self.register_buffer("noise_table", noise_table(), persistent=False)
         self.noise_sigma = 0.0
         self.calibration = Calibration()
@@ -200,7 +207,7 @@ class AIR(WorldModel[DreamState]):
         history = self.posterior(real)
         camera, seen = self.viewpoint.learn(history.belief, asked)
         found = tracks(history.belief, camera)
-        return metrics | seen | fitting.fit_motion(self.transition, found, steps["motion"], rng)
+        return metrics | seen | fit_motion(self.transition, found, steps["motion"], rng)
 
     def posterior(self, real: Trajectory) -> Posterior:
         """Filters episodes frame by frame (causally), with posterior means and hard presence."""
@@ -251,7 +258,9 @@ class AIR(WorldModel[DreamState]):
         """
         moved, backdrop = self.viewpoint.dream(state.backdrop, camera, rng)
         shift = None if moved is None else moved[:, None].expand_as(state.velocity)
-        loc_scale, hidden = self.transition(state.where, state.velocity, state.hidden, shift)
+        loc_scale, hidden = self.transition(
+            state.where, state.velocity, state.hidden, state.alive, moved
+        )
         eps = torch.randn(state.velocity.shape, generator=rng, device=state.where.device)
         xy = loc_scale.loc[..., :2] + loc_scale.scale[..., :2] * eps
         where = torch.cat([xy, loc_scale.loc[..., 2:]], -1)

@@ -30,7 +30,7 @@ from world_models.distributions import (
 from world_models.doubles import redundant
 from world_models.scene_model import Gaussian, SceneModel
 from world_models.slots import LOGIT_LIMIT, Slots, births
-from world_models.transition import TransitionRNN
+from world_models.transition import Transition
 
 MIN_SHARE = 0.2
 """Objects of which less can be seen are followed blindly."""
@@ -53,7 +53,7 @@ class Surprise:
 
 def begin(
     model: SceneModel,
-    transition: TransitionRNN,
+    transition: Transition,
     frame: Float[Tensor, "B C H W"],
     num_slots: int,
     inhibition_px: float,
@@ -90,7 +90,7 @@ def begin(
 
 def step(
     model: SceneModel,
-    transition: TransitionRNN,
+    transition: Transition,
     slots: Slots,
     frame: Float[Tensor, "B C H W"],
     sigma: float,
@@ -116,7 +116,9 @@ def step(
         What is believed now, what it cost, and the reconstruction.
     """
     shift = None if camera_px is None else camera_px[:, None].expand_as(slots.velocity)
-    prior, hidden = transition(slots.where.loc, slots.velocity, slots.hidden, shift)
+    prior, hidden = transition(
+        slots.where.loc, slots.velocity, slots.hidden, slots.alive, camera_px
+    )
     z_bg, num_frames = slots.z_bg, slots.num_frames
     if not keep_background or num_frames < BACKGROUND_FRAMES:
         num_frames = num_frames + 1 if keep_background else 1

@@ -1,73 +1,33 @@
-"""Learning the scene model from frames alone, in three stages, each on what the last one gave.
+"""Learning to see from frames alone, in two stages; `world_models.motion` then adds a third.
 
 1. **Static**: single frames; background first, then objects under an ever stricter prior.
 2. **Sequence**: short clips; propagation, fusion and births, jointly with perception.
-3. **Motion**: the transition alone, on tracks that the filter gives, by one-step likelihood and
-   open-loop overshooting. This is what makes rollouts good.
 """
 
-import dataclasses
-
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss
 
 from world_models.background import Background
+from world_models.descent import decay, descend
 from world_models.discovery import discover, negative_elbo
 from world_models.distributions import kl_gaussian, sample_gaussian
 from world_models.filtering import begin, step
 from world_models.scene_model import SceneModel
-from world_models.transition import TransitionRNN
+from world_models.transition import Transition
 
 STATIC_SLOTS = 3
 NOISE_FRAMES = 512
 FAINT = 0.2
 FIRST_PRESENCE_PRIOR = 0.1
 PRESENCE_PRIOR = 1e-8
-TRACK_SCALE = (0.35, 0.35, 0.03)
-OVERSHOOT = 10
-OVERSHOOT_WEIGHT = 0.1
-MAX_GRADIENT = {"static": 300.0, "sequence": 200.0, "motion": 20.0}
-
-
-@dataclasses.dataclass(frozen=True)
-class Tracks:
-    """Windows of single objects through time, padded at the end.
-
-    Attributes:
-        where: Posterior means.
-        camera: How far the view moved before each frame, pixels.
-        valid: Whether the object was followed in that frame.
-    """
-
-    where: Float[Tensor, "N T 3"]
-    camera: Float[Tensor, "N T 2"]
-    valid: Bool[Tensor, "N T"]
+MAX_GRADIENT = {"static": 300.0, "sequence": 200.0}
 
 
 def to_float(frame: UInt8[Tensor, "*b C H W"]) -> Float[Tensor, "*b C H W"]:
     """Frames in [0, 1]."""
     return frame.float() / 255
-
-
-def _decay(now: float, flat: float, last: float) -> float:
-    """A learning rate's factor: 1 until ``flat`` of the run, then linearly down to ``last``."""
-    return 1.0 if now < flat else 1 - (1 - last) * (now - flat) / (1 - flat)
-
-
-def _apply(
-    loss: Tensor, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter], limit: float
-) -> None:
-    """One gradient step; a loss that is not finite stops the run before any weight is touched."""
-    if not bool(torch.isfinite(loss)):
-        raise FloatingPointError(
-            f"the world model's loss is {loss.item()}; lower the learning rate or check the frames"
-        )
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(parameters, limit)
-    optimiser.step()
 
 
 def warm_up_background(
@@ -94,7 +54,7 @@ def _warm_up(
         posterior = model.background.posterior(x)
         picture = model.background.decode(sample_gaussian(*posterior, rng))
         loss = background_loss(model.background, x, picture, torch.ones_like(x), posterior).mean()
-        _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
+        descend(loss, optimiser, parameters, MAX_GRADIENT["static"])
 
 
 def background_loss(
@@ -146,7 +106,7 @@ def fit_static(
     tail: list[dict[str, Tensor]] = []
     for i in range(steps):
         now = i / steps
-        optimiser.param_groups[0]["lr"] = learning_rate * _decay(now, 0.6, 0.05)
+        optimiser.param_groups[0]["lr"] = learning_rate * decay(now, 0.6, 0.05)
         narrow, strict = (min(now / 0.6, 1.0), min(now / 0.5, 1.0)) if anneal else (1.0, 1.0)
         wide, close = model.inhibition_px
         inhibition = wide + narrow * (close - wide)
@@ -162,7 +122,7 @@ def fit_static(
         clear = found.clear.detach()
         parts["background"] = background_loss(model.background, x, background, clear, posterior)
         loss = (loss + parts["background"]).mean()
-        _apply(loss, optimiser, parameters, MAX_GRADIENT["static"])
+        descend(loss, optimiser, parameters, MAX_GRADIENT["static"])
         if i >= int(0.9 * steps):
             tail.append(
                 {**{k: v.detach().mean() for k, v in parts.items()}, "loss": loss.detach()}
@@ -172,7 +132,7 @@ def fit_static(
 
 def fit_sequence(
     model: SceneModel,
-    transition: TransitionRNN,
+    transition: Transition,
     frames: UInt8[Tensor, "N T C H W"],
     camera_px: Float[Tensor, "N T 2"],
     steps: int,
@@ -194,7 +154,7 @@ def fit_sequence(
     losses = []
     for i in range(steps):
         for group, lr in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = lr * _decay(i / steps, 0.6, 0.05)
+            group["lr"] = lr * decay(i / steps, 0.6, 0.05)
         episodes = torch.randint(len(frames), (batch,), generator=rng)
         first = int(torch.randint(frames.shape[1] - clip + 1, (), generator=rng))
         x = to_float(frames[episodes, first : first + clip])
@@ -209,92 +169,7 @@ def fit_sequence(
             )
             loss = loss + surprise.reconstruction + surprise.objects
         loss = loss.mean() / clip
-        _apply(loss, optimiser, perception + motion, MAX_GRADIENT["sequence"])
+        descend(loss, optimiser, perception + motion, MAX_GRADIENT["sequence"])
         if i >= int(0.9 * steps):
             losses.append(loss.item())
     return {"sequence_loss": sum(losses) / len(losses)} if losses else {}
-
-
-def fit_motion(
-    transition: TransitionRNN,
-    tracks: Tracks,
-    steps: int,
-    rng: torch.Generator,
-    learning_rate: float = 3e-3,
-    batch: int = 128,
-) -> dict[str, float]:
-    """Learns the transition on tracks: one-step likelihood, and open-loop error over ten steps."""
-    if len(tracks.where) == 0:
-        return {"num_tracks": 0.0}
-    parameters = list(transition.parameters())
-    optimiser = torch.optim.Adam(parameters, lr=learning_rate)
-    tail = []
-    for i in range(steps):
-        optimiser.param_groups[0]["lr"] = learning_rate * _decay(i / steps, 0.5, 0.02)
-        chosen = torch.randint(len(tracks.where), (batch,), generator=rng)
-        where, camera = _mirror(tracks.where[chosen], tracks.camera[chosen], transition, rng)
-        valid = tracks.valid[chosen]
-        one_step, overshoot = motion_loss(transition, where, camera, valid, rng)
-        _apply(
-            one_step + OVERSHOOT_WEIGHT * overshoot, optimiser, parameters, MAX_GRADIENT["motion"]
-        )
-        if i >= int(0.9 * steps):
-            tail.append((one_step.item(), overshoot.item()))
-    means = [sum(x) / len(tail) for x in zip(*tail, strict=True)]
-    return {"num_tracks": float(len(tracks.where)), "kl_motion": means[0], "overshoot": means[1]}
-
-
-def motion_loss(
-    transition: TransitionRNN,
-    where: Float[Tensor, "N T 3"],
-    camera: Float[Tensor, "N T 2"],
-    valid: Bool[Tensor, "N T"],
-    rng: torch.Generator,
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """One-step KL of (blurred) tracks to the prior, and the error of open-loop rollouts.
-
-    The tracks carry measurement noise, so the one-step target is N(track, `TRACK_SCALE`).
-    """
-    horizon = where.shape[1]
-    velocity = torch.zeros_like(where[..., :2])
-    velocity[:, 1:] = where[:, 1:, :2] - where[:, :-1, :2] + camera[:, 1:]
-    target_scale = where.new_tensor(TRACK_SCALE)
-    hidden = transition.initial((len(where),))
-    start = min(int(torch.randint(4, 9, (), generator=rng)), horizon - 2)
-    kl, hidden_at_start = where.new_zeros(()), hidden
-    for t in range(horizon - 1):
-        if t == start:
-            hidden_at_start = hidden
-        prior, hidden = transition(where[:, t], velocity[:, t], hidden, camera[:, t + 1])
-        if t > 0:  # the first frame of a track has no velocity: nothing can be learned from it
-            both = valid[:, t] & valid[:, t + 1]
-            kl = kl + (kl_gaussian(where[:, t + 1], target_scale, *prior).sum(-1) * both).sum()
-    kl = kl / valid[:, 2:].sum().clamp(min=1)
-
-    window, speed, hidden = where[:, start], velocity[:, start], hidden_at_start
-    error, counted = where.new_zeros(()), where.new_zeros(())
-    for t in range(start, min(start + OVERSHOOT, horizon - 1)):
-        ahead = transition(window, speed, hidden, camera[:, t + 1])
-        speed = ahead[0].loc[:, :2] - window[:, :2] + camera[:, t + 1]
-        window, hidden = ahead[0].loc, ahead[1]
-        distance = (window - where[:, t + 1]) * where.new_tensor([1.0, 1.0, 10.0])
-        error = error + ((distance.square().sum(-1) + 0.25).sqrt() * valid[:, t + 1]).sum()
-        counted = counted + valid[:, t + 1].sum()
-    return kl, error / counted.clamp(min=1)
-
-
-def _mirror(
-    where: Float[Tensor, "N T 3"],
-    camera: Float[Tensor, "N T 2"],
-    transition: TransitionRNN,
-    rng: torch.Generator,
-) -> tuple[Float[Tensor, "N T 3"], Float[Tensor, "N T 2"]]:
-    """Mirrors and transposes each track at random: the eight symmetries of a square frame."""
-    flips = torch.randint(2, (len(where), 1, 2), generator=rng).float() * 2 - 1
-    xy, side = where[..., :2] - transition.centre, where[..., 2:]
-    xy, camera = xy * flips, camera * flips
-    if bool(transition.centre[0] == transition.centre[1]):
-        swap = torch.randint(2, (len(where), 1, 1), generator=rng).bool()
-        xy = torch.where(swap, xy.flip(-1), xy)
-        camera = torch.where(swap, camera.flip(-1), camera)
-    return torch.cat([xy + transition.centre, side], -1), camera

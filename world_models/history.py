@@ -8,10 +8,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from world_models.filtering import begin, step
-from world_models.fitting import Tracks, to_float
+from world_models.fitting import to_float
+from world_models.motion import Tracks
 from world_models.scene_model import SceneModel
 from world_models.slots import Slots
-from world_models.transition import TransitionRNN
+from world_models.transition import Transition
 from world_models.viewpoint import Eyes
 
 BATCH = 64
@@ -20,7 +21,7 @@ BATCH = 64
 @torch.no_grad()
 def follow(
     scene: SceneModel,
-    transition: TransitionRNN,
+    transition: Transition,
     frames: UInt8[Tensor, "B T C H W"],
     camera_px: Float[Tensor, "B T 2"],
     num_slots: int,
@@ -86,31 +87,23 @@ def follow(
 def tracks(
     slots: list[Slots], camera_px: Float[Tensor, "B T 2"], shortest: int = 8, max_jump: float = 7.0
 ) -> Tracks:
-    """Runs of one identity, at least ``shortest`` frames without a jump, shifted to begin at 0."""
+    """What was seen of all objects; runs of less than ``shortest`` frames teach nothing.
+
+    A run is one identity in one slot, seen in every frame, without a jump of ``max_jump`` pixels.
+    """
     where = torch.stack([s.where.loc for s in slots], 1)
-    alive = torch.stack([s.alive * (s.unseen == 0) for s in slots], 1) > 0
+    present = torch.stack([s.alive for s in slots], 1) > 0
+    seen = torch.stack([s.alive * (s.unseen == 0) for s in slots], 1) > 0
     identity = torch.stack([s.id for s in slots], 1)
     moved = where[:, 1:, :, :2] - where[:, :-1, :, :2] + camera_px[:, 1:, None]
-    broken = torch.zeros_like(alive)
-    broken[:, 1:] = (moved.norm(dim=-1) > max_jump) | (identity[:, 1:] != identity[:, :-1])
-    horizon = len(slots)
-    runs = []
-    for b, k in (alive.sum(1) >= shortest).nonzero().tolist():
-        first = 0
-        living, cut = alive[b, :, k].tolist(), broken[b, :, k].tolist()
-        for t in range(horizon + 1):
-            if t == horizon or not living[t] or cut[t]:
-                if t - first >= shortest:
-                    runs.append((b, k, first, t))
-                first = t if t < horizon and living[t] else t + 1
-    out = where.new_zeros(len(runs), horizon, 3)
-    shifts = where.new_zeros(len(runs), horizon, 2)
-    valid = torch.zeros(len(runs), horizon, dtype=torch.bool, device=where.device)
-    for i, (b, k, first, last) in enumerate(runs):
-        out[i, : last - first] = where[b, first:last, k]
-        shifts[i, : last - first] = camera_px[b, first:last]
-        valid[i, : last - first] = True
-    return Tracks(out, shifts, valid)
+    broken = ~seen
+    broken[:, 1:] |= ~seen[:, :-1] | (identity[:, 1:] != identity[:, :-1])
+    broken[:, 1:] |= moved.norm(dim=-1) > max_jump
+    run = broken.cumsum(1)
+    length = torch.zeros_like(run[:, :1].repeat(1, len(slots) + 1, 1))
+    length.scatter_add_(1, run, seen.long())
+    taught = seen & (length.gather(1, run) >= shortest)
+    return Tracks(where, camera_px, present, torch.where(taught, run, -1))
 
 
 def to_uint8(canvas: Float[Tensor, "*b C H W"]) -> UInt8[Tensor, "*b C H W"]:

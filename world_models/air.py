@@ -16,11 +16,11 @@ from torch import Tensor
 from envs.boxes import inside_share
 from envs.scene import View
 from envs.trajectory import Trajectory
-from world_models import fitting
+from world_models import dream, fitting
 from world_models.bank import Bank, gather, moment
 from world_models.base import Posterior, WorldModel
 from world_models.dream import DreamState
-from world_models.glimpse import draw_glimpse, window_box
+from world_models.glimpse import window_box
 from world_models.history import follow, to_uint8, tracks
 from world_models.motion import fit_motion
 from world_models.noise import estimate_noise, noise_slice, noise_table
@@ -235,14 +235,14 @@ class AIR(WorldModel[DreamState]):
     def resume(self, posterior: Posterior, t: int) -> DreamState:
         """The imagined state that continues what the filter believes, all objects kept."""
         slots: Slots = posterior.belief[t]
-        return self._dream(moment(slots, slots.alive > 0))
+        return dream.begin(self.scene, moment(slots, slots.alive > 0))
 
     @torch.no_grad()
     def start(self, batch_size: int, rng: torch.Generator) -> DreamState:
         """Begins imagined episodes at moments of real ones, replayed or recombined."""
         if self.bank is None:
             raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
-        state = self._dream(self.bank.draw(batch_size, self.recombine, rng))
+        state = dream.begin(self.scene, self.bank.draw(batch_size, self.recombine, rng))
         return dataclasses.replace(state, noise=self._noise_offset(rng))
 
     @torch.no_grad()
@@ -252,33 +252,14 @@ class AIR(WorldModel[DreamState]):
         rng: torch.Generator,
         camera: Float[Tensor, "B 2"] | None = None,
     ) -> DreamState:
-        """Moves the objects on: a draw of the place, the mean of the size, no change of looks.
-
-        Drawing sizes too would let them wander off in a random walk.
-        """
-        moved, backdrop = self.viewpoint.dream(state.backdrop, camera, rng)
-        shift = None if moved is None else moved[:, None].expand_as(state.velocity)
-        loc_scale, hidden = self.transition(
-            state.where, state.velocity, state.hidden, state.alive, moved
-        )
-        eps = torch.randn(state.velocity.shape, generator=rng, device=state.where.device)
-        xy = loc_scale.loc[..., :2] + loc_scale.scale[..., :2] * eps
-        where = torch.cat([xy, loc_scale.loc[..., 2:]], -1)
-        velocity = xy - state.where[..., :2]
-        return dataclasses.replace(
-            state,
-            where=where,
-            velocity=velocity if shift is None else velocity + shift,
-            hidden=hidden,
-            background=backdrop.view(self.frame_shape[1:]) if backdrop else state.background,
-            backdrop=backdrop,
-            noise=self._noise_offset(rng),
-        )
+        """Draws the next state; see `world_models.dream.advance`."""
+        state = dream.advance(self.transition, self.viewpoint, state, camera, rng)
+        return dataclasses.replace(state, noise=self._noise_offset(rng))
 
     @torch.no_grad()
     def decode(self, state: DreamState) -> View:
         """Draws the frame, with the camera's noise, and reads the calibrated boxes."""
-        canvas = self._draw(state)
+        canvas = dream.draw(state)
         if self.noise_sigma > 0:
             noise = noise_slice(self.noise_table, state.noise, canvas.numel())
             canvas.add_(noise.view_as(canvas), alpha=self.noise_sigma)
@@ -291,40 +272,6 @@ class AIR(WorldModel[DreamState]):
             visible=inside_share(box) * state.alive,
             id=torch.where(state.alive > 0, index, -1),
         )
-
-    def _dream(self, start: Bank) -> DreamState:
-        """The imagined scenes that begin at these moments."""
-        glimpse = self.scene.decode_what(start.what)
-        backdrop = start.camera.backdrop() if start.camera else None
-        background = backdrop.view(self.frame_shape[1:]) if backdrop else None
-        if background is None:
-            background = self.scene.background.decode(start.z_bg)
-        return DreamState(
-            where=start.where,
-            velocity=start.velocity,
-            hidden=start.hidden,
-            glimpse=glimpse,
-            extent=mask_extent(glimpse[:, :, -1]),
-            alive=start.valid.float(),
-            order=start.order,
-            background=background,
-            noise=0,
-            backdrop=backdrop,
-        )
-
-    def _draw(self, state: DreamState) -> Float[Tensor, "B C H W"]:
-        """`composite` of the layers, spending nothing on empty slots."""
-        canvas = state.background.clone()
-        rank, scene = (state.alive.gather(1, state.order).T > 0).nonzero(as_tuple=True)
-        slot = state.order[scene, rank]
-        layers = draw_glimpse(
-            state.glimpse[scene, slot], state.where[scene, slot], self.frame_shape[1:]
-        )
-        sizes = rank.bincount(minlength=self.num_slots).tolist()
-        for scenes, layer in zip(scene.split(sizes), layers.split(sizes), strict=True):
-            behind = canvas[scenes].mul_(1 - layer[:, -1:])
-            canvas.index_copy_(0, scenes, behind.add_(layer[:, :-1]))
-        return canvas
 
     def _boxes(self, slots: Slots, calibrated: bool = True) -> Float[Tensor, "B K 4"]:
         alpha = self.scene.decode_what(slots.what.loc)[:, :, -1]

@@ -45,9 +45,13 @@ def coast(
 
 
 def wall_margin(truth: Truth) -> float:
-    """How far beyond the frame the walls stand: as far as any true box was ever seen to reach."""
+    """How far beyond the frame the walls stand: as far as 19 of 20 true boxes stay within.
+
+    Not as far as any reaches: boxes that turn stick out of the discs that the walls reflect.
+    """
     beyond = ((truth.box[..., :2] - 0.5).abs() + truth.box[..., 2:] / 2 - 0.5).amax(-1)
-    return torch.where(truth.id >= 0, beyond, 0.0).clamp(min=0).max().item()
+    known = beyond[truth.id >= 0].clamp(min=0)
+    return known.quantile(0.95).item() if len(known) else 0.0
 
 
 def true_velocity(truth: Truth, camera: Float[Tensor, "B T 2"] | None) -> Float[Tensor, "B T O 2"]:

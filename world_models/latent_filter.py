@@ -92,10 +92,13 @@ class Filtered(NamedTuple):
 
     def head(self, count: int) -> "Filtered":
         """The first ``count`` clips."""
-        latent, posterior, prior = (
-            type(pair)(*(part[:count] for part in pair)) for pair in self[:3]
+        return Filtered(
+            Latent(*(part[:count] for part in self.latent)),
+            Gaussian(*(part[:count] for part in self.posterior)),
+            Gaussian(*(part[:count] for part in self.prior)),
+            self.box[:count],
+            self.place[:count],
         )
-        return Filtered(latent, posterior, prior, self.box[:count], self.place[:count])
 
 
 class LatentFilter(nn.Module):

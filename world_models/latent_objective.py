@@ -133,8 +133,10 @@ class Objective:
 
     def kl(self, posterior: Gaussian, prior: Gaussian) -> Float[Tensor, "B T"]:
         """The balanced KL of DreamerV2 (Hafner et al., 2021, https://arxiv.org/abs/2010.02193)."""
-        teach = kl_gaussian(*(p.detach() for p in posterior), *prior).sum(-1)
-        regularise = kl_gaussian(*posterior, *(p.detach() for p in prior)).sum(-1)
+        known = Gaussian(*(p.detach() for p in posterior))
+        fixed = Gaussian(*(p.detach() for p in prior))
+        teach = kl_gaussian(known.loc, known.scale, prior.loc, prior.scale).sum(-1)
+        regularise = kl_gaussian(posterior.loc, posterior.scale, fixed.loc, fixed.scale).sum(-1)
         return self.balance * teach + (1 - self.balance) * regularise
 
     def overshoot(

@@ -185,7 +185,7 @@ class Monolith(WorldModel[Dream]):
         if camera is None:
             camera = torch.zeros_like(state.latent.z[:, :2])
         memory, prior = self.filter.dynamics(state.latent, camera)
-        latent = Latent(memory, sample_gaussian(*prior, rng))
+        latent = Latent(memory, sample_gaussian(prior.loc, prior.scale, rng))
         return Dream(latent, self._noise_offset(rng))
 
     @torch.no_grad()

@@ -94,7 +94,9 @@ class EdgeRelation(nn.Module):
         self.register_buffer("middle", half, persistent=False)
         self.log_typical_side = log_typical_side
         self.strength = mlp([3, 16, 1], last_gain=0.1)
-        self.strength[-1].bias.data.fill_(1.0)
+        last = self.strength[-1]
+        assert isinstance(last, nn.Linear)
+        last.bias.data.fill_(1.0)
         self.log_body = nn.Parameter(torch.tensor(-1.0))
         self.beyond = nn.Parameter(torch.tensor(0.0))
         self.log_sharpness = nn.Parameter(torch.tensor(1.0))

@@ -148,7 +148,9 @@ class Hand(nn.Module):
             nn.ELU(),
             nn.ConvTranspose2d(width, channels, 4, 2, 1),
         )
-        self.layers[-1].weight.data.mul_(0.1)
+        last = self.layers[-1]
+        assert isinstance(last, nn.ConvTranspose2d)
+        last.weight.data.mul_(0.1)
         self.mean = nn.Parameter(torch.zeros(frame_shape))
 
     def forward(self, latent: Float[Tensor, "N L"]) -> Float[Tensor, "N C H W"]:

@@ -160,7 +160,12 @@ def test_bad_values_are_named_before_any_work(override: str, message: str) -> No
 def test_help_lists_groups_and_keys(command: Callable) -> None:
     code, out, _ = command("--help")
     assert code == 0
-    for word in ("world_model: air, ", "cut_paste, linear, none, oracle", "real_frames", "env.tier"):
+    for word in (
+        "world_model: air, ",
+        "cut_paste, linear, none, oracle",
+        "real_frames",
+        "env.tier",
+    ):
         assert word in out
 
 

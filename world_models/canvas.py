@@ -24,8 +24,8 @@ SMOOTH_LOOKS = 1.0
 """Looks that the smooth background is worth as a guess at what the canvas has not seen."""
 SURPRISE = 0.15
 """Error (of a frame in [0, 1]) at which a pixel of the canvas is held for wrong."""
-FILL_LOOKS = 0.1
-"""Looks that the surroundings of a pixel are worth where it is filled in."""
+FILL_LOOKS = 1.0
+"""Looks that its surroundings are worth where a pixel is filled in: faint ghosts do not show."""
 
 
 def read_view(

@@ -91,7 +91,7 @@ class AIR(WorldModel[DreamState]):
         background_steps: int = 200,
         static_steps: int = 700,
         sequence_steps: int = 300,
-        motion_steps: int = 900,
+        motion_steps: int = 450,
         recombine: bool = True,
         keep_background: bool = True,
         camera: str = "given",

@@ -76,17 +76,8 @@ def diagnose(
     matches, target = match(posterior, truth), follow_target(posterior, episodes.box[:, 0])
     size = episodes.box.new_tensor([model.frame_shape[2], model.frame_shape[1]])
     start = slice(protocol.frames)
-    early, seen = _first(truth, start), _first_seen(posterior, start)
-    paired = Matches(*(getattr(matches, f.name)[:, start] for f in dataclasses.fields(Matches)))
-    metrics: dict[str, float] = {}
-    if posterior.box.shape[2] > 1 or truth.box.shape[2] == 1:
-        metrics |= perception(seen, early, paired, protocol.settled)
-    error = (seen.reconstruction.float() - episodes.frame[:, start].float()) / 255
-    metrics["reconstruction_mse"] = error.square().mean().item()
-    # The first frame has no past to be given; where there is no other, some models score none.
-    scored = seen.elbo[:, min(1, seen.elbo.shape[1] - 1) :]
-    if episodes.horizon > 1 or bool(scored.any()):
-        metrics["elbo"] = scored.mean().item()
+    early = _first(truth, start)
+    metrics = _seeing(posterior, episodes, matches, protocol)
     metrics["filtered_frames_per_cpu_second"] = episodes.num_frames / max(seconds, 1e-9)
     followed = Target(target.identity, target.box[:, start])
     rng = torch.Generator(episodes.frame.device).manual_seed(seed)
@@ -109,6 +100,27 @@ def diagnose(
         "trust": trust_horizons(rows),
         "rollout": rows,
     }
+
+
+def _seeing(
+    posterior: Posterior, episodes: Trajectory, matches: Matches, protocol: Protocol
+) -> dict[str, float]:
+    """Figures of perception, picture and likelihood in the frames that are scored."""
+    truth = episodes.truth
+    assert truth is not None
+    start = slice(protocol.frames)
+    seen, early = _first_seen(posterior, start), _first(truth, start)
+    paired = Matches(*(getattr(matches, f.name)[:, start] for f in dataclasses.fields(Matches)))
+    metrics: dict[str, float] = {}
+    if posterior.box.shape[2] > 1 or truth.box.shape[2] == 1:
+        metrics |= perception(seen, early, paired, protocol.settled)
+    error = (seen.reconstruction.float() - episodes.frame[:, start].float()) / 255
+    metrics["reconstruction_mse"] = error.square().mean().item()
+    # The first frame has no past to be given; where there is no other, some models score none.
+    scored = seen.elbo[:, min(1, seen.elbo.shape[1] - 1) :]
+    if episodes.horizon > 1 or bool(scored.any()):
+        metrics["elbo"] = scored.mean().item()
+    return metrics
 
 
 def _first(truth: Truth, frames: slice) -> Truth:

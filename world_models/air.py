@@ -44,18 +44,15 @@ class AIR(WorldModel[DreamState]):
         anisotropic: Windows have a width and a height of their own, not one side.
         background: How backgrounds are described: ``linear``, ``smooth`` or ``free``.
         inference: Where to look next: ``residual`` or ``recurrent`` (as AIR was published).
-        inhibition: Radius around a found object in which no other is looked for, as a share of
-            the typical side.
+        inhibition: In this share of the typical side around an object no other is looked for.
         presence_prior: Prior probability of an object per slot; the larger the objects, the
             smaller, or one is drawn as two.
-        sigma: Least scale of the Gaussian pixel likelihood; larger than the noise, or noise is
-            explained.
+        sigma: Least scale of the Gaussian pixel likelihood; must exceed the noise.
         background_steps: Steps of the background alone.
         static_steps: Steps on single frames.
         sequence_steps: Steps on clips.
         motion_steps: Steps of the transition on tracks.
-        recombine: Imagine recombined scenes (objects and backgrounds of different episodes), not
-            replayed ones.
+        recombine: Imagine objects and backgrounds of different episodes together.
         keep_background: The background stays the same through an episode (no camera motion).
         camera: ``given``: the view moves exactly as it is asked to. ``inferred``: it moves by
             itself, too; how it moves is seen in the frames, and what actions do to it is learned.
@@ -102,12 +99,7 @@ class AIR(WorldModel[DreamState]):
         relation: str = "none",
     ) -> None:
         super().__init__()
-        if num_slots < 1:
-            raise ValueError(f"num_slots must be at least 1, got {num_slots}")
-        if sigma <= 0:
-            raise ValueError(f"sigma must be positive, got {sigma}")
-        if not 0 < presence_prior < 1:
-            raise ValueError(f"presence_prior must lie between 0 and 1, got {presence_prior}")
+        _check(num_slots, sigma, presence_prior)
         channels, height, width = frame_shape
         self.frame_shape = (channels, height, width)
         self.num_slots = num_slots
@@ -296,3 +288,13 @@ class AIR(WorldModel[DreamState]):
         self.calibration = Calibration(**state["calibration"])
         self.bank = None if state["bank"] is None else Bank.from_dict(state["bank"])
         self._fitted = state["fitted"]
+
+
+def _check(num_slots: int, sigma: float, presence_prior: float) -> None:
+    """Refuses numbers that are out of range."""
+    if num_slots < 1:
+        raise ValueError(f"num_slots must be at least 1, got {num_slots}")
+    if sigma <= 0:
+        raise ValueError(f"sigma must be positive, got {sigma}")
+    if not 0 < presence_prior < 1:
+        raise ValueError(f"presence_prior must lie between 0 and 1, got {presence_prior}")

@@ -115,14 +115,10 @@ def step(
     Returns:
         What is believed now, what it cost, and the reconstruction.
     """
-    shift = None if camera_px is None else camera_px[:, None].expand_as(slots.velocity)
     prior, hidden = transition(
         slots.where.loc, slots.velocity, slots.hidden, slots.alive, camera_px
     )
-    z_bg, num_frames = slots.z_bg, slots.num_frames
-    if not keep_background or num_frames < BACKGROUND_FRAMES:
-        num_frames = num_frames + 1 if keep_background else 1
-        z_bg = z_bg + (model.background.posterior(frame)[0] - z_bg) / num_frames
+    z_bg, num_frames = _background(model, slots, frame, keep_background)
     background = model.background.decode(z_bg)
     if remembered is not None:
         background = remembered.over(background)
@@ -132,40 +128,36 @@ def step(
     news = correct(model, slots, prior, *seen_by_slots, rng)
 
     seen, unseen, idle_frames = _survivors(slots, news, frame, background, sigma)
-    alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | (slots.age >= MIN_AGE))
     presence = seen
     if rng is not None:
         presence = slots.alive * sample_relaxed_bernoulli(news.logits, TEMPERATURE, rng)
-    front = (slots.front + depth_evidence(frame, background, news.layers, seen, sigma)).clamp(
-        -LIMIT, LIMIT
-    )
+    front = slots.front + depth_evidence(frame, background, news.layers, seen, sigma)
+    front = front.clamp(-LIMIT, LIMIT)
     canvas = blend(background, news.layers, presence, front)
-    alpha = news.layers[:, :, -1]
     cost = slots.alive * torch.sigmoid(news.logits) * (news.kl + SLOT_COST)
-    cost = cost + AREA_COST * presence * alpha.sum((-1, -2))
+    cost = cost + AREA_COST * presence * news.layers[:, :, -1].sum((-1, -2))
     surprise = Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
 
-    where, what = _coast(slots, prior, news, unseen)
-    moved = where.loc[..., :2] - slots.where.loc[..., :2]
-    now = Slots(
-        where=where,
-        velocity=moved if shift is None else moved + shift,
+    now = dataclasses.replace(
+        _remember(slots, prior, news, seen, unseen, camera_px),
         hidden=hidden,
-        what=what,
-        logits=news.logits,
-        alive=alive,
-        age=(slots.age + 1) * alive,
-        unseen=unseen * alive,
-        visible=seen * news.shown,
         front=front,
         redundant=idle_frames,
-        id=torch.where(alive > 0, slots.id, -1),
-        next_id=slots.next_id,
         z_bg=z_bg,
         num_frames=num_frames,
     )
     now, canvas_now = births(model, now, frame, background, canvas, sigma)
     return now, surprise, canvas_now if rng is None else canvas
+
+
+def _background(
+    model: SceneModel, slots: Slots, frame: Float[Tensor, "B C H W"], keep: bool
+) -> tuple[Float[Tensor, "B D"], int]:
+    """The background's latent (that of this frame, or the mean of the first), and of how many."""
+    if keep and slots.num_frames >= BACKGROUND_FRAMES:
+        return slots.z_bg, slots.num_frames
+    number = slots.num_frames + 1 if keep else 1
+    return slots.z_bg + (model.background.posterior(frame)[0] - slots.z_bg) / number, number
 
 
 def _survivors(
@@ -196,6 +188,32 @@ def _survivors(
     # What is well known and explained twice may be hidden by the other; else it never was there.
     unseen = torch.where(superfluous & (slots.age < WELL_KNOWN_AGE), float(MAX_UNSEEN + 1), unseen)
     return seen, unseen, idle_frames
+
+
+def _remember(
+    slots: Slots,
+    prior: Gaussian,
+    news: News,
+    seen: Float[Tensor, "B K"],
+    unseen: Float[Tensor, "B K"],
+    camera_px: Float[Tensor, "B 2"] | None,
+) -> Slots:
+    """What is believed of each object now that it was seen, or was not."""
+    alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | (slots.age >= MIN_AGE))
+    where, what = _coast(slots, prior, news, unseen)
+    moved = where.loc[..., :2] - slots.where.loc[..., :2]
+    return dataclasses.replace(
+        slots,
+        where=where,
+        velocity=moved if camera_px is None else moved + camera_px[:, None],
+        what=what,
+        logits=news.logits,
+        alive=alive,
+        age=(slots.age + 1) * alive,
+        unseen=unseen * alive,
+        visible=seen * news.shown,
+        id=torch.where(alive > 0, slots.id, -1),
+    )
 
 
 def _coast(

@@ -47,41 +47,65 @@ def follow(
     Returns:
         Beliefs after every frame, reconstructions, and each frame's cost (nats; first: 0).
     """
-    parts = []
-    for i in range(0, len(frames), BATCH):
-        batch, camera = frames[i : i + BATCH], camera_px[i : i + BATCH]
-        x = to_float(batch[:, 0])
-        slots, found, _ = begin(
-            scene, transition, x, num_slots, scene.inhibition_px[1], sigma, rng=None
+    parts = [
+        _follow_batch(
+            scene,
+            transition,
+            frames[i : i + BATCH],
+            camera_px[i : i + BATCH],
+            num_slots,
+            sigma,
+            keep_background,
+            eyes,
+            canvas,
         )
-        beliefs, pictures, surprises = [slots], [found.canvas], [x.new_zeros(len(x))]
-        view = eyes.open(slots, x) if eyes else None
-        for t in range(1, frames.shape[1]):
-            x, moved = to_float(batch[:, t]), camera[:, t]
-            if eyes and view:
-                beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
-                view = eyes.see(view, slots, x, moved)
-                moved = view.moved.loc
-            slots, surprise, picture = step(
-                scene,
-                transition,
-                slots,
-                x,
-                sigma,
-                camera_px=moved,
-                keep_background=keep_background,
-                remembered=view.canvas if view and canvas else None,
-            )
-            if eyes and view:
-                view = eyes.remember(view, slots, x)
-            beliefs.append(slots)
-            pictures.append(picture)
-            surprises.append(surprise.reconstruction + surprise.objects)
-        if view:
-            beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
-        parts.append((beliefs, to_uint8(torch.stack(pictures, 1)), torch.stack(surprises, 1)))
+        for i in range(0, len(frames), BATCH)
+    ]
     slots_by_time = [_join([p[0][t] for p in parts]) for t in range(frames.shape[1])]
     return slots_by_time, torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts])
+
+
+def _follow_batch(
+    scene: SceneModel,
+    transition: Transition,
+    frames: UInt8[Tensor, "B T C H W"],
+    camera_px: Float[Tensor, "B T 2"],
+    num_slots: int,
+    sigma: float,
+    keep_background: bool,
+    eyes: Eyes | None,
+    canvas: bool,
+) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
+    """See `follow`."""
+    x = to_float(frames[:, 0])
+    narrow = scene.inhibition_px[1]
+    slots, found, _ = begin(scene, transition, x, num_slots, narrow, sigma, rng=None)
+    beliefs, pictures, surprises = [slots], [found.canvas], [x.new_zeros(len(x))]
+    view = eyes.open(slots, x) if eyes else None
+    for t in range(1, frames.shape[1]):
+        x, moved = to_float(frames[:, t]), camera_px[:, t]
+        if eyes and view:
+            beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
+            view = eyes.see(view, slots, x, moved)
+            moved = view.moved.loc
+        slots, surprise, picture = step(
+            scene,
+            transition,
+            slots,
+            x,
+            sigma,
+            camera_px=moved,
+            keep_background=keep_background,
+            remembered=view.canvas if view and canvas else None,
+        )
+        if eyes and view:
+            view = eyes.remember(view, slots, x)
+        beliefs.append(slots)
+        pictures.append(picture)
+        surprises.append(surprise.reconstruction + surprise.objects)
+    if view:
+        beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
+    return beliefs, to_uint8(torch.stack(pictures, 1)), torch.stack(surprises, 1)
 
 
 def tracks(

@@ -105,12 +105,8 @@ class AIR(WorldModel[DreamState]):
         self.num_slots = num_slots
         self.sigma = sigma
         self.presence_prior = presence_prior
-        self.steps = {
-            "background": background_steps,
-            "static": static_steps,
-            "sequence": sequence_steps,
-            "motion": motion_steps,
-        }
+        self.steps = {"background": background_steps, "static": static_steps}
+        self.steps |= {"sequence": sequence_steps, "motion": motion_steps}
         self.recombine = recombine
         self.keep_background = keep_background
         self.viewpoint = Viewpoint((height, width), camera, canvas, actions)

@@ -27,7 +27,7 @@ from world_models.noise import estimate_noise, noise_slice, noise_table
 from world_models.readout import Calibration, calibrate, mask_extent
 from world_models.scene_model import SceneModel
 from world_models.slots import Slots
-from world_models.transition import make_transition
+from world_models.transitions import make_transition
 from world_models.viewpoint import Viewpoint
 
 
@@ -59,7 +59,7 @@ class AIR(WorldModel[DreamState]):
         canvas: Remember the background pixel by pixel, beyond the edges of the view.
         actions: Use what is asked of the camera; False takes the model's actions away.
         occluders: Things that are no objects may hide objects (bars).
-        transition: How objects move: ``rnn``, ``linear`` or ``constant_velocity``.
+        transition: How objects move: ``rnn``, ``kalman``, ``linear`` or ``constant_velocity``.
         relation: What objects do to each other: ``none`` or ``pairwise``.
 
     Raises:
@@ -88,7 +88,7 @@ class AIR(WorldModel[DreamState]):
         background_steps: int = 200,
         static_steps: int = 700,
         sequence_steps: int = 300,
-        motion_steps: int = 450,
+        motion_steps: int = 600,
         recombine: bool = True,
         keep_background: bool = True,
         camera: str = "given",

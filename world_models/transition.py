@@ -1,8 +1,8 @@
 """How objects move: a prior over the next window of every object in a scene.
 
-A family behind one interface, chosen by name: see `make_transition`. Windows are (x, y, log side)
-or (x, y, log width, log height), lengths in pixels. Velocities are of the world: the camera's own
-motion is taken out of them, and objects move against the camera.
+A family behind one interface, chosen by name: see `world_models.transitions`. Windows are
+(x, y, log side) or (x, y, log width, log height), lengths in pixels. Velocities are of the world:
+the camera's own motion is taken out of them, and objects move against the camera.
 """
 
 import abc
@@ -11,13 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from world_models import kalman
 from world_models.networks import mlp
-from world_models.relation import EdgeRelation, PairwiseRelation
+from world_models.relation import PairwiseRelation
 from world_models.scene_model import Gaussian
 
-TRANSITIONS = ("rnn", "linear", "constant_velocity")
-RELATIONS = ("none", "pairwise")
 MESSAGE_DIM = 8
 MAX_GROWTH = 0.1
 
@@ -88,69 +85,40 @@ class ConstantVelocity(Transition):
         return Gaussian(loc, self.log_scale.exp().expand_as(loc)), hidden
 
 
-class FilteredTransition(Transition):
-    """A learned law of motion inside a Kalman filter of position and velocity.
+class TransitionRNN(Transition):
+    """One recurrent network per object with shared weights, on top of constant velocity.
 
-    The last move is too noisy to be a velocity, so one is filtered (`world_models.kalman`); the
-    prior's width is what the filter does not know. Subclasses say what the law adds to constant
-    velocity. Pushes of other objects change velocities before it.
+    The prediction is the last move plus what the network adds, so that an untrained transition is
+    already sensible.
 
     Args:
         frame_size: (H, W) in pixels.
         log_typical_side: Logarithm of the usual window side, to centre the input.
         where_dim: Numbers per window: 3, or 4 with a side each way.
-        relation: One of `RELATIONS`.
-        memory_dim: Size of what the law remembers beside the filter's belief.
+        relation: ``none`` or ``pairwise``: what others push is added to the velocity, and what
+            they tell is heard by the head.
+        gru_dim: Size of the recurrent state.
     """
 
     def __init__(
         self,
         frame_size: tuple[int, int],
         log_typical_side: float,
-        where_dim: int,
-        relation: str,
-        memory_dim: int,
+        where_dim: int = 3,
+        relation: str = "none",
+        gru_dim: int = 64,
     ) -> None:
         super().__init__(frame_size)
-        self.hidden_dim = kalman.SIZE + memory_dim
+        self.hidden_dim = gru_dim
         self.log_typical_side = log_typical_side
-        self.sides = where_dim - 2
-        self.relation, self.message_dim = None, 0
-        if relation == "pairwise":
-            self.relation = PairwiseRelation(log_typical_side, MESSAGE_DIM)
-            self.message_dim = MESSAGE_DIM
-        self.log_noise = nn.Parameter(torch.tensor(-1.4))
-        self.log_patience = nn.Parameter(torch.tensor(0.7))
-        self.log_var_new = nn.Parameter(torch.tensor(1.8))
-
-    @property
-    def splits(self) -> list[int]:
-        """Sizes of what a law gives: see `law`."""
-        return [2, 2, self.sides, 4, self.sides]
-
-    @abc.abstractmethod
-    def law(
-        self, known: Float[Tensor, "B K i"], memory: Float[Tensor, "B K m"]
-    ) -> tuple[tuple[Tensor, ...], Float[Tensor, "B K m"]]:
-        """What is added to constant velocity, and the next memory.
-
-        Args:
-            known: Place, sides, velocity, news, pushes and messages, about 1 in size.
-            memory: What the law remembers.
-
-        Returns:
-            Change of velocity, further shift, growth, log variances of what is not known of
-            position and velocity, log scale of sides.
-        """
-
-    def glide(
-        self,
-        xy: Float[Tensor, "B K 2"],
-        log_side: Float[Tensor, "B K s"],
-        velocity: Float[Tensor, "B K 2"],
-    ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
-        """The velocity after one frame, and how far the object gets in it."""
-        return velocity, velocity
+        pairwise = relation == "pairwise"
+        self.relation = PairwiseRelation(log_typical_side, MESSAGE_DIM) if pairwise else None
+        told = 2 + MESSAGE_DIM if pairwise else 0
+        self.gru = nn.GRUCell(where_dim + 2, gru_dim)
+        self.head = mlp([gru_dim + where_dim + 2 + told, 64, 2 * where_dim], last_gain=0.05)
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        last.bias.data[where_dim:] = torch.tensor([-0.3, -0.3] + [-3.0] * (where_dim - 2))
 
     def forward(
         self,
@@ -161,134 +129,18 @@ class FilteredTransition(Transition):
         camera_px: Float[Tensor, "B 2"] | None = None,
     ) -> tuple[Gaussian, Float[Tensor, "B K M"]]:
         """See `Transition.forward`."""
-        predicted, memory = kalman.unpack(hidden)
-        noise = self.log_noise.exp()
-        belief, news = kalman.correct(
-            predicted, velocity, noise, self.log_var_new.exp(), self.log_patience.exp()
-        )
-        xy, log_side, speed = where[..., :2] + belief.expected, where[..., 2:], belief.velocity
-        place = 1.5 * (xy / self.centre - 1)
-        known = [place, 3 * (log_side - self.log_typical_side), speed / 3, news]
+        xy, log_side = where[..., :2], where[..., 2:]
+        place, side = 1.5 * (xy / self.centre - 1), 3 * (log_side - self.log_typical_side)
+        own = torch.cat([place, side, velocity / 3], -1)
+        hidden = self.gru(own.flatten(0, -2), hidden.flatten(0, -2)).view(hidden.shape)
+        known = [hidden, own]
         if self.relation is not None:
-            force, message = self.relation(xy, log_side, speed, present)
-            speed = speed + force
+            force, message = self.relation(xy, log_side, velocity, present)
+            velocity = velocity + force
             known += [force / 3, message]
-        added, memory = self.law(torch.cat(known, -1), memory)
-        push, shift, growth, drift, log_scale = added
-        speed, moved = self.glide(xy, log_side, speed + push)
-        moved = belief.expected + moved + shift
-        drift = drift.clamp(-8, 3).exp()
-        predicted = kalman.predict(belief, speed, moved, drift[..., :2], drift[..., 2:])
-        xy = where[..., :2] + moved
+        out, raw_scale = self.head(torch.cat(known, -1)).chunk(2, -1)
+        xy = xy + velocity + out[..., :2]
         if camera_px is not None:
             xy = xy - camera_px[:, None]
-        loc = torch.cat([xy, log_side + MAX_GROWTH * torch.tanh(growth)], -1)
-        spread = (predicted.var_position + noise).sqrt()
-        scale = torch.cat([spread, log_scale.clamp(-5, 0).exp()], -1)
-        return Gaussian(loc, scale), torch.cat([*predicted, memory], -1)
-
-
-class TransitionRNN(FilteredTransition):
-    """The law is a recurrent network per object with shared weights, and the edges of the view."""
-
-    GAIN = 0.3
-    """Velocities are changed in small steps, or learning shakes them all the time."""
-
-    def __init__(
-        self,
-        frame_size: tuple[int, int],
-        log_typical_side: float,
-        where_dim: int = 3,
-        relation: str = "none",
-        gru_dim: int = 64,
-    ) -> None:
-        super().__init__(frame_size, log_typical_side, where_dim, relation, gru_dim)
-        self.edges = EdgeRelation(frame_size, log_typical_side)
-        own = where_dim + 4
-        told = 2 + self.message_dim if self.relation else 0
-        self.own_dim = own
-        self.gru = nn.GRUCell(own, gru_dim)
-        self.head = mlp([gru_dim + own + told, 64, sum(self.splits)], last_gain=0.05)
-        last = self.head[-1]
-        assert isinstance(last, nn.Linear)
-        last.bias.data[4 + self.sides :] = -3.0
-
-    def law(
-        self, known: Float[Tensor, "B K i"], memory: Float[Tensor, "B K m"]
-    ) -> tuple[tuple[Tensor, ...], Float[Tensor, "B K m"]]:
-        """See `FilteredTransition.law`."""
-        own = known[..., : self.own_dim].flatten(0, -2)
-        memory = self.gru(own, memory.flatten(0, -2)).view(memory.shape)
-        push, shift, *rest = self.head(torch.cat([memory, known], -1)).split(self.splits, -1)
-        return (self.GAIN * push, self.GAIN * shift, *rest), memory
-
-    def glide(
-        self,
-        xy: Float[Tensor, "B K 2"],
-        log_side: Float[Tensor, "B K s"],
-        velocity: Float[Tensor, "B K 2"],
-    ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
-        """Turns back at the edges, where the tracks say that objects do."""
-        return self.edges(xy, log_side, velocity)
-
-
-class TransitionLinear(FilteredTransition):
-    """The law is linear around each state: a mixture of linear maps, weighed by the state.
-
-    Source:
-        Embed to Control (Watter et al., 2015, https://arxiv.org/abs/1506.07365), in the form of
-        deep variational Bayes filters (Karl et al., 2017, https://arxiv.org/abs/1605.06432, eq.
-        13): next = sum_k a_k(state) A_k state, with A_k near constant velocity.
-    """
-
-    MAPS = 16
-
-    def __init__(
-        self,
-        frame_size: tuple[int, int],
-        log_typical_side: float,
-        where_dim: int = 3,
-        relation: str = "none",
-    ) -> None:
-        super().__init__(frame_size, log_typical_side, where_dim, relation, 0)
-        inputs = where_dim + 4 + (2 + self.message_dim if self.relation else 0)
-        self.weights = mlp([inputs, 64, self.MAPS])
-        self.maps = nn.Linear(inputs, self.MAPS * sum(self.splits))
-        self.maps.weight.data.mul_(0.1)
-        bias = torch.zeros(self.MAPS, sum(self.splits))
-        bias[:, 4 + self.sides :] = -3.0
-        self.maps.bias.data = bias.flatten()
-
-    def law(
-        self, known: Float[Tensor, "B K i"], memory: Float[Tensor, "B K m"]
-    ) -> tuple[tuple[Tensor, ...], Float[Tensor, "B K m"]]:
-        """See `FilteredTransition.law`."""
-        each = self.maps(known).unflatten(-1, (self.MAPS, -1))
-        added = (self.weights(known).softmax(-1)[..., None] * each).sum(-2)
-        return added.split(self.splits, -1), memory
-
-
-def make_transition(
-    name: str,
-    relation: str,
-    frame_size: tuple[int, int],
-    log_typical_side: float,
-    where_dim: int = 3,
-) -> Transition:
-    """The transition of that name.
-
-    Raises:
-        ValueError: No such transition or relation, or they do not go together.
-    """
-    if name not in TRANSITIONS:
-        raise ValueError(f"unknown transition {name!r}: choose one of {', '.join(TRANSITIONS)}")
-    if relation not in RELATIONS:
-        raise ValueError(f"unknown relation {relation!r}: choose one of {', '.join(RELATIONS)}")
-    if name == "constant_velocity":
-        if relation != "none":
-            raise ValueError(
-                f"relation={relation} changes velocities: choose transition=rnn or linear with it"
-            )
-        return ConstantVelocity(frame_size, where_dim)
-    law = TransitionRNN if name == "rnn" else TransitionLinear
-    return law(frame_size, log_typical_side, where_dim, relation)
+        loc = torch.cat([xy, log_side + MAX_GROWTH * torch.tanh(out[..., 2:])], -1)
+        return Gaussian(loc, raw_scale.clamp(-5, 2.5).exp()), hidden

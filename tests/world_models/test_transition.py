@@ -6,9 +6,14 @@ from torch import Tensor
 
 from world_models import kalman
 from world_models.motion import Tracks, fit_motion, mirror, motion_loss
-from world_models.transition import TRANSITIONS, Transition, make_transition
+from world_models.transition import Transition
+from world_models.transitions import TRANSITIONS, make_transition
 
-FAMILY = [(name, "none") for name in TRANSITIONS] + [("rnn", "pairwise"), ("linear", "pairwise")]
+FAMILY = [(name, "none") for name in TRANSITIONS] + [
+    ("rnn", "pairwise"),
+    ("kalman", "pairwise"),
+    ("linear", "pairwise"),
+]
 SIDE = 2.9
 
 

@@ -74,9 +74,9 @@ def blend_others(
     alpha = weighted[:, :, -1]
     through = passing(alpha, front)
     passed = through.prod(1)
-    others = 1 - torch.eye(alpha.shape[1], device=alpha.device)
-    passed_others = passed[:, None] / through.clamp(min=FAINT) * others[:, :, None, None]
-    covered = 1 - (1 - alpha).prod(1, keepdim=True) / (1 - alpha).clamp(min=FAINT)
+    own = torch.eye(alpha.shape[1], dtype=torch.bool, device=alpha.device)[:, :, None, None]
+    passed_others = (passed[:, None] / through.clamp(min=FAINT)).masked_fill(own, 0.0)
+    covered = 1 - (1 - alpha[:, None]).masked_fill(own, 1.0).prod(2)
     share = covered / (passed_others * alpha[:, None]).sum(2).clamp(min=FAINT)
     colours = [
         (passed_others * colour[:, None]).sum(2) for colour in weighted[:, :, :-1].unbind(2)

@@ -26,9 +26,9 @@ class PairwiseRelation(nn.Module):
         super().__init__()
         self.log_typical_side = log_typical_side
         self.pair = mlp([6, 32, 32, 1 + message_dim], last_gain=0.1)
+        # Of an object's radius, as a share of its window's side.
         self.log_body = nn.Parameter(torch.tensor(-1.0))
         self.log_sharpness = nn.Parameter(torch.tensor(1.0))
-        """Logarithm of an object's radius as a share of its window's side."""
 
     def forward(
         self,

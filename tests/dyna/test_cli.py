@@ -120,7 +120,7 @@ def command(
     [
         ("env.tier=foo", "unknown tier 'foo'"),
         ("nonsense=1", "unknown key nonsense"),
-        ("world_model=foo", "choose one of air, cut_paste"),
+        ("world_model=foo", "choose one of air, "),
         ("+agent.nonsense=1", "nonsense"),
         ("real_frames=-1", "real_frames=-1 is too low: give 1 or more"),
         ("real_frames", "real_frames"),

@@ -120,8 +120,7 @@ def write(
 ) -> list[Path]:
     """Writes ``sheet.png`` and, where there is motion, ``film.mp4``; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = episodes[: number if episodes.horizon > 1 else MOST_IMAGES]
-    stories = tell(model, chosen, context, ahead=ahead)
+    stories = tell(model, _worth_showing(episodes, number), context, ahead=ahead)
     picture = folder / "sheet.png"
     picture.write_bytes(render.png_bytes(sheet(stories, context)))
     if episodes.horizon == 1:
@@ -130,6 +129,14 @@ def write(
     path = folder / "film.mp4"
     render.write_mp4(np.concatenate([video, np.repeat(video[-1:], 3, axis=0)]), path)
     return [picture, path]
+
+
+def _worth_showing(episodes: Trajectory, number: int) -> Trajectory:
+    """The first episodes; of videos, those with nothing in them come last."""
+    if episodes.horizon == 1 or episodes.truth is None:
+        return episodes[:MOST_IMAGES]
+    empty = (episodes.truth.id < 0).all(-1).all(-1)
+    return episodes[empty.float().argsort(stable=True)[:number]]
 
 
 def _images(stories: Sequence[Story]) -> render.Array:

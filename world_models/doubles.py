@@ -9,7 +9,7 @@ from world_models.discovery import squared_error
 
 DISTANCE_PX = 6.0
 """Slots nearer to each other than this may sit on one object."""
-MIN_KEEP_GAIN = 180.0
+MIN_KEEP_GAIN = 60.0
 """Nats that a slot must explain to be kept beside another on the same spot."""
 
 
@@ -41,6 +41,5 @@ def redundant(
         return double
     with_all = squared_error(frame, blend(background, layers, alive, front))
     others, _ = blend_others(background, layers, alive, front)
-    lost = squared_error(frame[:, None], others) - with_all[:, None]
-    # The error is a mean over channels, but each of them is evidence.
-    return double & (lost * frame.shape[1] / (2 * sigma**2) < MIN_KEEP_GAIN)
+    without = squared_error(frame[:, None], others)
+    return double & ((without - with_all[:, None]) / (2 * sigma**2) < MIN_KEEP_GAIN)

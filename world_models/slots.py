@@ -12,8 +12,7 @@ from world_models.discovery import Found, discover, squared_error
 from world_models.scene_model import Gaussian, SceneModel
 
 LOGIT_LIMIT = 8.0
-MIN_BIRTH_GAIN = 450.0
-"""Nats, over all colour channels, that a find must explain to be believed in."""
+MIN_BIRTH_GAIN = 150.0
 RETURN_PX = 5.0
 RETURN_PX_PER_FRAME = 1.0
 """How far from where a hidden object was expected a find may be and still be that object."""
@@ -76,8 +75,7 @@ def births(
     """
     found = discover(model, frame, background, 1, 1.0, canvas=canvas)
     gain = squared_error(frame, canvas) - squared_error(frame, found.canvas)
-    nats = gain * frame.shape[1] / (2 * sigma**2)
-    born = (nats > MIN_BIRTH_GAIN) & (found.presence[:, 0] > 0)
+    born = (gain / (2 * sigma**2) > MIN_BIRTH_GAIN) & (found.presence[:, 0] > 0)
     known = _returns(slots, found)
     back = known.any(-1)
     free = torch.where(slots.alive > 0, slots.unseen, slots.unseen.new_tensor(math.inf))

@@ -27,6 +27,9 @@ class LocallyLinear(Dynamics):
         modes: How many linear maps are mixed.
     """
 
+    BOUND = 8.0
+    """States are softly kept within this: a product of many maps may grow without limit."""
+
     def __init__(self, latent: int, modes: int) -> None:
         super().__init__()
         self.latent_size = self.memory_size = self.feature_size = latent
@@ -46,6 +49,7 @@ class LocallyLinear(Dynamics):
         moved = torch.einsum("bn,nij,bj->bi", weight, self.change, z)
         pushed = torch.einsum("bn,nij,bj->bi", weight, self.push, 10 * camera)
         loc = z + moved + pushed + weight @ self.shift
+        loc = self.BOUND * torch.tanh(loc / self.BOUND)
         return loc, Gaussian(loc, bounded_scale(weight @ self.raw_scale))
 
     def feature(self, latent: Latent) -> Float[Tensor, "*b L"]:

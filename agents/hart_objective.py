@@ -37,7 +37,7 @@ class HARTObjective(Objective):
         spatial: bool = True,
         pull: float = 1.0,
         hidden: float = 0.3,
-        lost: float = 0.1,
+        lost: float = 0.03,
         filter_decay: float = 1e-4,
     ) -> None:
         for name, weight in {

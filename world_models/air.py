@@ -24,7 +24,7 @@ from world_models.glimpse import window_box
 from world_models.history import follow, to_uint8, tracks
 from world_models.motion import fit_motion
 from world_models.noise import estimate_noise, noise_slice, noise_table
-from world_models.readout import Calibration, calibrate, mask_extent
+from world_models.readout import Calibration, calibrate, check_windows, mask_extent
 from world_models.scene_model import SceneModel
 from world_models.slots import Slots
 from world_models.transitions import make_transition
@@ -105,6 +105,7 @@ class AIR(WorldModel[DreamState]):
         self.num_slots = num_slots
         self.sigma = sigma
         self.presence_prior = presence_prior
+        self.typical_side = typical_side
         self.steps = {"background": background_steps, "static": static_steps}
         self.steps |= {"sequence": sequence_steps, "motion": motion_steps}
         self.recombine = recombine
@@ -137,6 +138,8 @@ class AIR(WorldModel[DreamState]):
         flat = real.frame.flatten(0, 1)
         first_time = not self._fitted
         if first_time:
+            if real.horizon > 1:
+                check_windows(real.box[:, 0], self.frame_shape[1:], self.typical_side)
             fitting.warm_up_background(self.scene, flat, steps["background"], rng)
         metrics = fitting.fit_static(
             self.scene,

@@ -51,7 +51,7 @@ def correct(
     model: SceneModel,
     slots: Slots,
     prior: Gaussian,
-    evidence: Float[Tensor, "N E H W"],
+    evidence: Float[Tensor, "N E U V"],
     shown: Shown,
     rng: torch.Generator | None,
 ) -> News:
@@ -81,7 +81,7 @@ def evidence(
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
     occluders: bool = False,
-) -> tuple[Float[Tensor, "N E H W"], Shown]:
+) -> tuple[Float[Tensor, "N E U V"], Shown]:
     """What each slot sees, and what of it is to be seen.
 
     It sees the frame without what the other slots are predicted to draw. Where one of them is in
@@ -113,7 +113,7 @@ def evidence(
     return 2 * residual.flatten(0, 1), Shown(unhidden, share)
 
 
-def _locate(model: SceneModel, evidence: Float[Tensor, "N E H W"], prior: Gaussian) -> Gaussian:
+def _locate(model: SceneModel, evidence: Float[Tensor, "N E U V"], prior: Gaussian) -> Gaussian:
     """Where the objects are: the prediction, which is only read here, joined to a look at it."""
     guess = prior.loc.detach()
     seen = model.look(evidence, shift(guess, model.margin).flatten(0, 1)[:, :2])
@@ -123,7 +123,7 @@ def _locate(model: SceneModel, evidence: Float[Tensor, "N E H W"], prior: Gaussi
 
 def _identify(
     model: SceneModel,
-    evidence: Float[Tensor, "N E H W"],
+    evidence: Float[Tensor, "N E U V"],
     z_where: Float[Tensor, "B K w"],
     prior: Gaussian,
     logits: Float[Tensor, "B K"],

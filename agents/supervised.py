@@ -171,6 +171,8 @@ class Supervised(Agent):
             known=known.to(own.dtype),
             centre_gain=self.centre_gain,
             size_gain=self.size_gain,
+            min_size=self.min_size,
+            max_size=self.max_size,
         )
 
     def _part(self, lesson: Lesson, chosen: Tensor) -> Lesson:
@@ -186,6 +188,8 @@ class Supervised(Agent):
             known=lesson.known[chosen],
             centre_gain=lesson.centre_gain,
             size_gain=lesson.size_gain,
+            min_size=lesson.min_size,
+            max_size=lesson.max_size,
         )
 
     def _gradient_step(self, lesson: Lesson) -> dict[str, float]:

@@ -94,7 +94,7 @@ def _truth(trajectory: Trajectory) -> Truth:
 def tracking(trajectory: Trajectory, env: Tracking) -> list[Clip]:
     """Every episode with its boxes, the agent's as it is after it has seen the frame."""
     truth = _truth(trajectory)
-    before, gains = trajectory.box[:, :-1], (env.centre_gain, env.size_gain)
+    before, gains = trajectory.box[:, :-1], env.gains
     moved = boxes.move(before, trajectory.action, *gains)
     iou = metrics.overlap(trajectory, *gains)
     others = (truth.id >= 0) & (truth.visible > 0)

@@ -51,8 +51,8 @@ def move(
     action: Float[Tensor, "*n 4"],
     centre_gain: float,
     size_gain: float,
-    min_size: float = 0.01,
-    max_size: float = 1.0,
+    min_size: float = 0.06,
+    max_size: float = 0.6,
 ) -> Float[Tensor, "*n 4"]:
     """Moves boxes by actions in [-1, 1]; actions beyond are clipped.
 

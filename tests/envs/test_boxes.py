@@ -37,9 +37,9 @@ def test_actions_beyond_one_are_clipped() -> None:
 
 
 def test_a_moved_box_keeps_its_centre_in_the_frame_and_its_size_in_bounds() -> None:
-    box = torch.tensor([[0.99, 0.001, 0.95, 0.0105]])
+    box = torch.tensor([[0.99, 0.01, 0.59, 0.061]])
     moved = boxes.move(box, torch.tensor([[1.0, -1.0, 1.0, -1.0]]), 0.5, 0.4)
-    torch.testing.assert_close(moved, torch.tensor([[1.0, 0.0, 1.0, 0.01]]))
+    torch.testing.assert_close(moved, torch.tensor([[1.0, 0.0, 0.6, 0.06]]))
 
 
 def test_corners_and_back() -> None:

@@ -16,6 +16,8 @@ class Agent(abc.ABC):
 
     privileged: bool = False
     """Whether the agent is handed the env to read the truth (the oracle reference alone)."""
+    supervised: bool = False
+    """Whether the agent learns from labels (``Trajectory.labels``) instead of rewards."""
     env: Tracking | None = None
     """The env of the present episodes, for a privileged agent; None for all others."""
     centre_gain: float = 0.5
@@ -55,6 +57,17 @@ class Agent(abc.ABC):
             Metrics.
         """
         return {}
+
+    def inherit(self, state: dict[str, Any]) -> None:
+        """Starts from the policy that another agent has learned, whichever way that learned.
+
+        Args:
+            state: ``state_dict`` of the other agent.
+
+        Raises:
+            ValueError: The policies are not of one kind and size.
+        """
+        raise ValueError(f"{type(self).__name__} has no policy that could start from another's")
 
     def horizon(self, frames: int) -> int | None:
         """Episode length to train on after so many frames; None means as long as the task is."""

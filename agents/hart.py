@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from agents import attention
-from agents.policy import Decision, RecurrentPolicy, Sight
+from agents.policy import Decision, RecurrentPolicy, Sight, Trace
 from agents.recurrence import Moment, Recurrence, Weights
 from agents.recurrence import step as recurrent_step
 from envs.trajectory import Observation
@@ -72,6 +72,9 @@ class HART(RecurrentPolicy[HARTState]):
         attention_update: Whether the window also moves by ``tanh(c) * delta_a`` (equation 7).
         size_pace: How fast the update of the box's size is learned against that of its centre.
             Rewards tell little of the size, and a wrong tendency adds up over an episode.
+        appearance: Whether there is appearance attention; without it the location map is 1.
+        zoneout: Probability that a number of the LSTM stays as it was (while learning).
+        dropout: Probability that a number of the ventral stream is 0 (while learning).
 
     Raises:
         ValueError: A size is out of range.
@@ -88,18 +91,24 @@ class HART(RecurrentPolicy[HARTState]):
         learn_scale: bool = False,
         attention_update: bool = False,
         size_pace: float = 0.1,
+        appearance: bool = True,
+        zoneout: float = 0.0,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if glimpse < 8 or glimpse % 2:
             raise ValueError(f"glimpse must be even and at least 8, got {glimpse}")
         if scale < 1:
             raise ValueError(f"scale must be at least 1 (see the whole box), got {scale}")
+        if not 0 <= zoneout < 1 or not 0 <= dropout < 1:
+            raise ValueError(f"zoneout and dropout are shares, got {zoneout} and {dropout}")
         first, last = channels
         self.glimpse = glimpse
         self.side = glimpse // 2
         places = self.side**2
         self.fixed_window = not (learn_scale or attention_update)
         self.attention_update = attention_update
+        self.zoneout, self.dropout = zoneout, dropout
         self.log_scale = nn.Parameter(torch.full((2,), math.log(scale)), learn_scale)
         self.update_gain = nn.Parameter(torch.full((4,), 0.1), attention_update)
         self.v1 = nn.Sequential(
@@ -112,6 +121,10 @@ class HART(RecurrentPolicy[HARTState]):
         self.filters = nn.Linear(APPEARANCE, DYNAMIC_MAPS * (last + 1))
         self.location = nn.Linear(DYNAMIC_MAPS, 1)
         nn.init.ones_(self.location.bias)  # the location map starts open
+        if not appearance:  # ... and stays so: a sigmoid of 20 is 1 without a slope
+            nn.init.zeros_(self.location.weight)
+            nn.init.constant_(self.location.bias, 20.0)
+            self.location.requires_grad_(False)
         self.to_features = nn.Linear(VENTRAL_MAPS * places, features)
         self.lstm_in = nn.Linear(features, 4 * memory)
         self.lstm_back = nn.Linear(memory, 4 * memory, bias=False)
@@ -154,41 +167,70 @@ class HART(RecurrentPolicy[HARTState]):
 
     def initial(self, sight: Sight) -> HARTState:
         """Starts the memory from the first sight, where the box is the target's."""
-        glimpse = self._look({k: v[:, 0] for k, v in sight.items()}, None)
-        return self._start(*self._streams(glimpse))
+        return self._start(*self._see({k: v[:, 0] for k, v in sight.items()}, None))
 
     def step(self, sight: Sight, state: HARTState) -> tuple[Decision, HARTState]:
         """Equations 2 to 8 for one frame."""
-        glimpse = self._look({k: v[:, 0] for k, v in sight.items()}, state.shift)
-        moment, state = self._remember(*self._streams(glimpse), state)
+        v1, ventral = self._see({k: v[:, 0] for k, v in sight.items()}, state.shift)
+        moment, state = self._remember(v1, ventral, state)
         return self._decide(moment.h, moment.location, moment.hidden), state
 
     def unroll(self, sight: Sight) -> Decision:
         """All steps of whole episodes; only what needs the memory runs step by step."""
+        return self._decide(*self._unfold(sight)[:3])
+
+    def trace(self, sight: Sight, box: Float[Tensor, "B T 4"]) -> Trace:
+        """``unroll`` with what supervision judges beside the decision.
+
+        Args:
+            sight: What is seen.
+            box: The own boxes.
+        """
+        h, location, hidden, shift = self._unfold(sight)
+        window = self.window(box.flatten(0, 1), None if shift is None else shift.flatten(0, 1))
+        filters = self.filters(torch.tanh(self.next_appearance(hidden)))
+        decision = self._decide(h, location, hidden)
+        return Trace(decision, location, window.unflatten(0, box.shape[:2]), filters)
+
+    def noise(self, batch: int, times: int, rng: torch.Generator) -> Sight:
+        """Masks of dropout and zoneout."""
+        sight, device = {}, rng.device
+        if self.dropout:
+            shape = (batch, times, VENTRAL_MAPS, self.side**2)
+            keep = torch.rand(shape, generator=rng, device=device) >= self.dropout
+            sight["keep"] = keep / (1 - self.dropout)
+        if self.zoneout:
+            shape = (batch, times, 2, self.lstm_back.in_features)
+            stay = torch.rand(shape, generator=rng, device=device) < self.zoneout
+            sight["stay"] = stay.to(self.lstm_back.weight.dtype)
+        return sight
+
+    def _unfold(self, sight: Sight) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Output, location map, hidden layer, and shift of the window if it moves: ``B T ...``."""
         sight = {name: x.transpose(0, 1) for name, x in sight.items()}
-        if self.attention_update:
-            return self._unroll_looking(sight)
+        if self.attention_update or self.zoneout:
+            return self._unfold_stepwise(sight)
         times, batch = next(iter(sight.values())).shape[:2]
         flat = {name: x.flatten(0, 1) for name, x in sight.items()}
-        v1, ventral = (
-            x.unflatten(0, (times, batch)) for x in self._streams(self._look(flat, None))
-        )
+        v1, ventral = (x.unflatten(0, (times, batch)) for x in self._see(flat, None))
         state = self._start(v1[0], ventral[0])
         location, h, hidden = Recurrence.apply(
             v1, ventral, state.h, state.c, state.appearance, *self._weights()
         )
-        return self._decide(*(x.transpose(0, 1) for x in (h, location, hidden)))
+        return h.transpose(0, 1), location.transpose(0, 1), hidden.transpose(0, 1), None
 
-    def _unroll_looking(self, sight: Sight) -> Decision:
-        """``unroll`` where the memory moves the window, so that even glimpses wait for it."""
-        moments = []
-        times = len(next(iter(sight.values())))
-        state = self._start(*self._streams(self._look({k: v[0] for k, v in sight.items()}, None)))
-        for t in range(times):
-            glimpse = self._look({k: v[t] for k, v in sight.items()}, state.shift)
-            moment, state = self._remember(*self._streams(glimpse), state)
-            moments.append((moment.h, moment.location, moment.hidden))
-        return self._decide(*(torch.stack(x, 1) for x in zip(*moments, strict=True)))
+    def _unfold_stepwise(self, sight: Sight) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The same where the memory moves the window, so that even glimpses wait for it."""
+        kept = []
+        state = self._start(*self._see({k: v[0] for k, v in sight.items()}, None))
+        for t in range(len(next(iter(sight.values())))):
+            moment_sight = {k: v[t] for k, v in sight.items()}
+            shift = state.shift
+            v1, ventral = self._see(moment_sight, shift)
+            moment, state = self._remember(v1, ventral, state, moment_sight.get("stay"))
+            kept.append((moment.h, moment.location, moment.hidden, shift))
+        h, location, hidden, shift = (torch.stack(x, 1) for x in zip(*kept, strict=True))
+        return h, location, hidden, shift
 
     @torch.no_grad()
     def inspect(self, obs: Observation, state: HARTState) -> Inspection:
@@ -199,10 +241,14 @@ class HART(RecurrentPolicy[HARTState]):
         location = moment.location.unflatten(-1, (self.side, self.side))
         return Inspection(window, glimpse, location)
 
-    def _look(self, moment: Sight, shift: Tensor | None) -> Float[Tensor, "N C G G"]:
-        if "glimpse" in moment:
-            return moment["glimpse"]
-        return attention.extract(moment["frame"], self.window(moment["box"], shift), self.glimpse)
+    def _see(self, moment: Sight, shift: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The streams of one sight (``N ...``), with dropout if that is a part of it."""
+        glimpse = moment.get("glimpse")
+        if glimpse is None:
+            window = self.window(moment["box"], shift)
+            glimpse = attention.extract(moment["frame"], window, self.glimpse)
+        v1, ventral = self._streams(glimpse)
+        return v1, ventral * moment["keep"] if "keep" in moment else ventral
 
     def _streams(
         self, glimpse: Float[Tensor, "N C G G"]
@@ -221,25 +267,20 @@ class HART(RecurrentPolicy[HARTState]):
         return HARTState(h, c, torch.tanh(appearance), torch.zeros_like(appearance[:, :4]))
 
     def _weights(self) -> Weights:
-        return Weights(
-            self.filters.weight,
-            self.filters.bias,
-            self.location.weight,
-            self.location.bias,
-            self.to_features.weight,
-            self.to_features.bias,
-            self.lstm_in.weight,
-            self.lstm_back.weight,
-            self.lstm_in.bias,
-            self.read_out.weight,
-            self.read_out.bias,
-            self.next_appearance.weight,
-            self.next_appearance.bias,
-        )
+        before = (self.filters, self.location, self.to_features)
+        after = (self.read_out, self.next_appearance)
+        weights = [x for layer in before for x in (layer.weight, layer.bias)]
+        weights += [self.lstm_in.weight, self.lstm_back.weight, self.lstm_in.bias]
+        return Weights(*weights, *(x for layer in after for x in (layer.weight, layer.bias)))
 
-    def _remember(self, v1: Tensor, ventral: Tensor, state: HARTState) -> tuple[Moment, HARTState]:
+    def _remember(
+        self, v1: Tensor, ventral: Tensor, state: HARTState, stay: Tensor | None = None
+    ) -> tuple[Moment, HARTState]:
         """Equations 3 to 6, as far as they feed back."""
-        moment = recurrent_step(self._weights(), v1, ventral, state.h, state.c, state.appearance)
+        if self.zoneout and stay is None:  # not learning: what is expected
+            stay = state.h.new_full((len(state.h), 2, 1), self.zoneout)
+        memory = (state.h, state.c, state.appearance)
+        moment = recurrent_step(self._weights(), v1, ventral, *memory, stay)
         shift = self.next_shift(moment.hidden) if self.attention_update else state.shift
         return moment, HARTState(moment.h, moment.c, moment.appearance, shift)
 

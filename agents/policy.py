@@ -6,7 +6,7 @@ known, say) it computes in ``prepare``: for all frames at once, and once for all
 
 import abc
 import dataclasses
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from jaxtyping import Float, UInt8
@@ -15,6 +15,9 @@ from torch import Tensor, nn
 State = TypeVar("State")
 Sight = dict[str, Tensor]
 """What the policy sees, each ``B T ...``."""
+
+REFLECTIONS = ((False, False), (True, False), (False, True), (True, True))
+"""Left to right, top to bottom."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +31,23 @@ class Decision:
 
     mean: Float[Tensor, "*n 4"]
     value: Float[Tensor, "*n"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """How an attentive policy came to its decisions, for objectives that judge that, too.
+
+    Attributes:
+        decision: What it said.
+        location: Probability that the target is there, over the places of the window, row by row.
+        window: Where it looked, as a box.
+        filters: The dynamic filters that it made for the next step.
+    """
+
+    decision: Decision
+    location: Float[Tensor, "B T P"]
+    window: Float[Tensor, "B T 4"]
+    filters: Float[Tensor, "B T F"]
 
 
 class RecurrentPolicy(nn.Module, abc.ABC, Generic[State]):
@@ -48,6 +68,23 @@ class RecurrentPolicy(nn.Module, abc.ABC, Generic[State]):
             on = torch.tensor([left_right, top_bottom], device=centre.device)
             reflected["box"] = torch.cat([torch.where(on, 1 - centre, centre), size], dim=-1)
         return reflected
+
+    def inherit(self, state: dict[str, Any]) -> None:
+        """Takes the weights from the ``state_dict`` of an agent that has learned such a policy.
+
+        Raises:
+            ValueError: It has no policy, or one of another kind or size.
+        """
+        if "policy" not in state:
+            raise ValueError("the agent to start from has no policy: give a trained one's run")
+        try:
+            self.load_state_dict(state["policy"])
+        except RuntimeError as error:
+            raise ValueError(f"the policy to start from does not fit: {error}") from error
+
+    def noise(self, batch: int, times: int, rng: torch.Generator) -> Sight:
+        """What else to put into the sight while learning (dropout's masks); nothing by default."""
+        return {}
 
     @abc.abstractmethod
     def initial(self, sight: Sight) -> State:

@@ -10,23 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from agents.base import Agent
-from agents.policy import Decision, RecurrentPolicy, Sight
+from agents.policy import REFLECTIONS, Decision, RecurrentPolicy, Sight
 from agents.returns import advantages
+from agents.schedule import Table, check, stage
 from envs.trajectory import Observation, Trajectory
-
-Table = Sequence[Sequence[float | None]]
-"""Pairs (until so many frames, value); the last one holds for ever (until None)."""
-
-REFLECTIONS = ((False, False), (True, False), (False, True), (True, True))
-"""Left to right, top to bottom."""
-
-
-def stage(table: Table, frames: int) -> Any:
-    """The value that a table of (until, value) holds after so many frames."""
-    for until, value in table:
-        if until is None or frames < until:
-            return value
-    return table[-1][1]
 
 
 def log_prob(
@@ -98,16 +85,7 @@ class PPO(Agent):
             raise ValueError(f"gamma and gae_lambda must be in [0, 1], got {gamma}, {gae_lambda}")
         if min(std) <= 0 or clip <= 0:
             raise ValueError(f"std and clip must be positive, got {std}, {clip}")
-        for name, table in (
-            ("learning_rate", learning_rate),
-            ("epochs", epochs),
-            ("minibatch", minibatch),
-            ("horizons", horizons),
-        ):
-            if not table or any(value is not None and value <= 0 for _, value in table):
-                raise ValueError(
-                    f"{name} must be pairs (until agent frames, a positive number), got {table}"
-                )
+        check(learning_rate=learning_rate, epochs=epochs, minibatch=minibatch, horizons=horizons)
         self.gamma, self.gae_lambda, self.clip = gamma, gae_lambda, clip
         self.learning_rate, self.final_rate = learning_rate, final_rate
         self.std_range, self.std_share, self.std_frames = tuple(std), std_share, std_frames
@@ -254,6 +232,10 @@ class PPO(Agent):
 
     def _sight(self, obs: Observation) -> Sight:
         return self.policy.prepare(obs.frame[:, None], obs.box[:, None])
+
+    def inherit(self, state: dict[str, Any]) -> None:
+        """Starts from a policy of the same kind and size."""
+        self.policy.inherit(state)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, optimiser, generator, and where the schedules stand."""

@@ -78,10 +78,12 @@ def step(
     h: Float[Tensor, "B D"],
     c: Float[Tensor, "B D"],
     appearance: Float[Tensor, "B E"],
+    stay: Float[Tensor, "B 2 D"] | Float[Tensor, "B 2 1"] | None = None,
 ) -> Moment:
     """Equations 3 to 6 for one frame. The last map of ``v1`` is all ones: the filters' bias.
 
-    The LSTM's gates come in the order input, forget, output, candidate.
+    The LSTM's gates come in the order input, forget, output, candidate. ``stay`` is zoneout
+    (Krueger et al. 2017): how much of the last output and cell (in this order) stays.
     """
     psi = torch.addmm(w.filters_bias, appearance, w.filters.t())
     psi = psi.view(len(v1), -1, v1.shape[1])
@@ -94,9 +96,12 @@ def step(
     candidate = torch.tanh(gates[:, 3 * size :])
     gates = torch.sigmoid(gates[:, : 3 * size])
     take, keep, give = gates.split(size, dim=1)
+    last_h, last_c = h, c
     c = keep * c + take * candidate
     squashed = torch.tanh(c)
     h = give * squashed
+    if stay is not None:
+        h, c = h.lerp(last_h, stay[:, 0]), c.lerp(last_c, stay[:, 1])
     hidden = torch.addmm(w.hidden_bias, torch.cat([h, location], 1), w.hidden.t())
     hidden = F.elu(hidden)
     appearance = torch.tanh(torch.addmm(w.appearance_bias, hidden, w.appearance.t()))

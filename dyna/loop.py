@@ -12,6 +12,7 @@ from agents.base import Agent
 from dyna.replay import Replay
 from dyna.rollout import rollout
 from envs.tracking import Tracking
+from envs.trajectory import Labels, Trajectory
 from world_models.base import WorldModel
 
 Row = dict[str, float]
@@ -79,7 +80,9 @@ class Dyna:
             horizon = min(horizon or env.horizon, env.horizon, left)
             env.batch_size = min(self.batch_size, left // horizon)
             trajectory = rollout(env, self.agent, horizon)
-            trajectory = dataclasses.replace(trajectory, truth=None)
+            trajectory = dataclasses.replace(
+                trajectory, truth=None, labels=self.labels(trajectory, real)
+            )
             if whole:
                 self.replay.add(trajectory)
         with self.clock("update"):
@@ -89,6 +92,12 @@ class Dyna:
         else:
             self.imagined += trajectory.num_frames
         return {f"{name}/reward": float(trajectory.reward.mean()), **metrics}
+
+    def labels(self, trajectory: Trajectory, real: bool) -> Labels | None:
+        """What a supervised agent is told: imagined boxes; real ones only if it has no model."""
+        if not self.agent.supervised or (real and self.model is not None):
+            return None
+        return None if trajectory.truth is None else trajectory.truth.labels
 
     def fit(self, model: WorldModel) -> Row:
         """Fits the world model to every real episode so far."""

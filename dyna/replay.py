@@ -74,7 +74,7 @@ class Replay:
         if self._episodes:
             episodes = self.all()
             names = [f.name for f in dataclasses.fields(Trajectory)]
-            names = [n for n in names if n not in ("extras", "truth")]
+            names = [n for n in names if n not in ("extras", "truth", "labels")]
             state["episodes"] = {name: getattr(episodes, name) for name in names}
         return state
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from dyna import results
 from dyna.build import build, make
-from dyna.checkpoint import Checkpoints, config_hash
+from dyna.checkpoint import Checkpoints, config_hash, load
 from dyna.evaluate import BATCH, evaluate
 from dyna.logger import JSONL, Logger
 from dyna.loop import Row
@@ -69,6 +69,8 @@ class Run:
         if state is None:
             jsonl.load_state_dict({"bytes": 0})
             (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+            if cfg.start is not None:
+                self.dyna.agent.inherit(load(cfg.start)["agent"])
         else:
             self._restore(state)
         try:

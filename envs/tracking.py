@@ -98,9 +98,14 @@ class Tracking:
         return self._view.box[torch.arange(self.batch_size), self._target]
 
     def reset(self) -> Observation:
-        """Starts new episodes; each target is one of the well visible objects, drawn evenly."""
+        """Starts new episodes; each target is one of the well visible objects, drawn evenly.
+
+        A scene may say that only its first ``num_targets`` slots are meant.
+        """
         self._view = self.scene.reset(self.batch_size, self.rng)
         candidates = ((self._view.visible > 0.5) & (self._view.id >= 0)).float()
+        if self.scene.num_targets is not None:
+            candidates[:, self.scene.num_targets :] = 0.0
         if not bool(candidates.any(-1).all()):
             raise ValueError(
                 "a scene shows no object that is more than half visible at reset, so there is "

@@ -49,6 +49,26 @@ class Truth:
         """The visible share of the target through time."""
         return self.visible[torch.arange(len(self.target)), :, self.target]
 
+    @property
+    def labels(self) -> "Labels":
+        """What of it supervision is given."""
+        known = self.id[torch.arange(len(self.target)), :, self.target] >= 0
+        box = torch.where(known[..., None], self.target_box, torch.nan)
+        return Labels(box, torch.where(known, self.target_visible, 0.0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """The answers, for agents that are told them (``Agent.supervised``): where the target was.
+
+    Attributes:
+        box: The target's amodal box in the frame that was seen; NaN where it has none.
+        visible: Its visible share, 0 to 1.
+    """
+
+    box: Float[Tensor, "B T 4"]
+    visible: Float[Tensor, "B T"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Trajectory:
@@ -63,6 +83,8 @@ class Trajectory:
         camera: How far the view moved after each step (fractions of the frame; 0 if it stands).
         extras: What the agent wants back for its update, each ``B T ...`` (log-probs, values).
         truth: For metrics and pictures only; None in imagination and for everything that learns.
+        labels: For supervised agents only, and then of imagined episodes if there is a world
+            model; None for all others.
     """
 
     frame: UInt8[Tensor, "B T C H W"]
@@ -72,6 +94,7 @@ class Trajectory:
     camera: Float[Tensor, "B T 2"]
     extras: dict[str, Tensor] = dataclasses.field(default_factory=dict)
     truth: Truth | None = None
+    labels: Labels | None = None
 
     @property
     def num_episodes(self) -> int:
@@ -90,9 +113,11 @@ class Trajectory:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Trajectory":
         """Applies ``function`` to every tensor; it must treat the batch axis alike in all."""
-        truth = self.truth
+        truth, labels = self.truth, self.labels
         if truth is not None:
             truth = Truth(*(function(getattr(truth, f.name)) for f in dataclasses.fields(truth)))
+        if labels is not None:
+            labels = Labels(function(labels.box), function(labels.visible))
         return Trajectory(
             frame=function(self.frame),
             box=function(self.box),
@@ -101,6 +126,7 @@ class Trajectory:
             camera=function(self.camera),
             extras={name: function(value) for name, value in self.extras.items()},
             truth=truth,
+            labels=labels,
         )
 
     def __getitem__(self, episodes: slice | Tensor) -> "Trajectory":
@@ -108,12 +134,12 @@ class Trajectory:
         return self.map(lambda x: x[episodes])
 
     def without_truth(self) -> "Trajectory":
-        """The same episodes as everything that learns may see them: no truth, no extras."""
-        return dataclasses.replace(self, truth=None, extras={})
+        """The same episodes as a model may see them: no truth, no labels, no extras."""
+        return dataclasses.replace(self, truth=None, labels=None, extras={})
 
 
 def concatenate(trajectories: Sequence[Trajectory]) -> Trajectory:
-    """One batch of all episodes, which must be of equal horizon and hold the same fields."""
+    """One batch of all episodes, which must be of equal horizon; labels stay behind."""
     if not trajectories:
         raise ValueError("there is no trajectory to concatenate")
     horizons = {t.horizon for t in trajectories}

@@ -9,9 +9,11 @@ import dataclasses
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 
 from world_models.depth import blend_others, missing
 from world_models.distributions import fuse_gaussians, kl_gaussian, sample_gaussian
+from world_models.glimpse import shift
 from world_models.scene_model import Gaussian, SceneModel
 from world_models.slots import LOGIT_LIMIT, Slots
 
@@ -49,7 +51,7 @@ def correct(
     model: SceneModel,
     slots: Slots,
     prior: Gaussian,
-    evidence: Float[Tensor, "N E H W"],
+    evidence: Float[Tensor, "N E U V"],
     shown: Shown,
     rng: torch.Generator | None,
 ) -> News:
@@ -79,55 +81,56 @@ def evidence(
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
     occluders: bool = False,
-) -> tuple[Float[Tensor, "N E H W"], Shown]:
+) -> tuple[Float[Tensor, "N E U V"], Shown]:
     """What each slot sees, and what of it is to be seen.
 
     It sees the frame without what the other slots are predicted to draw. Where one of them is in
     front of it, or with ``occluders`` something that is no object (see `missing`), nothing can be
-    seen, and its own prediction stands in.
+    seen, and its own prediction stands in; so it does beyond the frame's edges, as far as the
+    model's ``margin`` goes.
     """
     with torch.no_grad():
-        layers = model.place(model.decode_what(slots.what.loc), prior.loc)
+        margin = model.margin
+        wide = model.place(model.decode_what(slots.what.loc), prior.loc, margin)
+        layers = pad(wide, [-margin] * 4)
         presence = slots.alive * (slots.unseen == 0)
         others, passed = blend_others(background, layers, presence, slots.front)
-        colour, alpha = layers[:, :, :-1], layers[:, :, -1:]
         unhidden = torch.ones_like(passed)
         if occluders:
             hidden = missing(frame, background, layers, passed)
             unhidden = 1 - hidden * (slots.age >= MIN_AGE)[..., None, None]
-        passed = (passed * unhidden)[:, :, None]
-        behind = background[:, None]
-        own = (1 - passed) * (colour - alpha * behind)  # drawn alone on the background, less it
+        alpha = layers[:, :, -1]
+        area = alpha.sum((-1, -2)).clamp(min=1e-6)
+        share = (alpha * passed * unhidden).sum((-1, -2)) / area
+        # Nothing can be seen beyond the frame's edges.
+        passed = pad((passed * unhidden)[:, :, None], [margin] * 4)
+        around = [margin] * 4
+        frame, behind = (pad(x, around, mode="replicate")[:, None] for x in (frame, background))
+        own = (1 - passed) * (wide[:, :, :-1] - wide[:, :, -1:] * behind)  # alone, less background
         residual = torch.cat(
-            [
-                passed * (frame[:, None] - behind) + own,
-                passed * (frame[:, None] - others) + own,
-            ],
-            dim=2,
+            [passed * (frame - behind) + own, passed * (frame - pad(others, around)) + own], dim=2
         )
-        area = alpha.sum((-1, -2, -3))
-        share = (alpha * passed).sum((-1, -2, -3)) / area.clamp(min=1e-6)
     return 2 * residual.flatten(0, 1), Shown(unhidden, share)
 
 
-def _locate(model: SceneModel, evidence: Float[Tensor, "N E H W"], prior: Gaussian) -> Gaussian:
+def _locate(model: SceneModel, evidence: Float[Tensor, "N E U V"], prior: Gaussian) -> Gaussian:
     """Where the objects are: the prediction, which is only read here, joined to a look at it."""
     guess = prior.loc.detach()
-    seen = model.look(evidence, guess.flatten(0, 1)[:, :2])
+    seen = model.look(evidence, shift(guess, model.margin).flatten(0, 1)[:, :2])
     loc, scale = (x.view_as(guess) for x in seen)
-    return Gaussian(*fuse_gaussians(loc, scale, guess, prior.scale.detach()))
+    return Gaussian(*fuse_gaussians(shift(loc, -model.margin), scale, guess, prior.scale.detach()))
 
 
 def _identify(
     model: SceneModel,
-    evidence: Float[Tensor, "N E H W"],
+    evidence: Float[Tensor, "N E U V"],
     z_where: Float[Tensor, "B K w"],
     prior: Gaussian,
     logits: Float[Tensor, "B K"],
     clear: Float[Tensor, "B K"],
 ) -> tuple[Gaussian, Float[Tensor, "B K"]]:
     """What the objects look like, joined to what was known, and the evidence that they are."""
-    described, new_logits = model.describe(evidence, z_where.flatten(0, 1))
+    described, new_logits = model.describe(evidence, shift(z_where, model.margin).flatten(0, 1))
     loc, scale = (x.view_as(prior.loc) for x in described)
     what = Gaussian(*fuse_gaussians(loc, scale, *prior))
     memory = 1 - (1 - LOGIT_MEMORY) * clear

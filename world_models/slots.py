@@ -8,11 +8,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from world_models.canvas import Snapshot
-from world_models.discovery import Found, discover, squared_error
+from world_models.discovery import Found, discover, gain
 from world_models.scene_model import Gaussian, SceneModel
 
 LOGIT_LIMIT = 8.0
-MIN_BIRTH_GAIN = 150.0
+MIN_BIRTH_GAIN = 350.0
+"""Nats that a new object must explain."""
 RETURN_PX = 5.0
 RETURN_PX_PER_FRAME = 1.0
 """How far from where a hidden object was expected a find may be and still be that object."""
@@ -74,8 +75,8 @@ def births(
     free slot, or that of the object that has been hidden longest.
     """
     found = discover(model, frame, background, 1, 1.0, canvas=canvas)
-    gain = squared_error(frame, canvas) - squared_error(frame, found.canvas)
-    born = (gain / (2 * sigma**2) > MIN_BIRTH_GAIN) & (found.presence[:, 0] > 0)
+    gained = gain(frame, canvas, found.canvas, sigma)
+    born = (gained > MIN_BIRTH_GAIN) & (found.presence[:, 0] > 0)
     known = _returns(slots, found)
     back = known.any(-1)
     free = torch.where(slots.alive > 0, slots.unseen, slots.unseen.new_tensor(math.inf))

@@ -10,7 +10,12 @@ from agents.hart import HART
 from envs.trajectory import Observation
 
 SHAPE = (1, 48, 48)
-OPTIONS: list[dict[str, Any]] = [{}, {"learn_scale": True}, {"attention_update": True}]
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"learn_scale": True},
+    {"attention_update": True},
+    {"zoneout": 0.1, "dropout": 0.2},
+]
 
 
 def episodes(
@@ -54,7 +59,7 @@ def test_both_ways_to_unroll_have_the_same_gradient() -> None:
         policy.zero_grad()
         sight = {"glimpse": glimpse}
         decision = (
-            policy._unroll_looking({"glimpse": glimpse.transpose(0, 1)})
+            policy._decide(*policy._unfold_stepwise({"glimpse": glimpse.transpose(0, 1)})[:3])
             if looking
             else policy.unroll(sight)
         )
@@ -132,6 +137,54 @@ def test_reflected_sights_are_sights_of_the_reflected_world(options: dict[str, A
     expected = policy.prepare(frame.flip(-1), mirrored)
     for name, x in expected.items():
         torch.testing.assert_close(sight[name].float(), x.float(), atol=1e-4, rtol=0)
+
+
+def test_without_appearance_attention_all_places_count_and_stay_so() -> None:
+    policy = HART(SHAPE, appearance=False)
+    frame, box = episodes()
+    trace = policy.trace(policy.prepare(frame, box), box)
+    assert (trace.location == 1).all()
+    (trace.decision.mean.square().sum() + trace.location.sum()).backward()
+    assert policy.location.weight.grad is None
+    gradient = policy.filters.weight.grad
+    assert gradient is None or not gradient.any()
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_trace_decides_as_unrolling_does(options: dict[str, Any]) -> None:
+    policy = HART(SHAPE, **options)
+    frame, box = episodes()
+    sight = policy.prepare(frame, box)
+    trace = policy.trace(sight, box)
+    assert torch.equal(trace.decision.mean, policy.unroll(sight).mean)
+    torch.testing.assert_close(trace.window[:, 0, 2:], 1.8 * box[:, 0, 2:])
+    assert trace.window.requires_grad == (not policy.fixed_window)
+    assert trace.location.shape == (3, 4, 100)
+
+
+def test_noise_blanks_features_and_holds_memory_back(rng: torch.Generator) -> None:
+    policy = HART(SHAPE, zoneout=0.5, dropout=0.25)
+    noise = policy.noise(40, 5, rng)
+    assert noise["keep"].unique().tolist() == pytest.approx([0, 4 / 3])
+    assert float(noise["keep"].mean()) == pytest.approx(1, abs=0.02)
+    assert float(noise["stay"].mean()) == pytest.approx(0.5, abs=0.02)
+    assert noise["stay"].unique().tolist() == [0, 1]
+    frame, box = episodes(times=2)
+    sight = policy.prepare(frame, box)
+    still = {"keep": torch.ones(3, 2, 8, 100), "stay": torch.ones(3, 2, 2, 100)}
+    h, *_ = policy._unfold(sight | still)
+    torch.testing.assert_close(h[:, 1], h[:, 0])
+    assert policy.noise(3, 2, rng)["stay"].shape == (3, 2, 2, 100)
+    assert HART(SHAPE).noise(3, 2, rng) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"zoneout": 1.0}, "zoneout.*1.0"), ({"dropout": -0.1}, "dropout.*-0.1")],
+)
+def test_shares_are_shares(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        HART(SHAPE, **options)
 
 
 @pytest.mark.parametrize(

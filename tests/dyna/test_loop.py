@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from dyna import loop
 from dyna import run as running
 from dyna.checkpoint import Checkpoints, load
+from dyna.imagination import Imagination
 from dyna.rollout import rollout
 from envs.trajectory import Trajectory
 from tests.conftest import names
@@ -88,6 +89,10 @@ def test_every_world_model_runs_exactly_its_budget(
     assert summary["eval/episodes"] == 6
 
 
+SIZE = ["agent.policy.channels=[16,24]", "agent.policy.features=128", "agent.policy.scale=2.0"]
+"""The network of supervision, for PPO."""
+
+
 class Killed(Exception):
     """Stands for SIGKILL."""
 
@@ -118,10 +123,10 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def spoiled(*args: Any, **kwargs: Any) -> Trajectory:
-    """A rollout whose truth is garbage."""
+def spoiled(*args: Any, dreams: bool = True, **kwargs: Any) -> Trajectory:
+    """A rollout whose truth is garbage, that of dreams included if ``dreams`` is true."""
     trajectory = rollout(*args, **kwargs)
-    if trajectory.truth is None:
+    if trajectory.truth is None or (isinstance(args[0].scene, Imagination) and not dreams):
         return trajectory
     truth = dataclasses.replace(
         trajectory.truth,
@@ -145,6 +150,60 @@ def test_no_truth_beyond_first_boxes_and_rewards_reaches_learning(
     a, b = weights(tmp_path), weights(undisturbed(model))
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert rows(tmp_path) == rows(undisturbed(model))
+
+
+def supervised(folder: Path, model: str, *overrides: str) -> DictConfig:
+    more = [*MORE.get(model, []), "evaluations=0", *overrides]
+    return tiny(folder, f"world_model={model}", "agent=hart_supervised", *more)
+
+
+@pytest.mark.parametrize("model", ["rigid", "air"])
+def test_with_a_world_model_supervision_is_told_no_real_box(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.run(supervised(tmp_path / "a", model))
+    monkeypatch.setattr(loop, "rollout", functools.partial(spoiled, dreams=False))
+    running.run(supervised(tmp_path / "b", model))
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert rows(tmp_path / "a") == rows(tmp_path / "b")
+    if model == "air":  # takes long; what follows is no matter of the model
+        return
+    monkeypatch.setattr(loop, "rollout", spoiled)
+    running.run(supervised(tmp_path / "c", model))
+    c = weights(tmp_path / "c")
+    assert not all(torch.equal(a[name], c[name]) for name in a), "no dreamed box was used"
+
+
+def test_supervision_resumes_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    running.run(supervised(whole, "none"))
+    log = running.Run._log
+
+    def killing(self: running.Run, row: loop.Row) -> None:
+        log(self, row)
+        if self.rows == 3:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running.Run, "_log", killing)
+        with pytest.raises(Killed):
+            running.run(supervised(cut, "none"))
+    running.run(supervised(cut, "none"))
+    assert rows(cut) == rows(whole)
+    a, b = weights(cut), weights(whole)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_an_agent_starts_from_the_policy_of_another_run(tmp_path: Path) -> None:
+    running.run(supervised(tmp_path / "taught", "none"))
+    start = [f"start={tmp_path / 'taught' / 'checkpoints'}", "agent.learning_rate=[[null,1e-9]]"]
+    running.run(tiny(tmp_path / "b", "world_model=none", *SIZE, *start))
+    taught, after = weights(tmp_path / "taught"), weights(tmp_path / "b")
+    for name, x in after.items():
+        torch.testing.assert_close(x, taught[name], atol=1e-5, rtol=0)
 
 
 def test_arms_of_one_seed_meet_the_same_real_episodes(tmp_path: Path) -> None:

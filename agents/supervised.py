@@ -1,0 +1,237 @@
+"""Learning from labels: a recurrent policy acts, and is told where it should have gone.
+
+The boxes that it visits are its own, with some noise, and the labels are the answers there (Ross,
+Gordon and Bagnell, "A Reduction of Imitation Learning", 2011): a policy that had only ever been
+shown perfect boxes could not come back from an error. Labels are imagined boxes if there is a
+world model, the scene's own if there is none (``dyna.loop``).
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from agents.base import Agent
+from agents.lesson import VISIBLE, Lesson, Objective, reflect
+from agents.losses import AdaptiveWeights
+from agents.policy import REFLECTIONS, RecurrentPolicy, Sight
+from agents.schedule import Table, check, stage
+from envs.trajectory import Observation, Trajectory
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": lambda groups, lr: torch.optim.Adam(groups, lr, eps=1e-5),
+    "rmsprop": lambda groups, lr: torch.optim.RMSprop(groups, lr, eps=1e-5, momentum=0.9),
+}
+
+
+class Supervised(Agent):
+    """Trains any recurrent policy on labels, whole episodes, several passes, reflections.
+
+    Args:
+        frame_shape: (C, H, W) of the frames.
+        policy: Makes the policy from ``frame_shape``.
+        objective: What the policy is taught by.
+        seed: Seed of the weights, the exploration and the order of minibatches.
+        device: Where the policy lives.
+        optimizer: ``adam``, or the paper's ``rmsprop`` (with momentum 0.9).
+        learning_rate: Its step size, as (until agent frames, step size).
+        final_rate: What is left of it at the end of the training, falling linearly to there.
+        weight_decay: Weight of the L2 penalty on the policy's parameters.
+        adaptive: Whether the losses' weights are learned; otherwise all are 1.
+        std: Spread of the actions at the start and at the end, falling geometrically.
+        mirror: Whether passes see the episodes reflected left to right, top to bottom, or both.
+        epochs: Passes over the episodes, as (until agent frames, passes).
+        minibatch: Episodes per gradient step, as (until agent frames, episodes).
+        horizons: Curriculum of episode lengths, as (until agent frames, steps).
+        max_grad_norm: Gradients are scaled down to this norm.
+
+    Raises:
+        ValueError: A setting is out of range.
+    """
+
+    supervised = True
+
+    def __init__(
+        self,
+        frame_shape: tuple[int, int, int],
+        policy: Callable[..., RecurrentPolicy],
+        objective: Objective,
+        seed: int = 0,
+        device: str = "cpu",
+        optimizer: str = "adam",
+        learning_rate: Table = ((None, 2e-3),),
+        final_rate: float = 0.03,
+        weight_decay: float = 1e-4,
+        adaptive: bool = True,
+        std: Sequence[float] = (0.25, 0.1),
+        mirror: bool = True,
+        epochs: Table = ((None, 2),),
+        minibatch: Table = ((None, 16),),
+        horizons: Table = ((20000, 5), (50000, 10), (120000, 20), (250000, 30), (None, None)),
+        max_grad_norm: float = 1.0,
+    ) -> None:
+        if optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; got {optimizer}")
+        if min(std) <= 0 or weight_decay < 0:
+            raise ValueError(
+                f"std must be positive and weight_decay not negative, got {std}, {weight_decay}"
+            )
+        check(learning_rate=learning_rate, epochs=epochs, minibatch=minibatch, horizons=horizons)
+        self.objective, self.adaptive = objective, adaptive
+        self.learning_rate, self.final_rate = learning_rate, final_rate
+        self.std_range, self.mirror = tuple(std), mirror
+        self.epochs, self.minibatch, self.horizons = epochs, minibatch, horizons
+        self.max_grad_norm = max_grad_norm
+        # Layers draw their weights from the global generator: lend them a seeded one.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.policy = policy(frame_shape).to(device)
+        self.weights = AdaptiveWeights(objective.names).to(device)
+        groups = [
+            {"params": list(self.policy.parameters()), "weight_decay": weight_decay},
+            {"params": list(self.weights.parameters())},
+        ]
+        self.optimizer = OPTIMIZERS[optimizer](groups, stage(learning_rate, 0))
+        self.rng = torch.Generator(device).manual_seed(seed)
+        self.std = std[0]
+        self.frames = 0
+        self.steps = 0
+
+    @torch.no_grad()
+    def initial(self, obs: Observation) -> Any:
+        """The policy's memory after its first look."""
+        return self.policy.initial(self._sight(obs))
+
+    @torch.no_grad()
+    def act(
+        self, obs: Observation, state: Any, explore: bool = False
+    ) -> tuple[Float[Tensor, "B 4"], Any, dict[str, Tensor]]:
+        """The policy's mean, or a draw around it."""
+        decision, state = self.policy.step(self._sight(obs), state)
+        action = decision.mean
+        if explore:
+            noise = torch.empty_like(action).normal_(generator=self.rng)
+            action = action + self.std * noise
+        return action, state, {}
+
+    def horizon(self, frames: int) -> int | None:
+        """Curriculum: short episodes at first."""
+        return stage(self.horizons, frames)
+
+    def update(self, trajectory: Trajectory, progress: float) -> dict[str, float]:
+        """Some passes over episodes with labels; without labels there is nothing to learn.
+
+        Args:
+            trajectory: Episodes that this policy has just explored.
+            progress: Share of the training that is over.
+
+        Raises:
+            ValueError: A label is no box.
+            FloatingPointError: The loss or its gradient is not finite; the policy is then as it
+                was before that gradient step.
+        """
+        if trajectory.labels is None:
+            return {}
+        progress = min(max(progress, 0.0), 1.0)
+        rate = stage(self.learning_rate, self.frames) * (1 - (1 - self.final_rate) * progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        lesson = self._lesson(trajectory)
+        size = stage(self.minibatch, self.frames)
+        totals: dict[str, float] = {}
+        count = 0  # of gradient steps
+        for _ in range(stage(self.epochs, self.frames)):
+            order = torch.randperm(
+                trajectory.num_episodes, generator=self.rng, device=self.rng.device
+            )
+            for chosen in order.split(size):
+                for name, x in self._gradient_step(self._part(lesson, chosen)).items():
+                    totals[name] = totals.get(name, 0.0) + x
+                count += 1
+        self.frames += trajectory.num_frames
+        self.std = self.std_range[0] * (self.std_range[1] / self.std_range[0]) ** progress
+        result = {f"agent/{name}": total / count for name, total in totals.items()}
+        return result | {"agent/lr": rate, "agent/std": self.std}
+
+    def _lesson(self, trajectory: Trajectory) -> Lesson:
+        labels, own = trajectory.labels, trajectory.box[:, :-1]
+        assert labels is not None
+        known = labels.box.isfinite().all(-1)
+        if bool((labels.box[known][:, 2:] <= 0).any()):
+            raise ValueError("labels must have positive widths and heights, or NaN for no box")
+        return Lesson(
+            sight=self.policy.prepare(trajectory.frame, own),
+            own=own,
+            target=torch.where(known[..., None], labels.box, own),
+            visible=(known & (labels.visible > VISIBLE)).to(own.dtype),
+            known=known.to(own.dtype),
+            centre_gain=self.centre_gain,
+            size_gain=self.size_gain,
+        )
+
+    def _part(self, lesson: Lesson, chosen: Tensor) -> Lesson:
+        """Some episodes as they are or, by turns, reflected in one of three ways."""
+        turn = REFLECTIONS[self.steps % len(REFLECTIONS) if self.mirror else 0]
+        sight = self.policy.reflect({name: x[chosen] for name, x in lesson.sight.items()}, *turn)
+        sight |= self.policy.noise(len(chosen), lesson.own.shape[1], self.rng)
+        return Lesson(
+            sight=sight,
+            own=reflect(lesson.own[chosen], *turn),
+            target=reflect(lesson.target[chosen], *turn),
+            visible=lesson.visible[chosen],
+            known=lesson.known[chosen],
+            centre_gain=lesson.centre_gain,
+            size_gain=lesson.size_gain,
+        )
+
+    def _gradient_step(self, lesson: Lesson) -> dict[str, float]:
+        losses = self.objective.losses(self.policy, lesson)
+        weighed = self.objective.names if self.adaptive else ()
+        loss = torch.stack([x for name, x in losses.items() if name not in weighed]).sum()
+        if self.adaptive:
+            loss = loss + self.weights(losses)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+        if not math.isfinite(float(loss.detach()) + float(norm)):
+            raise FloatingPointError(
+                f"the loss is {float(loss.detach())} and its gradient's norm {float(norm)} in "
+                f"gradient step {self.steps} (after {self.frames} frames); the weights are still "
+                "those before the step. Check frames and labels, or lower agent.learning_rate."
+            )
+        self.optimizer.step()
+        self.steps += 1
+        return {f"{name}_loss": float(x.detach()) for name, x in losses.items()} | {
+            "grad_norm": float(norm)
+        }
+
+    def _sight(self, obs: Observation) -> Sight:
+        return self.policy.prepare(obs.frame[:, None], obs.box[:, None])
+
+    def inherit(self, state: dict[str, Any]) -> None:
+        """Starts from a policy of the same kind and size."""
+        self.policy.inherit(state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimiser, generator, and where the schedules stand."""
+        return {
+            "policy": {k: v.clone() for k, v in self.policy.state_dict().items()},
+            "weights": {k: v.clone() for k, v in self.weights.state_dict().items()},
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
+            "rng": self.rng.get_state(),
+            "std": self.std,
+            "frames": self.frames,
+            "steps": self.steps,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what ``state_dict`` gave."""
+        self.policy.load_state_dict(state["policy"])
+        self.weights.load_state_dict(state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.rng.set_state(state["rng"])
+        self.std, self.frames, self.steps = state["std"], state["frames"], state["steps"]

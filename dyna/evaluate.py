@@ -1,13 +1,14 @@
 """Scores agents on held-out scenes: ``python -m dyna.evaluate agent=csrt env.tier=medium``."""
 
 import dataclasses
+import time
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from agents.base import Agent
-from dyna import metrics
+from dyna import metrics, protocol
 from dyna.rollout import rollout
 from envs.tracking import Tracking
 
@@ -45,6 +46,25 @@ class Outcome:
     def episode_scores(self) -> dict[str, Float[Tensor, " E"]]:
         """One number per episode and metric."""
         return metrics.episode_scores(self.iou, self.counts, self.error)
+
+    def curves(self) -> dict[str, list[float]]:
+        """Means over episodes, as plain numbers.
+
+        ``iou_by_step`` (the first step included) and its standard error ``se_by_step``;
+        ``success_curve`` over ``protocol.OVERLAPS``, ``precision_curve`` over
+        ``protocol.DISTANCES``.
+        """
+        counts = self.counts.clone()
+        counts[:, 0] = True
+        centre, error = protocol.by_step(self.iou, counts)
+        success = protocol.success_curve(self.iou, self.counts).nanmean(0)
+        precision = protocol.precision_curve(self.error, self.counts).nanmean(0)
+        return {
+            "iou_by_step": centre.tolist(),
+            "se_by_step": error.tolist(),
+            "success_curve": success.tolist(),
+            "precision_curve": precision.tolist(),
+        }
 
 
 def observe(
@@ -110,6 +130,35 @@ def start_over(env: Tracking, seed: int) -> None:
     env.rng.manual_seed(seed)
     if getattr(env.scene, "num_episodes", None) is not None:
         env.scene.rewind()
+
+
+@torch.no_grad()
+def speed(agent: Agent, env: Tracking, frames: int = 60, seed: int = SEED) -> dict[str, float]:
+    """Frames per second of the agent alone, one episode at a time; its start is not counted.
+
+    Args:
+        agent: Whom to time.
+        env: Held-out scenes; generator and batch size are set anew.
+        frames: How many, at most the task's horizon.
+        seed: Seed of the episode.
+
+    Returns:
+        ``fps`` by the wall clock and ``fps_cpu`` by the clock of the process.
+    """
+    start_over(env, seed)
+    env.batch_size = 1
+    agent.prepare(env)
+    obs = env.reset()
+    state = agent.initial(obs)
+    wall = cpu = 0.0
+    frames = min(frames, env.horizon)
+    for _ in range(frames):
+        begin = time.perf_counter(), time.process_time()
+        action, state, _ = agent.act(obs, state)
+        wall += time.perf_counter() - begin[0]
+        cpu += time.process_time() - begin[1]
+        obs = env.step(action).obs
+    return {"fps": frames / max(wall, 1e-9), "fps_cpu": frames / max(cpu, 1e-9)}
 
 
 def evaluate(

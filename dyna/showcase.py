@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from agents.base import Agent
-from dyna import metrics, render
-from dyna.evaluate import SEED
+from dyna import gaze, metrics, render
+from dyna.evaluate import SEED, available, start_over
 from dyna.imagination import Imagination
 from dyna.rollout import rollout
-from envs import boxes
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory, Truth
 
@@ -26,6 +25,8 @@ CONTEXT = 6
 """Frames that the world model sees before it dreams on."""
 SIDE = 192
 """Pixels of one picture, roughly."""
+LONG = 40
+"""Films of more frames are shown faster."""
 
 
 class Clip(NamedTuple):
@@ -49,7 +50,8 @@ def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | Non
     """
     folder.mkdir(parents=True, exist_ok=True)
     episodes = _episodes(held_out, agent)
-    written = [_write(folder / "tracking", tracking(episodes, held_out))]
+    clips = tracking(episodes, held_out, gaze.replay(agent, episodes))
+    written = [_write(folder / "tracking", clips)]
     if dream is None:
         return written
     model = dream.scene.model if isinstance(dream.scene, Imagination) else None
@@ -61,8 +63,8 @@ def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | Non
 
 
 def _episodes(env: Tracking, agent: Agent) -> Trajectory:
-    env.rng.manual_seed(SEED)
-    env.batch_size = EPISODES
+    start_over(env, SEED)
+    env.batch_size = available(env, EPISODES)
     return rollout(env, agent, explore=False)
 
 
@@ -70,7 +72,7 @@ def _write(stem: Path, clips: list[Clip], columns: int = 3) -> Path:
     video = render.grid(np.stack([clip.video for clip in clips]), columns)
     rest = np.repeat(video[-1:], 3, axis=0)  # the end stays in view before it loops
     path = stem.with_suffix(".mp4")
-    render.write_mp4(np.concatenate([video, rest]), path)
+    render.write_mp4(np.concatenate([video, rest]), path, fps=15 if len(video) > LONG else 6)
     rows = [row for clip in clips for row in clip.rows][:3]
     strips = [render.strip(row, times=place == 0) for place, row in enumerate(rows)]
     stem.with_suffix(".png").write_bytes(render.png_bytes(np.concatenate(strips)))
@@ -91,12 +93,17 @@ def _truth(trajectory: Trajectory) -> Truth:
     return trajectory.truth
 
 
-def tracking(trajectory: Trajectory, env: Tracking) -> list[Clip]:
-    """Every episode with its boxes, the agent's as it is after it has seen the frame."""
+def tracking(trajectory: Trajectory, env: Tracking, seen: list[Any] | None = None) -> list[Clip]:
+    """Every episode with its boxes, the agent's as it is after it has seen the frame.
+
+    Args:
+        trajectory: Episodes with their truth.
+        env: Their task.
+        seen: What the agent attended to at each step (``gaze.replay``), drawn beside the frames.
+    """
     truth = _truth(trajectory)
-    before, gains = trajectory.box[:, :-1], env.gains
-    moved = boxes.move(before, trajectory.action, *gains)
-    iou = metrics.overlap(trajectory, *gains)
+    moved = metrics.answer(trajectory, *env.gains)
+    iou = metrics.overlap(trajectory, *env.gains)
     others = (truth.id >= 0) & (truth.visible > 0)
     others[torch.arange(len(others)), :, truth.target] = False
     clips = []
@@ -109,6 +116,9 @@ def tracking(trajectory: Trajectory, env: Tracking) -> list[Clip]:
             present=_array(others[b]),
             factor=_factor(trajectory),
         )
+        if seen is not None:
+            pairs = zip(video, seen, strict=True)
+            video = np.stack([gaze.beside(picture, moment, b) for picture, moment in pairs])
         texts = [f"t {t}   IoU {iou[b, t]:.2f}" for t in range(len(video))]
         clips.append(Clip(_label(video, texts), [video]))
     return clips

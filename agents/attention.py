@@ -6,7 +6,7 @@ them: a small, wide apart Gaussian would skip pixels (aliasing), a free one is h
 
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 SIGMA_PER_STRIDE = 0.4
 SIGMA_FLOOR = 0.2
@@ -15,7 +15,11 @@ fourth-order polynomial to imitate bicubic resampling. At stride 1 that is 0.6 p
 
 
 def matrix(
-    centre: Float[Tensor, " N"], size: Float[Tensor, " N"], glimpse: int, pixels: int
+    centre: Float[Tensor, " N"],
+    size: Float[Tensor, " N"],
+    glimpse: int,
+    pixels: int,
+    blur: Float[Tensor, " N"] | None = None,
 ) -> Float[Tensor, "N glimpse pixels"]:
     """One axis of the attention: row j is a Gaussian around the j-th sample of the window.
 
@@ -24,6 +28,7 @@ def matrix(
         size: Extent of the window, fraction of the axis.
         glimpse: Samples along the axis; each stands in the middle of its share of the window.
         pixels: Pixels along the axis.
+        blur: Factor of the Gaussians' width; None leaves it tied to the distance between them.
 
     Returns:
         Rows that sum to one, and to nothing where they look far outside the frame (so beyond the
@@ -34,6 +39,8 @@ def matrix(
     means = centre[:, None] * pixels + stride[:, None] * offsets
     middles = torch.arange(pixels, dtype=size.dtype, device=size.device) + 0.5
     sigma = SIGMA_PER_STRIDE * stride + SIGMA_FLOOR
+    if blur is not None:
+        sigma = sigma * blur + 1e-3
     distance = (middles - means[..., None]) / sigma[:, None, None]
     # Numbers too small for floats cost tens of times more to compute: stop at exp(-30).
     weights = torch.exp((-0.5 * distance.square()).clamp_(min=-30.0))
@@ -44,6 +51,7 @@ def extract(
     frame: UInt8[Tensor, "N C H W"] | Float[Tensor, "N C H W"],
     window: Float[Tensor, "N 4"],
     glimpse: int,
+    blur: Float[Tensor, "N 2"] | None = None,
 ) -> Float[Tensor, "N C glimpse glimpse"]:
     """Cuts the glimpse ``A_y x A_x^T`` (equation 2), channel by channel.
 
@@ -51,10 +59,28 @@ def extract(
         frame: Pictures; uint8 ones are scaled to [0, 1].
         window: Centre and size of the attended window, as a box.
         glimpse: Rows and columns of the glimpse.
+        blur: Factors of the Gaussians' width (x, y), for attention that learns it, too.
     """
     if frame.dtype == torch.uint8:
         frame = frame.to(window.dtype) / 255.0
     height, width = frame.shape[-2:]
-    rows = matrix(window[:, 1], window[:, 3], glimpse, height)
-    columns = matrix(window[:, 0], window[:, 2], glimpse, width)
+    blur_x, blur_y = (None, None) if blur is None else blur.unbind(-1)
+    rows = matrix(window[:, 1], window[:, 3], glimpse, height, blur_y)
+    columns = matrix(window[:, 0], window[:, 2], glimpse, width, blur_x)
     return rows[:, None] @ frame @ columns[:, None].transpose(-1, -2)
+
+
+def convolutions(channels: int, first: int, last: int) -> nn.Sequential:
+    """V1: from a glimpse to ``last`` maps of half its side.
+
+    Args:
+        channels: Of the frames.
+        first: Maps of the first convolution.
+        last: Maps of the second.
+    """
+    return nn.Sequential(
+        nn.Conv2d(channels, first, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(first, last, 3, padding=1),
+        nn.ReLU(),
+    )

@@ -111,12 +111,7 @@ class HART(RecurrentPolicy[HARTState]):
         self.zoneout, self.dropout = zoneout, dropout
         self.log_scale = nn.Parameter(torch.full((2,), math.log(scale)), learn_scale)
         self.update_gain = nn.Parameter(torch.full((4,), 0.1), attention_update)
-        self.v1 = nn.Sequential(
-            nn.Conv2d(frame_shape[0], first, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(first, last, 3, padding=1),
-            nn.ReLU(),
-        )
+        self.v1 = attention.convolutions(frame_shape[0], first, last)
         self.ventral = nn.Conv1d(last, VENTRAL_MAPS, 1)
         self.filters = nn.Linear(APPEARANCE, DYNAMIC_MAPS * (last + 1))
         self.location = nn.Linear(DYNAMIC_MAPS, 1)

@@ -51,7 +51,10 @@ class Trace:
 
 
 class RecurrentPolicy(nn.Module, abc.ABC, Generic[State]):
-    """A mean and a value from frames and the own box, with a memory. PPO brings the spread."""
+    """A mean and a value from frames and own boxes, with a memory. The agent brings the spread."""
+
+    gains: tuple[float, float] = (0.5, 0.2)
+    """What a full action does (``centre_gain``, ``size_gain``), if its agent tells."""
 
     def prepare(self, frame: UInt8[Tensor, "B T C H W"], box: Float[Tensor, "B T 4"]) -> Sight:
         """What is seen at these boxes, as far as neither parameters nor memory play a part."""

@@ -20,6 +20,7 @@ from agents.lesson import VISIBLE, Lesson, Objective, reflect
 from agents.losses import AdaptiveWeights
 from agents.policy import REFLECTIONS, RecurrentPolicy, Sight
 from agents.schedule import Table, check, stage
+from envs.tracking import Tracking
 from envs.trajectory import Observation, Trajectory
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -101,6 +102,11 @@ class Supervised(Agent):
         self.frames = 0
         self.steps = 0
 
+    def prepare(self, env: Tracking) -> None:
+        """Tells the policy, too, what its actions do."""
+        super().prepare(env)
+        self.policy.gains = (self.centre_gain, self.size_gain)
+
     @torch.no_grad()
     def initial(self, obs: Observation) -> Any:
         """The policy's memory after its first look."""
@@ -171,6 +177,8 @@ class Supervised(Agent):
             known=known.to(own.dtype),
             centre_gain=self.centre_gain,
             size_gain=self.size_gain,
+            min_size=self.min_size,
+            max_size=self.max_size,
         )
 
     def _part(self, lesson: Lesson, chosen: Tensor) -> Lesson:
@@ -186,14 +194,15 @@ class Supervised(Agent):
             known=lesson.known[chosen],
             centre_gain=lesson.centre_gain,
             size_gain=lesson.size_gain,
+            min_size=lesson.min_size,
+            max_size=lesson.max_size,
         )
 
     def _gradient_step(self, lesson: Lesson) -> dict[str, float]:
         losses = self.objective.losses(self.policy, lesson)
         weighed = self.objective.names if self.adaptive else ()
-        loss = torch.stack([x for name, x in losses.items() if name not in weighed]).sum()
-        if self.adaptive:
-            loss = loss + self.weights(losses)
+        terms = [x for name, x in losses.items() if name not in weighed]
+        loss = torch.stack([*terms, self.weights(losses)] if self.adaptive else terms).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)

@@ -106,9 +106,9 @@ def observe(
         trajectory = rollout(env, agent, horizon, explore=False)
         parts.append(
             Outcome(
-                metrics.overlap(trajectory, env.centre_gain, env.size_gain),
+                metrics.overlap(trajectory, *env.gains),
                 metrics.counted(trajectory),
-                metrics.centre_error(trajectory, env.centre_gain, env.size_gain),
+                metrics.centre_error(trajectory, *env.gains),
                 metrics.num_objects(trajectory),
             )
         )

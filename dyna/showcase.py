@@ -134,9 +134,8 @@ def tracking(
         names: What to call each episode above its frames.
     """
     truth = _truth(trajectory)
-    gains = (env.centre_gain, env.size_gain)
-    moved = metrics.answer(trajectory, *gains)
-    iou = metrics.overlap(trajectory, *gains)
+    moved = metrics.answer(trajectory, *env.gains)
+    iou = metrics.overlap(trajectory, *env.gains)
     others = (truth.id >= 0) & (truth.visible > 0)
     others[torch.arange(len(others)), :, truth.target] = False
     clips = []

@@ -192,8 +192,8 @@ def make(
     objects: str = "all",
     stride: int | None = None,
     min_length: int = 10,
-    camera_speed: float = 0.0,
     jitter: Mapping[str, Any] | None = None,
+    task: Mapping[str, Any] | None = None,
     **view: Any,
 ) -> Tracking:
     """The tracking task on real video.
@@ -211,8 +211,8 @@ def make(
         objects: As of ``envs.clips.cut_all``.
         stride: Frames between the starts of training clips; None: half of the horizon.
         min_length: Shorter clips are left out.
-        camera_speed: With a window: its largest move towards the agent's box per step.
         jitter: How training clips vary, by name; see ``envs.window.Jitter``.
+        task: Further arguments of ``Tracking``, by name: what actions do, and the camera's speed.
         **view: Further arguments of ``Video``, such as ``frame_size``, ``channels``, ``window``.
 
     Raises:
@@ -229,6 +229,5 @@ def make(
     groups = cut_all(parts, objects, horizon, step, min(min_length, horizon))
     vary = Jitter(**jitter or {}) if train else None
     scene = Video(groups, horizon, jitter=vary, slide=stride - 1, device=device, **view)
-    return Tracking(
-        scene, batch_size, horizon, camera_speed=camera_speed, seed=seed, device=device
-    )
+    limits = {"min_size": 0.02, "max_size": 1.0, **(task or {})}
+    return Tracking(scene, batch_size, horizon, seed=seed, device=device, **limits)

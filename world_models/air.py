@@ -113,19 +113,9 @@ class AIR(WorldModel[DreamState]):
         self.recombine = recombine
         self.keep_background = keep_background
         self.viewpoint = Viewpoint((height, width), camera, canvas, actions)
-        self.scene = SceneModel(
-            frame_shape,
-            what_dim,
-            background_dim,
-            typical_side,
-            window,
-            background,
-            inference,
-            anisotropic,
-            inhibition,
-            occluders,
-            margin,
-        )
+        sizes: tuple[Any, ...] = (what_dim, background_dim, typical_side, window)
+        ways: tuple[Any, ...] = (background, inference, anisotropic, inhibition, occluders, margin)
+        self.scene = SceneModel(frame_shape, *sizes, *ways)
         self.transition = make_transition(
             transition, relation, (height, width), math.log(typical_side), 4 if anisotropic else 3
         )

@@ -182,7 +182,9 @@ def test_the_target_may_disappear_and_come_back(tmp_path: Path) -> None:
 
 def test_a_window_shows_a_small_target_large_and_follows_the_box(tmp_path: Path) -> None:
     footage.write_folder(tmp_path, 40)
-    env = make(tmp_path, split="test", window=3.0, detail=3, camera_speed=0.2, min_length=8)
+    env = make(
+        tmp_path, split="test", window=3.0, detail=3, min_length=8, task={"camera_speed": 0.2}
+    )
     obs = env.reset()
     torch.testing.assert_close(obs.box[0, :2], torch.tensor([0.5, 0.5]))
     assert float(obs.box[0, 2:].max()) > 0.25

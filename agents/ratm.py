@@ -1,0 +1,162 @@
+"""RATM, the rival of HART, taught by ``agents.supervised``.
+
+Kahou, Michalski and Memisevic, "RATM: Recurrent Attentive Tracking Model", 2015,
+https://arxiv.org/abs/1510.08660. A ReLU network that starts as an identity (IRNN) looks at a
+window and moves it: the window of the next frame is the sum of all updates so far, and the box is
+its extent. So the box of a frame is predicted before that frame is seen. It learns to make what it
+sees there look like what it would have seen at the true box, by a distance between features.
+
+Two things are ours. The published features come from a network pretrained on pedestrians; here
+the network looks through convolutions that it learns, and the distance is taken in a frozen copy
+of them as they were drawn, since features that learn to make two glimpses alike become constant.
+Updates are in units of the first box.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from agents import attention, losses
+from agents.lesson import Lesson, Objective
+from agents.policy import Decision, RecurrentPolicy, Sight
+from envs import boxes
+
+
+@dataclasses.dataclass(frozen=True)
+class RATMState:
+    """Memory between steps.
+
+    Attributes:
+        h: Hidden units.
+        window: Where to look next: centre, size (of either sign), and the two factors of the
+            Gaussians' width, which are learned, too.
+        unit: Size of the first window.
+    """
+
+    h: Float[Tensor, "B D"]
+    window: Float[Tensor, "B 6"]
+    unit: Float[Tensor, "B 2"]
+
+
+class RATM(RecurrentPolicy[RATMState]):
+    """Window, convolutions, IRNN, update of the window.
+
+    Args:
+        frame_shape: (C, H, W) of the frames.
+        channels: Maps of the two convolutions.
+        memory: Hidden units of the IRNN.
+        glimpse: Rows and columns of the glimpse.
+        scale: Extent of the window in boxes.
+    """
+
+    def __init__(
+        self,
+        frame_shape: tuple[int, int, int],
+        channels: Sequence[int] = (16, 24),
+        memory: int = 32,
+        glimpse: int = 20,
+        scale: float = 1.5,
+    ) -> None:
+        super().__init__()
+        self.glimpse, self.scale, self.memory = glimpse, scale, memory
+        first, last = channels
+        self.v1 = attention.convolutions(frame_shape[0], first, last)
+        self.frozen = attention.convolutions(frame_shape[0], first, last)
+        self.frozen.load_state_dict(self.v1.state_dict())
+        self.frozen.requires_grad_(False)
+        self.look = nn.Linear(last * (glimpse // 2) ** 2, memory)
+        self.back = nn.Linear(memory, memory, bias=False)
+        nn.init.eye_(self.back.weight)
+        self.update = nn.Linear(memory, 6)
+        nn.init.uniform_(self.update.weight, -1e-3, 1e-3)
+        nn.init.zeros_(self.update.bias)
+
+    def prepare(self, frame: UInt8[Tensor, "B T C H W"], box: Float[Tensor, "B T 4"]) -> Sight:
+        """The frames; the boxes count at the start, and for the way there."""
+        return {"frame": frame, "box": box}
+
+    def initial(self, sight: Sight) -> RATMState:
+        """Looks where the target is."""
+        box = sight["box"][:, 0]
+        unit = box[:, 2:] * self.scale
+        window = torch.cat([box[:, :2], unit, torch.ones_like(unit)], -1)
+        return RATMState(box.new_zeros(len(box), self.memory), window, unit)
+
+    def step(self, sight: Sight, state: RATMState) -> tuple[Decision, RATMState]:
+        """Goes to the window that was predicted, looks, and predicts the next one."""
+        decision = self._decide(sight["box"][:, 0], self.extent(state.window))
+        return decision, self._look(sight["frame"][:, 0], state)
+
+    def unroll(self, sight: Sight) -> Decision:
+        """The decisions of whole episodes."""
+        return self._decide(sight["box"], self.extent(self.windows(sight)))
+
+    def windows(self, sight: Sight) -> Float[Tensor, "B T 6"]:
+        """Where it looks in whole episodes."""
+        state = self.initial(sight)
+        windows = []
+        for frame in sight["frame"].unbind(1):
+            windows.append(state.window)
+            state = self._look(frame, state)
+        return torch.stack(windows, 1)
+
+    def extent(self, window: Float[Tensor, "*n 6"]) -> Float[Tensor, "*n 4"]:
+        """The box that a window stands for."""
+        return torch.cat([window[..., :2], window[..., 2:4].abs() / self.scale], -1)
+
+    def see(
+        self, frame: Tensor, window: Float[Tensor, "N 6"]
+    ) -> Float[Tensor, "N C glimpse glimpse"]:
+        """The glimpse at a window, scaled for the convolutions."""
+        where = torch.cat([window[:, :2], window[:, 2:4].abs()], -1)
+        return (attention.extract(frame, where, self.glimpse, window[:, 4:].abs()) - 0.25) * 3.0
+
+    def _look(self, frame: Tensor, state: RATMState) -> RATMState:
+        seen = self.look(self.v1(self.see(frame, state.window)).flatten(1))
+        h = torch.relu(seen + self.back(state.h))
+        change = self.update(h)
+        unit = torch.cat([state.unit, state.unit, torch.ones_like(state.unit)], -1)
+        return RATMState(h, state.window + unit * change, state.unit)
+
+    def _decide(self, own: Float[Tensor, "*n 4"], goal: Float[Tensor, "*n 4"]) -> Decision:
+        mean = boxes.action_to(own, goal, *self.gains)
+        return Decision(mean, torch.zeros_like(mean[..., 0]))
+
+
+class RATMObjective(Objective):
+    """Makes glimpses at predicted windows look like those at the true boxes.
+
+    Args:
+        box: Weight of -log IoU between the extent of the window and the box beside it; published
+            is 0, the distance between features alone.
+
+    Raises:
+        ValueError: The weight is negative.
+    """
+
+    def __init__(self, box: float = 0.0) -> None:
+        if box < 0:
+            raise ValueError(f"box must not be negative, got {box}")
+        self.box = box
+        self.names = ("features", "box") if box else ("features",)
+
+    def losses(self, policy: RATM, lesson: Lesson) -> dict[str, Float[Tensor, ""]]:
+        """Mean squared distance between features (visible targets only), and ``box``."""
+        windows = policy.windows(lesson.sight)
+        target = lesson.target
+        true = torch.cat(
+            [target[..., :2], target[..., 2:] * policy.scale, torch.ones_like(target[..., :2])], -1
+        )
+        frame = lesson.sight["frame"].flatten(0, 1)
+        seen = policy.frozen(policy.see(frame, windows.flatten(0, 1)))
+        with torch.no_grad():
+            wanted = policy.frozen(policy.see(frame, true.flatten(0, 1)))
+        distance = (seen - wanted).square().flatten(1).mean(-1).view_as(lesson.visible)
+        result = {"features": losses.average(distance, lesson.visible)}
+        if self.box:
+            track = losses.tracking(policy.extent(windows), target, floor=1e-3)
+            result["box"] = self.box * losses.average(track, lesson.visible)
+        return result

@@ -121,6 +121,33 @@ def read(path: Path, start: int) -> Frames:
     return frames
 
 
+def _pictures(frames: Frames, number: int) -> Iterator[Image.Image]:
+    """The first ``number`` frames, or as many as can be read.
+
+    Raises:
+        FileNotFoundError: A picture is missing.
+        ValueError: Not one frame can be read, or they are not of one size.
+    """
+    size, done = None, 0
+    try:
+        for _, picture in frames.read(set(range(number))):
+            if picture.size != (size or picture.size):
+                break
+            size, done = picture.size, done + 1
+            yield picture
+        else:
+            return
+    except ValueError:
+        if done == 0:
+            raise
+        print(f"{frames.path}: only {done} of {number} frames can be read", file=sys.stderr)
+        return
+    raise ValueError(
+        f"{frames.path}: frame {done} (counted from the start) is not of the size of those before "
+        "it: make all of one size"
+    )
+
+
 def to_box(given: Sequence[float], width: int, height: int) -> Float[Tensor, "1 4"]:
     """The box of (left, top, width, height) in pixels.
 
@@ -211,7 +238,7 @@ def run(cfg: DictConfig) -> Path:
     source = Path(cfg.video)
     frames = read(source, cfg.start)
     number = min(len(frames), cfg.frames or len(frames))
-    pictures = (picture for _, picture in frames.read(set(range(number))))
+    pictures = _pictures(frames, number)
     first = next(pictures)
     width, height = first.size
     box = to_box(cfg.box, width, height).to(cfg.device)
@@ -244,9 +271,10 @@ def run(cfg: DictConfig) -> Path:
             render.draw_box(picture, moment.box[0].cpu().numpy(), render.AGENT)
             write(picture if moment.seen is None else gaze.beside(picture, moment.seen))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    done = t + 1 - cfg.start
     print(
-        f"{number} frames of {width}x{height}: {number / wall:.0f} a second, "
-        f"{number / cpu:.0f} a CPU second"
+        f"{done} frames of {width}x{height}: {done / wall:.0f} a second, "
+        f"{done / cpu:.0f} a CPU second"
     )
     if cfg.glimpse and moment.seen is None:
         print(f"{type(agent).__name__} has no glimpse to show")

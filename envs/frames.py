@@ -92,6 +92,7 @@ class Film(Frames):
         t = -self.first
         try:
             with av.open(str(self.path)) as container:
+                container.streams.video[0].codec_context.thread_count = 1  # others share the cores
                 for frame in container.decode(video=0):
                     if t >= self.number:
                         return

@@ -96,6 +96,25 @@ def test_a_folder_of_pictures_from_some_frame_on(folder: Path, tmp_path: Path) -
     assert rows[-1]["x"] == pytest.approx(START[0] + 12, abs=1)
 
 
+def test_a_file_that_is_cut_off_is_tracked_as_far_as_it_goes(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("envs.frames.count", lambda path: FRAMES + 5)
+    track.run(compose(str(clip), *BOX, "agent=ncc", f"output={tmp_path}", "progress=false"))
+    assert len(table(tmp_path)) == FRAMES
+    assert "only 12 of 17 frames can be read" in capsys.readouterr().err
+
+
+def test_frames_of_several_sizes_are_a_mistake(folder: Path, tmp_path: Path) -> None:
+    for t in range(3):
+        Image.open(folder / f"{t:04d}.png").resize((40 + 20 * (t < 2), 60)).save(
+            tmp_path / f"{t}.png"
+        )
+    with pytest.raises(ValueError, match=r"frame 2 .* size"):
+        track.run(compose(str(tmp_path), *BOX, "agent=ncc", f"output={tmp_path}/o"))
+    assert not (tmp_path / "o" / "tracked.mp4").exists()
+
+
 @pytest.mark.parametrize("tier", ["plain", "medium"])
 def test_a_checkpoint_of_grey_or_coloured_frames_tracks_any(
     tier: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture

@@ -1,5 +1,7 @@
-"""Patches of random texture moving over random texture: everything varies, nothing is learned by
-heart. A tracker that is trained here may be tried on real video without having seen any.
+"""Patches of random texture moving over random texture: everything varies.
+
+Nothing can be learned by heart here, so a tracker that is trained on collages may be tried on real
+video without having seen any.
 """
 
 import dataclasses
@@ -117,9 +119,7 @@ class Collage(Scene):
             velocity=pace[..., None] * torch.stack([angle.cos(), angle.sin()], -1),
             size=size,
             growth=0.02 * (torch.rand(num, slots, 2, generator=rng, device=rng.device) - 0.5),
-            texture=torch.randint(
-                TEXTURES, (num, slots, 2), generator=rng, device=rng.device
-            ),
+            texture=torch.randint(TEXTURES, (num, slots, 2), generator=rng, device=rng.device),
             corner=u[..., 6:8],
             turn=2 * torch.pi * u[..., 8],
             spin=0.1 * (u[..., 9] - 0.5) ** 3 * 8,
@@ -130,9 +130,7 @@ class Collage(Scene):
         count = 1 + (v[:, 0] * slots).long()
         self._there = torch.arange(slots, device=rng.device) < count[:, None]
         self._id = torch.where(self._there, torch.arange(slots, device=rng.device), -1)
-        self._ground = torch.randint(
-            len(self.grounds), (num,), generator=rng, device=rng.device
-        )
+        self._ground = torch.randint(len(self.grounds), (num,), generator=rng, device=rng.device)
         self._camera = v[:, 1:3] * GROUND_SIDE
         self._drift = 1.5 * (v[:, 3:5] - 0.5) * (v[:, 5:6] < 0.6)
         self._light = torch.stack([v[:, 6], 0.25 * v[:, 7] ** 2], -1)
@@ -168,12 +166,13 @@ class Collage(Scene):
 
     def _show(self, rng: torch.Generator) -> View:
         now, side = self._bodies, self.frame_shape[1]
-        alpha = self._outlines() * self._there[..., None, None]
+        places = self._places()
+        alpha = self._outlines(places) * self._there[..., None, None]
         # The first patch is in front of all but the last, which may hide it.
         order = [*range(1, self.num_slots - 1), 0, self.num_slots - 1][-self.num_slots :]
         order = list(dict.fromkeys(order))
         frame = self._backdrop()
-        colours = self._textures()
+        colours = self._textures(places)
         seen = torch.zeros_like(alpha)
         rest = torch.ones_like(alpha[:, 0])
         for k in reversed(order):
@@ -190,31 +189,26 @@ class Collage(Scene):
         visible = seen.sum((-1, -2)) / mass * inside * self._there
         return View(frame, box, visible.clamp(0, 1), self._id)
 
-    def _grid(self) -> Float[Tensor, "B K S S 2"]:
+    def _places(self) -> Float[Tensor, "B K S S 2"]:
         """Each pixel's place in each patch: -1 to 1 from edge to edge."""
         now = self._bodies
         pixel = torch.arange(self.frame_shape[1], device=now.centre.device) + 0.5
-        x, y = (
-            2 * (pixel - now.centre[..., i, None]) / now.size[..., i, None] for i in range(2)
-        )
+        x, y = (2 * (pixel - now.centre[..., i, None]) / now.size[..., i, None] for i in range(2))
         shape = (*x.shape, x.shape[-1])
-        return torch.stack(
-            [x[:, :, None].expand(shape), y[:, :, :, None].expand(shape)], dim=-1
-        )
+        return torch.stack([x[:, :, None].expand(shape), y[:, :, :, None].expand(shape)], dim=-1)
 
-    def _outlines(self) -> Float[Tensor, "B K S S"]:
+    def _outlines(self, places: Float[Tensor, "B K S S 2"]) -> Float[Tensor, "B K S S"]:
         """Masks of the patches: superellipses, soft at the edge."""
         now = self._bodies
-        self._places = self._grid()
-        reach = (self._places.abs() + 1e-4).pow(now.bend[..., None, None, None]).sum(-1)
+        reach = (places.abs() + 1e-4).pow(now.bend[..., None, None, None]).sum(-1)
         sharp = now.size.amin(-1)[..., None, None] * now.bend[..., None, None] / 4
         return torch.sigmoid(2 * sharp * (1 - reach.clamp(max=3.0)))
 
-    def _textures(self) -> Float[Tensor, "B K C S S"]:
+    def _textures(self, places: Float[Tensor, "B K S S 2"]) -> Float[Tensor, "B K C S S"]:
         """The patches' textures, turned, and over time blended into others."""
         now, num = self._bodies, self._there.numel()
         cos, sin = now.turn.cos()[..., None, None], now.turn.sin()[..., None, None]
-        x, y = (self._places * now.size[:, :, None, None] / TEXTURE_SIDE).unbind(-1)
+        x, y = (places * now.size[:, :, None, None] / TEXTURE_SIDE).unbind(-1)
         corner = 2 * now.corner[:, :, None, None] - 1
         place = torch.stack([cos * x - sin * y, sin * x + cos * y], -1) + corner
         place = (place + 1).remainder(2.0) - 1  # the textures are seamless

@@ -33,7 +33,7 @@ def weave(number: int, channels: int, side: int, rng: torch.Generator) -> Float[
     steps = 2 + 6 * uniform(number, 1, 1, 1)
     hard = uniform(number, 1, 1, 1) < 0.4
     field = torch.where(hard, (field * steps).round() / steps, field)
-    # Few things are as colourful as they could be, and colours vary mostly together, as light does.
+    # Few things are as colourful as they could be, and colours vary mostly together.
     vivid = 0.5 * uniform(number, 1, 1, 1) ** 2
     mean = (1 - vivid) * uniform(number, 1, 1, 1) + vivid * uniform(number, channels, 1, 1)
     directions = torch.randn(number, channels, 2, generator=rng, device=device)

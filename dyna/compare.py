@@ -45,7 +45,7 @@ def entries(cfg: DictConfig) -> Iterator[Entry]:
     """
     for name, given in (cfg.checkpoints or {}).items():
         for path in _paths(given):
-            yield Entry(str(name), checkpoint.load(_within(path))["config"]["seed"], path)
+            yield Entry(str(name), checkpoint.load(path)["config"]["seed"], path)
     for name in cfg.agents:
         yield Entry(str(name))
 
@@ -64,12 +64,6 @@ def _paths(given: str | ListConfig) -> list[str]:
     return found
 
 
-def _within(path: str) -> Path:
-    """The folder of a run stands for its checkpoints."""
-    inner = Path(path) / "checkpoints"
-    return inner if inner.is_dir() else Path(path)
-
-
 def agent_of(entry: Entry, env: Tracking, cfg: DictConfig) -> Agent:
     """Makes or loads the tracker.
 
@@ -78,7 +72,7 @@ def agent_of(entry: Entry, env: Tracking, cfg: DictConfig) -> Agent:
     """
     shape = env.scene.frame_shape
     if entry.checkpoint is not None:
-        subject = restore(_within(entry.checkpoint), cfg.device)
+        subject = restore(entry.checkpoint, cfg.device)
         check_channels(subject, env)
         return subject.agent
     agent = make(_config(entry.tracker), frame_shape=shape, seed=cfg.seed, device=cfg.device)

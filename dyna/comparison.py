@@ -5,6 +5,7 @@ is one seed, has an interval over episodes (1.96 standard errors).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -133,6 +134,20 @@ def sentences(rows: Sequence[Row]) -> list[str]:
             f"{rows[0]['episodes']} paired episodes {low:+.3f} to {high:+.3f}"
         )
     return found
+
+
+def block(document: dict[str, Any], name: str) -> str:
+    """What the README says of one results file: figure, table, sentences, where it is from."""
+    rows, machine = document["rows"], document["machine"]
+    said = "\n".join(f"- {sentence}" for sentence in sentences(rows))
+    commits = ", ".join(sorted({str(row["commit"])[:9] for row in rows}))
+    note = (
+        f"`{document['command']}` at {commits}, {document['date'][:10]}, {machine['processor']}; "
+        f"[{name}.json](results/{name}.json)"
+    )
+    table = as_markdown(rows, document["horizons"])
+    picture = f'<img src="results/{name}.svg" alt="IoU step by step, {name}" width="640">'
+    return f"{picture}\n\n{table}\n\n{said}\n\n<sub>{note}</sub>\n"
 
 
 def progress(row: Row, steps: int) -> str:

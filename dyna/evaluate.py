@@ -119,7 +119,7 @@ def observe(
 
 def available(env: Tracking, episodes: int | None) -> int:
     """How many episodes are scored if so many are asked for (None: what is usual)."""
-    there = getattr(env.scene, "num_episodes", None)
+    there = env.scene.num_episodes
     if there is None:
         return EPISODES if episodes is None else episodes
     return there if episodes is None else min(episodes, there)
@@ -128,8 +128,7 @@ def available(env: Tracking, episodes: int | None) -> int:
 def start_over(env: Tracking, seed: int) -> None:
     """Makes the env show the episodes of a seed from the first one on."""
     env.rng.manual_seed(seed)
-    if getattr(env.scene, "num_episodes", None) is not None:
-        env.scene.rewind()
+    env.scene.rewind()
 
 
 @torch.no_grad()

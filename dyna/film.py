@@ -14,7 +14,7 @@ Write = Callable[[UInt8[np.ndarray, "H W 3"]], None]
 
 @contextlib.contextmanager
 def recorder(
-    path: Path, rate: Fraction, preset: str = "superfast", threads: int = 1
+    path: Path, rate: Fraction, preset: str = "ultrafast", threads: int = 1
 ) -> Iterator[Write]:
     """Gives a function that adds one picture to an MP4 file (H.264, yuv420p).
 
@@ -30,7 +30,7 @@ def recorder(
     try:
         with av.open(str(path), mode="w", format="mp4") as container:
             stream = container.add_stream(
-                "libx264", rate=rate, options={"crf": "20", "preset": preset}
+                "libx264", rate=rate, options={"crf": "21", "preset": preset}
             )
             stream.pix_fmt = "yuv420p"
             stream.codec_context.thread_count = threads

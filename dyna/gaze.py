@@ -64,7 +64,9 @@ def panel(
     ]
     picture = np.full((height, side, 3), render.MARGIN, dtype=np.uint8)
     for top, part in zip((0, height - side), parts, strict=True):
-        large = Image.fromarray(np.ascontiguousarray(part)).resize((side, side), Image.Resampling.NEAREST)
+        large = Image.fromarray(np.ascontiguousarray(part)).resize(
+            (side, side), Image.Resampling.NEAREST
+        )
         picture[top : top + side] = np.asarray(large)
     return picture
 

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from agents.last_box import LastBox
 from agents.oracle import Oracle
-from dyna import compare, comparison, results
+from dyna import compare, comparison, readme, results
 from dyna.evaluate import Outcome, observe, speed
 from envs.tracking import Tracking
 from tests.dyna.test_evaluate import trained
@@ -97,6 +97,10 @@ def test_the_command_scores_checkpoints_and_agents(
     assert len(document["rows"][0]["iou_by_step"]) == 5
     assert document["rows"][3]["iou_5"] > document["rows"][2]["iou_5"]
     assert (tmp_path / "out.svg").read_text().startswith("<svg")
+    text = comparison.block(document, "out")
+    assert 'src="results/out.svg"' in text
+    assert "| HART |" in text
+    assert readme.block(tmp_path / "out.json") == text
     assert "paired episodes" in capsys.readouterr().out
     again = compare.run(compose(*overrides, "reuse=true"), overrides)
     assert again[2] == document["rows"][2]

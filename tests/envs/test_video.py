@@ -221,7 +221,7 @@ def test_pictures_are_kept_as_long_as_there_is_room(tmp_path: Path) -> None:
         ({"min_length": 1}, "min_length"),
         ({"min_length": 30, "horizon": 30}, r"no clip of 30 frames .* env\.min_length"),
         ({"stride": 0}, "stride"),
-        ({"jitter": {"zoom": 0.5}}, "zoom"),
+        ({"jitter": {"zoom": 0.5}, "split": "test", "min_length": 4}, "zoom"),
         ({"window": 1.0}, "window"),
         ({"format": "voc"}, "voc"),
     ],

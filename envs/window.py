@@ -43,7 +43,7 @@ class Window:
         self, visible: Float[Tensor, "B K"], box: Float[Tensor, "B K 4"]
     ) -> Float[Tensor, "B K"]:
         """Visible shares, no larger than the share of the box (in the window) that is inside."""
-        share = inside_share(box.clamp(min=-1e6)).nan_to_num(0.0)
+        share = inside_share(box).nan_to_num(0.0)  # empty slots have no size
         return torch.minimum(visible, share)
 
     def show(

@@ -300,8 +300,8 @@ def arguments(given: Sequence[str]) -> list[str]:
             turned += [word, *words[:1]]
             words = words[1:]
             continue
-        if word == "--box" and words:
-            word = f"--box={words.pop(0)}"
+        if word == "--box":
+            word = f"--box={words.pop(0) if words and '=' not in words[0] else ''}"
         if word.startswith("--box="):
             turned.append(f"box=[{word.removeprefix('--box=')}]")
         elif word.startswith("-"):

@@ -147,6 +147,7 @@ def test_boxes_may_be_smaller_and_larger_than_in_training(clip: Path) -> None:
         ((*BOX, "agent=ncc"), "no video"),
         (("nowhere.mp4", *BOX, "agent=ncc"), "nowhere.mp4"),
         (("{clip}", "agent=ncc"), "no box: give --box"),
+        (("{clip}", "agent=ncc", "--box"), "give --box x,y,w,h"),
         (("{clip}", "--box", "1,2,3", "agent=ncc"), "give --box x,y,w,h"),
         (("{clip}", "--box", "a,b,c,d", "agent=ncc"), "give --box x,y,w,h"),
         (("{clip}", "--box", "100,2,30,40", "agent=ncc"), "outside of the frame of 80x62"),

@@ -72,7 +72,7 @@ class Supervised(Agent):
         mirror: bool = True,
         epochs: Table = ((None, 2),),
         minibatch: Table = ((None, 16),),
-        horizons: Table = ((20000, 5), (50000, 10), (120000, 20), (250000, 30), (None, None)),
+        horizons: Table = ((15000, 5), (35000, 10), (90000, 20), (170000, 30), (None, None)),
         max_grad_norm: float = 1.0,
     ) -> None:
         if optimizer not in OPTIMIZERS:

@@ -52,7 +52,8 @@ class Truth:
     @property
     def labels(self) -> "Labels":
         """What of it supervision is given."""
-        known = self.id[torch.arange(len(self.target)), :, self.target] >= 0
+        named = self.id[torch.arange(len(self.target)), :, self.target] >= 0
+        known = named & (self.target_box[..., 2:] > 0).all(-1)
         box = torch.where(known[..., None], self.target_box, torch.nan)
         return Labels(box, torch.where(known, self.target_visible, 0.0))
 

@@ -3,7 +3,6 @@
 import dataclasses
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -51,17 +50,34 @@ class Window:
         self, pixels: UInt8[Tensor, "B C h w"], height: int, width: int
     ) -> UInt8[Tensor, "B C H W"]:
         """What is seen in the windows."""
-        theta = torch.zeros(len(pixels), 2, 3, device=pixels.device)
-        theta[:, 0, 0] = self.size * self.mirror
-        theta[:, 1, 1] = self.size
-        theta[:, :, 2] = 2 * self.centre - 1
-        shape = [len(pixels), pixels.shape[1], height, width]
-        grid = F.affine_grid(theta, shape, align_corners=False)
-        light = F.grid_sample(pixels.float() / 255, grid, align_corners=False).clamp(0, 1)
+        ones = torch.ones_like(self.mirror)
+        rows = _resampling(self.centre[:, 1], self.size, ones, pixels.shape[2], height)
+        columns = _resampling(self.centre[:, 0], self.size, self.mirror, pixels.shape[3], width)
+        light = rows[:, None] @ (pixels.float() @ columns.mT[:, None])
         gain, gamma = self.gain[:, None, None, None], self.gamma[:, None, None, None]
         if bool((gamma != 1).any()):
-            light = light**gamma
-        return ((light * gain).clamp(0, 1) * 255).round().to(torch.uint8)
+            light = (light / 255).clamp_(0, 1).pow_(gamma).mul_(255)
+        return (light * gain).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _resampling(
+    centre: Float[Tensor, " B"],
+    size: Float[Tensor, " B"],
+    way: Float[Tensor, " B"],
+    source: int,
+    target: int,
+) -> Float[Tensor, "B n m"]:
+    """Weights of m pixels along one axis of a picture in n pixels of a window.
+
+    Linear interpolation, with a wider kernel where the window is coarser than the picture, so
+    that nothing flickers. Pixels beyond the picture are black.
+    """
+    step = size * source / target
+    place = torch.arange(target, device=centre.device) + 0.5 - target / 2
+    at = centre[:, None] * source + (way * step)[:, None] * place
+    pixel = torch.arange(source, device=centre.device) + 0.5
+    reach = step.clamp(min=1.0)[:, None, None]
+    return (1 - (at[:, :, None] - pixel).abs() / reach).clamp(min=0) / reach
 
 
 def around(box: Float[Tensor, "B 4"], sizes: float | None, aspect: float) -> Window:

@@ -50,6 +50,8 @@ def test_labels_are_the_targets_boxes() -> None:
     assert labels.visible[0].tolist() == [1, 1, 0, 1]
     gone = dataclasses.replace(truth, id=torch.full_like(truth.id, -1)).labels
     assert gone.box.isnan().all()
+    empty = dataclasses.replace(truth, box=torch.zeros_like(truth.box)).labels
+    assert empty.box.isnan().all()
     assert not gone.visible.any()
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from dyna import checkpoint, film, render, track
 from dyna.build import make
+from dyna.follow import follow
 from envs.frames import Film
 from tests.conftest import ROOT
 from tests.dyna.test_evaluate import trained
@@ -136,7 +137,7 @@ def test_boxes_may_be_smaller_and_larger_than_in_training(clip: Path) -> None:
     for size, low, high in ((0.02, 0.0, 0.06), (0.9, 0.6, 1.01)):
         box = torch.tensor([[0.5, 0.5, size, size]])
         frames = (picture for _, picture in Film(clip).read({0, 1, 2}))
-        found = [moment.box for moment in track.follow(agent, frames, box)]
+        found = [moment.box for moment in follow(agent, frames, box)]
         assert low < found[-1][0, 2].item() < high
         assert torch.equal(found[0], box)
 
@@ -162,6 +163,7 @@ def test_boxes_may_be_smaller_and_larger_than_in_training(clip: Path) -> None:
         (("{clip}", *BOX, "checkpoint={clip}"), "is not a dyna checkpoint"),
         (("{clip}", *BOX, "agent=ncc", "start=12"), "has 12 frames"),
         (("{clip}", *BOX, "agent=ncc", "frames=0"), "frames=0"),
+        (("{clip}", *BOX, "agent=ncc", "glimpse=3"), "glimpse=3"),
         (("{text}", *BOX, "agent=ncc"), "cannot be decoded"),
         (("{empty}", *BOX, "agent=ncc"), "no pictures in this folder"),
     ],

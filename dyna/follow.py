@@ -118,7 +118,9 @@ def pictures_of(frames: Frames, number: int) -> Iterator[Image.Image]:
     """
     size, done = None, 0
     try:
-        for _, picture in frames.read(set(range(number))):
+        for t, picture in frames.read(set(range(number))):
+            if t >= number:  # files give more than one asks for
+                return
             if picture.size != (size or picture.size):
                 break
             size, done = picture.size, done + 1

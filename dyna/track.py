@@ -107,6 +107,7 @@ def run(cfg: DictConfig) -> Path:
         disable=not cfg.progress,
         mininterval=0.1 if sys.stderr.isatty() else 30.0,
     )
+    thickness = max(2, height // 200)
     wall, cpu = time.perf_counter(), time.process_time()
     table, movie = folder / "boxes.csv", folder / "tracked.mp4"
     with (
@@ -119,7 +120,7 @@ def run(cfg: DictConfig) -> Path:
             found = to_pixels(moment.box, width, height)
             lines.writerow([t, *(f"{value:.2f}" for value in found), 1])
             picture = moment.picture
-            render.draw_box(picture, moment.box[0].cpu().numpy(), render.AGENT)
+            render.draw_box(picture, moment.box[0].cpu().numpy(), render.AGENT, thickness)
             write(picture if moment.seen is None else gaze.beside(picture, moment.seen))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     done = t + 1 - cfg.start

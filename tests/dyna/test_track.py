@@ -88,9 +88,13 @@ def test_a_tracker_follows_the_patch_through_a_file(clip: Path, tmp_path: Path) 
     assert np.abs(edge.mean(0) - render.AGENT).max() < 100  # as far as compression keeps colours
 
 
-def test_a_folder_of_pictures_from_some_frame_on(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["clip", "folder"])
+def test_some_frames_from_the_middle(
+    source: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    path = request.getfixturevalue(source)
     box = ("--box", f"{START[0] + 6},{START[1] + 3},{SIZE},{SIZE}")
-    given = (str(folder), *box, "start=3", "frames=4", "agent=ncc", f"output={tmp_path}")
+    given = (str(path), *box, "start=3", "frames=4", "agent=ncc", f"output={tmp_path}")
     track.run(compose(*given, "progress=false"))
     rows = table(tmp_path)
     assert [row["frame"] for row in rows] == [3, 4, 5, 6]

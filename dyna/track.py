@@ -1,177 +1,27 @@
-"""Follows one object through a video: ``python -m dyna.track video.mp4 --box x,y,w,h ...``.
-
-Frames stay as they are: a glimpse is cut out relative to the own box, so an agent that was
-trained on small frames also works in large ones.
-"""
+"""Follows one object through a video: ``python -m dyna.track video.mp4 --box x,y,w,h ...``."""
 
 import csv
 import itertools
-import math
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import hydra
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
 from omegaconf import DictConfig, ListConfig
-from PIL import Image
-from torch import Tensor
 from tqdm import tqdm
 
-from agents.base import Agent, BoxTracker
+from agents.base import Agent
 from dyna import film, gaze, render
 from dyna.build import make
 from dyna.cli import check_device, clear_errors
+from dyna.follow import follow, pictures_of, read, to_box, to_pixels
 from dyna.subject import restore
-from envs import boxes
-from envs.frames import Film, Frames, Images, pictures_in
-from envs.trajectory import Observation
 
-SMALLEST = 2.0
-"""Pixels that a box never falls below."""
 TAKES_A_VALUE = {"--cfg", "-c", "--info", "-i", "--package", "-p"}
 """Options of Hydra that are followed by a word."""
 HOW = "give checkpoint=PATH of a run (python -m dyna trains one), or a tracker such as agent=csrt"
-
-
-class Moment(NamedTuple):
-    """One frame of a tracked video.
-
-    Attributes:
-        picture: The frame.
-        box: Where the target is taken to be in it.
-        seen: What the agent attended to (``agents.hart.Inspection``), if it can and shall say.
-    """
-
-    picture: UInt8[np.ndarray, "H W 3"]
-    box: Float[Tensor, "1 4"]
-    seen: Any | None
-
-
-def follow(
-    agent: Agent,
-    pictures: Iterable[Image.Image],
-    box: Float[Tensor, "1 4"],
-    channels: int = 3,
-    glimpse: bool = False,
-) -> Iterator[Moment]:
-    """Tracks through pictures; the first frame's box is given and stays as it is.
-
-    Args:
-        agent: Who tracks. It learns nothing and does not explore.
-        pictures: The frames, in colour.
-        box: The target in the first frame, as a box; it says on which device to work.
-        channels: 1 for an agent that knows grey frames, 3 for colours.
-        glimpse: Whether to say what the agent attends to.
-    """
-    given: Tensor | None = box
-    state = None
-    for picture in pictures:
-        obs = Observation(_tensor(picture, channels).to(box.device), box)
-        with torch.inference_mode():
-            if state is None:
-                state = agent.initial(obs)
-            seen = gaze.inspect(agent, obs, state) if glimpse else None
-            box, state = _step(agent, obs, state)
-        yield Moment(np.array(picture), box if given is None else given, seen)
-        given = None
-
-
-def _step(agent: Agent, obs: Observation, state: Any) -> tuple[Tensor, Any]:
-    """The box in the frame that is seen. A tracker that names boxes is not held to small steps."""
-    if isinstance(agent, BoxTracker):
-        return agent.locate(obs, state)
-    action, state, _ = agent.act(obs, state)
-    least = SMALLEST / max(obs.frame.shape[-2:])
-    gains = (agent.centre_gain, agent.size_gain)
-    return boxes.move(obs.box, action, *gains, min_size=least, max_size=1.0), state
-
-
-def _tensor(picture: Image.Image, channels: int) -> UInt8[Tensor, "1 C H W"]:
-    if channels == 1:
-        return torch.from_numpy(np.array(picture.convert("L")))[None, None]
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
-
-
-def read(path: Path, start: int) -> Frames:
-    """The frames of a video file or a folder of pictures, from frame ``start`` on.
-
-    Raises:
-        FileNotFoundError: There is neither.
-        ValueError: It holds no video, or one that is over before ``start``.
-    """
-    if path.is_dir():
-        pictures = pictures_in(path)
-        if not pictures:
-            raise FileNotFoundError(f"{path}: no pictures in this folder; give one with frames")
-        number = len(pictures)
-        frames: Frames | None = Images(pictures[start:]) if start < number else None
-    else:
-        whole = Film(path)
-        number = len(whole)
-        if number == 0:
-            raise ValueError(f"{path}: this is no video, or one without frames")
-        frames = Film(path, start, number - start) if start < number else None
-    if frames is None:
-        raise ValueError(f"start={start}, but {path} has {number} frames, counted from 0")
-    return frames
-
-
-def _pictures(frames: Frames, number: int) -> Iterator[Image.Image]:
-    """The first ``number`` frames, or as many as can be read.
-
-    Raises:
-        FileNotFoundError: A picture is missing.
-        ValueError: Not one frame can be read, or they are not of one size.
-    """
-    size, done = None, 0
-    try:
-        for _, picture in frames.read(set(range(number))):
-            if picture.size != (size or picture.size):
-                break
-            size, done = picture.size, done + 1
-            yield picture
-        else:
-            return
-    except ValueError:
-        if done == 0:
-            raise
-        print(f"{frames.path}: only {done} of {number} frames can be read", file=sys.stderr)
-        return
-    raise ValueError(
-        f"{frames.path}: frame {done} (counted from the start) is not of the size of those before "
-        "it: make all of one size"
-    )
-
-
-def to_box(given: Sequence[float], width: int, height: int) -> Float[Tensor, "1 4"]:
-    """The box of (left, top, width, height) in pixels.
-
-    Raises:
-        ValueError: It has no area, or its centre lies outside of the frame.
-    """
-    left, top, wide, high = (float(value) for value in given)
-    name = f"--box {','.join(f'{float(value):g}' for value in given)}"
-    if not all(map(math.isfinite, (left, top, wide, high))) or wide <= 0 or high <= 0:
-        raise ValueError(f"{name} has no area: give left,top,width,height in pixels")
-    x, y = left + wide / 2, top + high / 2
-    if not (0 <= x <= width and 0 <= y <= height):
-        raise ValueError(
-            f"{name} has its centre at {x:g},{y:g}, outside of the frame of {width}x{height} "
-            "pixels: give left,top,width,height of the object in the first frame"
-        )
-    size = torch.tensor([width, height, width, height])
-    return (torch.tensor([x, y, wide, high]) / size)[None]
-
-
-def to_pixels(box: Float[Tensor, "1 4"], width: int, height: int) -> list[float]:
-    """Left, top, width and height in pixels."""
-    x, y, w, h = (box[0].cpu() * torch.tensor([width, height, width, height])).tolist()
-    return [x - w / 2, y - h / 2, w, h]
 
 
 def choose(cfg: DictConfig, width: int, height: int) -> tuple[Agent, int]:
@@ -220,6 +70,9 @@ def validate(cfg: DictConfig) -> None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{key}={value} must be a whole number from {least} up")
+    for key in ("glimpse", "progress"):
+        if not isinstance(cfg[key], bool):
+            raise ValueError(f"{key}={cfg[key]} is neither true nor false: give one of them")
     check_device(str(cfg.device))
 
 
@@ -238,16 +91,14 @@ def run(cfg: DictConfig) -> Path:
     source = Path(cfg.video)
     frames = read(source, cfg.start)
     number = min(len(frames), cfg.frames or len(frames))
-    pictures = _pictures(frames, number)
+    pictures = pictures_of(frames, number)
     first = next(pictures)
     width, height = first.size
     box = to_box(cfg.box, width, height).to(cfg.device)
     agent, channels = choose(cfg, width, height)
-    folder = Path(cfg.output or Path("outputs/track", source.stem or source.name))
+    folder = Path(cfg.output or Path("outputs/track", _name(source)))
     folder.mkdir(parents=True, exist_ok=True)
-    moments = follow(
-        agent, itertools.chain([first], pictures), box, channels, glimpse=bool(cfg.glimpse)
-    )
+    moments = follow(agent, itertools.chain([first], pictures), box, channels, cfg.glimpse)
     bar = tqdm(
         moments,
         desc=source.name,
@@ -256,6 +107,7 @@ def run(cfg: DictConfig) -> Path:
         disable=not cfg.progress,
         mininterval=0.1 if sys.stderr.isatty() else 30.0,
     )
+    thickness = max(2, height // 200)
     wall, cpu = time.perf_counter(), time.process_time()
     table, movie = folder / "boxes.csv", folder / "tracked.mp4"
     with (
@@ -268,7 +120,7 @@ def run(cfg: DictConfig) -> Path:
             found = to_pixels(moment.box, width, height)
             lines.writerow([t, *(f"{value:.2f}" for value in found), 1])
             picture = moment.picture
-            render.draw_box(picture, moment.box[0].cpu().numpy(), render.AGENT)
+            render.draw_box(picture, moment.box[0].cpu().numpy(), render.AGENT, thickness)
             write(picture if moment.seen is None else gaze.beside(picture, moment.seen))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     done = t + 1 - cfg.start
@@ -281,6 +133,12 @@ def run(cfg: DictConfig) -> Path:
     for path in (movie, table):
         print(f"written: {path}")
     return folder
+
+
+def _name(source: Path) -> str:
+    """What to call a video; folders of pictures often have a name that says nothing."""
+    source = source.resolve()
+    return source.parent.name if source.name in ("frames", "img") else source.stem
 
 
 def arguments(given: Sequence[str]) -> list[str]:
@@ -300,8 +158,8 @@ def arguments(given: Sequence[str]) -> list[str]:
             turned += [word, *words[:1]]
             words = words[1:]
             continue
-        if word == "--box" and words:
-            word = f"--box={words.pop(0)}"
+        if word == "--box":
+            word = f"--box={words.pop(0) if words and '=' not in words[0] else ''}"
         if word.startswith("--box="):
             turned.append(f"box=[{word.removeprefix('--box=')}]")
         elif word.startswith("-"):

@@ -16,6 +16,7 @@ from PIL import Image
 
 from dyna import checkpoint, film, render, track
 from dyna.build import make
+from dyna.follow import follow
 from envs.frames import Film
 from tests.conftest import ROOT
 from tests.dyna.test_evaluate import trained
@@ -87,9 +88,13 @@ def test_a_tracker_follows_the_patch_through_a_file(clip: Path, tmp_path: Path) 
     assert np.abs(edge.mean(0) - render.AGENT).max() < 100  # as far as compression keeps colours
 
 
-def test_a_folder_of_pictures_from_some_frame_on(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["clip", "folder"])
+def test_some_frames_from_the_middle(
+    source: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    path = request.getfixturevalue(source)
     box = ("--box", f"{START[0] + 6},{START[1] + 3},{SIZE},{SIZE}")
-    given = (str(folder), *box, "start=3", "frames=4", "agent=ncc", f"output={tmp_path}")
+    given = (str(path), *box, "start=3", "frames=4", "agent=ncc", f"output={tmp_path}")
     track.run(compose(*given, "progress=false"))
     rows = table(tmp_path)
     assert [row["frame"] for row in rows] == [3, 4, 5, 6]
@@ -136,7 +141,7 @@ def test_boxes_may_be_smaller_and_larger_than_in_training(clip: Path) -> None:
     for size, low, high in ((0.02, 0.0, 0.06), (0.9, 0.6, 1.01)):
         box = torch.tensor([[0.5, 0.5, size, size]])
         frames = (picture for _, picture in Film(clip).read({0, 1, 2}))
-        found = [moment.box for moment in track.follow(agent, frames, box)]
+        found = [moment.box for moment in follow(agent, frames, box)]
         assert low < found[-1][0, 2].item() < high
         assert torch.equal(found[0], box)
 
@@ -147,6 +152,7 @@ def test_boxes_may_be_smaller_and_larger_than_in_training(clip: Path) -> None:
         ((*BOX, "agent=ncc"), "no video"),
         (("nowhere.mp4", *BOX, "agent=ncc"), "nowhere.mp4"),
         (("{clip}", "agent=ncc"), "no box: give --box"),
+        (("{clip}", "agent=ncc", "--box"), "give --box x,y,w,h"),
         (("{clip}", "--box", "1,2,3", "agent=ncc"), "give --box x,y,w,h"),
         (("{clip}", "--box", "a,b,c,d", "agent=ncc"), "give --box x,y,w,h"),
         (("{clip}", "--box", "100,2,30,40", "agent=ncc"), "outside of the frame of 80x62"),
@@ -161,6 +167,7 @@ def test_boxes_may_be_smaller_and_larger_than_in_training(clip: Path) -> None:
         (("{clip}", *BOX, "checkpoint={clip}"), "is not a dyna checkpoint"),
         (("{clip}", *BOX, "agent=ncc", "start=12"), "has 12 frames"),
         (("{clip}", *BOX, "agent=ncc", "frames=0"), "frames=0"),
+        (("{clip}", *BOX, "agent=ncc", "glimpse=3"), "glimpse=3"),
         (("{text}", *BOX, "agent=ncc"), "cannot be decoded"),
         (("{empty}", *BOX, "agent=ncc"), "no pictures in this folder"),
     ],

@@ -75,6 +75,7 @@ class HART(RecurrentPolicy[HARTState]):
         appearance: Whether there is appearance attention; without it the location map is 1.
         zoneout: Probability that a number of the LSTM stays as it was (while learning).
         dropout: Probability that a number of the ventral stream is 0 (while learning).
+        keep_bias: Where the bias of the LSTM's forget gates starts: above 0, memory lasts longer.
 
     Raises:
         ValueError: A size is out of range.
@@ -94,6 +95,7 @@ class HART(RecurrentPolicy[HARTState]):
         appearance: bool = True,
         zoneout: float = 0.0,
         dropout: float = 0.0,
+        keep_bias: float = 0.0,
     ) -> None:
         super().__init__()
         if glimpse < 8 or glimpse % 2:
@@ -125,6 +127,7 @@ class HART(RecurrentPolicy[HARTState]):
         self.lstm_back = nn.Linear(memory, 4 * memory, bias=False)
         for parameter in (self.lstm_in.weight, self.lstm_in.bias):
             nn.init.uniform_(parameter, -(memory**-0.5), memory**-0.5)
+        self.lstm_in.bias.data[memory : 2 * memory] += keep_bias
         self.first_appearance = nn.Linear(last, APPEARANCE)
         self.first_memory = nn.Linear(VENTRAL_MAPS * places, 2 * memory)
         self.read_out = nn.Linear(memory + places, HIDDEN)

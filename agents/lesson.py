@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from agents.losses import meets
 from agents.policy import Sight
 
 VISIBLE = 0.3
@@ -50,6 +51,31 @@ class Objective(abc.ABC):
     @abc.abstractmethod
     def losses(self, policy: Any, lesson: Lesson) -> dict[str, Float[Tensor, ""]]:
         """One number per name that applies; other keys are penalties, added as they are."""
+
+
+def rescue(
+    own: Float[Tensor, "B T 4"],
+    target: Float[Tensor, "B T 4"],
+    drawn: Float[Tensor, "B T 4"],
+    after: int,
+) -> Float[Tensor, "B T 4"]:
+    """Boxes of episodes that a teacher helps: who has lost the target is put back to it, once.
+
+    From there to the end the boxes are ``drawn``, so that even an early loss leaves a whole
+    episode to learn from. Nothing of this reaches the env: episodes are only looked at again.
+
+    Args:
+        own: The boxes that were acted.
+        target: The target's.
+        drawn: Boxes near where the target was a step before.
+        after: Steps in a row at which own box and target do not touch, before help comes.
+    """
+    lost = ~meets(own, target)
+    if lost.shape[1] <= after:
+        return own
+    helped = torch.zeros_like(lost)
+    helped[:, after:] = lost.unfold(1, after, 1).all(-1)[:, :-1].cumsum(1) > 0
+    return torch.where(helped[..., None], drawn, own)
 
 
 def reflect(

@@ -144,7 +144,7 @@ class RATMObjective(Objective):
         self.names = ("features", "box") if box else ("features",)
 
     def losses(self, policy: RATM, lesson: Lesson) -> dict[str, Float[Tensor, ""]]:
-        """Mean squared distance between features (visible targets only), and ``box``."""
+        """Squared distance between features against their variance, if visible; and ``box``."""
         windows = policy.windows(lesson.sight)
         target = lesson.target
         true = torch.cat(
@@ -154,7 +154,8 @@ class RATMObjective(Objective):
         seen = policy.frozen(policy.see(frame, windows.flatten(0, 1)))
         with torch.no_grad():
             wanted = policy.frozen(policy.see(frame, true.flatten(0, 1)))
-        distance = (seen - wanted).square().flatten(1).mean(-1).view_as(lesson.visible)
+        distance = (seen - wanted).square().flatten(1).mean(-1) / wanted.var().clamp(min=1e-6)
+        distance = distance.view_as(lesson.visible)
         result = {"features": losses.average(distance, lesson.visible)}
         if self.box:
             track = losses.tracking(policy.extent(windows), target, floor=1e-3)

@@ -16,10 +16,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from agents.base import Agent
-from agents.lesson import VISIBLE, Lesson, Objective, reflect
+from agents.lesson import VISIBLE, Lesson, Objective, reflect, rescue
 from agents.losses import AdaptiveWeights
 from agents.policy import REFLECTIONS, RecurrentPolicy, Sight
 from agents.schedule import Table, check, stage
+from envs import boxes
 from envs.tracking import Tracking
 from envs.trajectory import Observation, Trajectory
 
@@ -44,6 +45,8 @@ class Supervised(Agent):
         weight_decay: Weight of the L2 penalty on the policy's parameters.
         adaptive: Whether the losses' weights are learned; otherwise all are 1.
         std: Spread of the actions at the start and at the end, falling geometrically.
+        rescue_after: Steps out of touch with the target after which passes go on near it
+            (``agents.lesson.rescue``); None for never.
         mirror: Whether passes see the episodes reflected left to right, top to bottom, or both.
         epochs: Passes over the episodes, as (until agent frames, passes).
         minibatch: Episodes per gradient step, as (until agent frames, episodes).
@@ -69,6 +72,7 @@ class Supervised(Agent):
         weight_decay: float = 1e-4,
         adaptive: bool = True,
         std: Sequence[float] = (0.25, 0.1),
+        rescue_after: int | None = None,
         mirror: bool = True,
         epochs: Table = ((None, 2),),
         minibatch: Table = ((None, 16),),
@@ -84,7 +88,7 @@ class Supervised(Agent):
         check(learning_rate=learning_rate, epochs=epochs, minibatch=minibatch, horizons=horizons)
         self.objective, self.adaptive = objective, adaptive
         self.learning_rate, self.final_rate = learning_rate, final_rate
-        self.std_range, self.mirror = tuple(std), mirror
+        self.std_range, self.mirror, self.rescue_after = tuple(std), mirror, rescue_after
         self.epochs, self.minibatch, self.horizons = epochs, minibatch, horizons
         self.max_grad_norm = max_grad_norm
         # Layers draw their weights from the global generator: lend them a seeded one.
@@ -146,7 +150,7 @@ class Supervised(Agent):
         rate = stage(self.learning_rate, self.frames) * (1 - (1 - self.final_rate) * progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        lesson = self._lesson(trajectory)
+        whole = self._lesson(trajectory)
         size = stage(self.minibatch, self.frames)
         totals: dict[str, float] = {}
         count = 0  # of gradient steps
@@ -155,7 +159,7 @@ class Supervised(Agent):
                 trajectory.num_episodes, generator=self.rng, device=self.rng.device
             )
             for chosen in order.split(size):
-                for name, x in self._gradient_step(self._part(lesson, chosen)).items():
+                for name, x in self._gradient_step(self._part(whole, chosen)).items():
                     totals[name] = totals.get(name, 0.0) + x
                 count += 1
         self.frames += trajectory.num_frames
@@ -169,10 +173,13 @@ class Supervised(Agent):
         known = labels.box.isfinite().all(-1)
         if bool((labels.box[known][:, 2:] <= 0).any()):
             raise ValueError("labels must have positive widths and heights, or NaN for no box")
+        target = torch.where(known[..., None], labels.box, own)
+        if self.rescue_after is not None:
+            own = rescue(own, target, self._near(target, trajectory.camera), self.rescue_after)
         return Lesson(
             sight=self.policy.prepare(trajectory.frame, own),
             own=own,
-            target=torch.where(known[..., None], labels.box, own),
+            target=target,
             visible=(known & (labels.visible > VISIBLE)).to(own.dtype),
             known=known.to(own.dtype),
             centre_gain=self.centre_gain,
@@ -181,25 +188,35 @@ class Supervised(Agent):
             max_size=self.max_size,
         )
 
-    def _part(self, lesson: Lesson, chosen: Tensor) -> Lesson:
+    def _near(
+        self, target: Float[Tensor, "B T 4"], camera: Float[Tensor, "B T 2"]
+    ) -> Float[Tensor, "B T 4"]:
+        """Where an exploring policy that knew the target would be before each action."""
+        noise = torch.empty_like(target).normal_(generator=self.rng)
+        limits = (self.min_size, self.max_size)
+        moved = boxes.move(target, self.std * noise, self.centre_gain, self.size_gain, *limits)
+        moved = torch.cat([moved[..., :2] - camera, moved[..., 2:]], -1)
+        return torch.cat([target[:, :1], moved[:, :-1]], 1)
+
+    def _part(self, episodes: Lesson, chosen: Tensor) -> Lesson:
         """Some episodes as they are or, by turns, reflected in one of three ways."""
         turn = REFLECTIONS[self.steps % len(REFLECTIONS) if self.mirror else 0]
-        sight = self.policy.reflect({name: x[chosen] for name, x in lesson.sight.items()}, *turn)
-        sight |= self.policy.noise(len(chosen), lesson.own.shape[1], self.rng)
+        sight = self.policy.reflect({name: x[chosen] for name, x in episodes.sight.items()}, *turn)
+        sight |= self.policy.noise(len(chosen), episodes.own.shape[1], self.rng)
         return Lesson(
             sight=sight,
-            own=reflect(lesson.own[chosen], *turn),
-            target=reflect(lesson.target[chosen], *turn),
-            visible=lesson.visible[chosen],
-            known=lesson.known[chosen],
-            centre_gain=lesson.centre_gain,
-            size_gain=lesson.size_gain,
-            min_size=lesson.min_size,
-            max_size=lesson.max_size,
+            own=reflect(episodes.own[chosen], *turn),
+            target=reflect(episodes.target[chosen], *turn),
+            visible=episodes.visible[chosen],
+            known=episodes.known[chosen],
+            centre_gain=episodes.centre_gain,
+            size_gain=episodes.size_gain,
+            min_size=episodes.min_size,
+            max_size=episodes.max_size,
         )
 
-    def _gradient_step(self, lesson: Lesson) -> dict[str, float]:
-        losses = self.objective.losses(self.policy, lesson)
+    def _gradient_step(self, episodes: Lesson) -> dict[str, float]:
+        losses = self.objective.losses(self.policy, episodes)
         weighed = self.objective.names if self.adaptive else ()
         terms = [x for name, x in losses.items() if name not in weighed]
         loss = torch.stack([*terms, self.weights(losses)] if self.adaptive else terms).sum()

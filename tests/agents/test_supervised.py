@@ -10,7 +10,7 @@ import torch
 
 from agents.hart import HART
 from agents.hart_objective import HARTObjective
-from agents.lesson import reflect
+from agents.lesson import reflect, rescue
 from agents.ppo import PPO
 from agents.supervised import Supervised
 from dyna.rollout import rollout
@@ -198,3 +198,28 @@ def test_it_learns_to_track() -> None:
         labelled = dataclasses.replace(trajectory, truth=None, labels=trajectory.truth.labels)
         agent.update(labelled, turn / 4)
     assert score() > before + 0.1
+
+
+def test_who_has_lost_the_target_is_put_back_once() -> None:
+    target = torch.tensor([0.5, 0.5, 0.2, 0.2]).expand(2, 6, 4)
+    own = target.clone()
+    own[0, 1:4, 0] = 0.9  # out of touch for three steps, then back by itself
+    own[1, 1:3, 0] = 0.9  # for two
+    drawn = target + 0.01
+    boxes = rescue(own, target, drawn, after=3)
+    assert torch.equal(boxes[0, :4], own[0, :4])
+    assert torch.equal(boxes[0, 4:], drawn[0, 4:])
+    assert torch.equal(boxes[1], own[1])
+    assert torch.equal(rescue(own[:, :3], target[:, :3], drawn[:, :3], after=3), own[:, :3])
+
+
+def test_the_teacher_is_where_the_target_was_a_step_before() -> None:
+    agent = make(rescue_after=1)
+    trajectory = explore(agent)
+    assert trajectory.labels is not None
+    agent.std = 1e-9
+    camera = torch.tensor([0.01, -0.02]).expand(6, 4, 2)
+    near = agent._near(trajectory.labels.box, camera)
+    torch.testing.assert_close(near[:, 0], trajectory.labels.box[:, 0])
+    before = trajectory.labels.box[:, :-1] - torch.tensor([0.01, -0.02, 0.0, 0.0])
+    torch.testing.assert_close(near[:, 1:], before)

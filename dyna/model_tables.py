@@ -78,7 +78,6 @@ SEES: Columns = (
     ("count right", interval("count_accuracy")),
     ("box IoU", mean("box_iou")),
     ("switches", mean("switches")),
-    ("in 20 frames", mean("switches_20")),
     ("target IoU", mean("target_iou")),
     ("re-found", mean("refound_1_5")),
     ("hidden: model / held / oracle", beside("predicted_1_5", "held_1_5", "extrapolated_1_5")),

@@ -27,8 +27,7 @@ def perception(
     Returns:
         ``count_accuracy`` over frames from ``settled`` on, also by number of visible objects
         (``count_accuracy_0`` ...); ``box_iou`` over all visible objects (missed ones count 0);
-        ``switches`` of identity per object, and ``switches_20``, those of the first 20 frames;
-        ``false_objects`` per frame.
+        ``switches`` of identity per object; ``false_objects`` per frame.
 
     Raises:
         ValueError: There is no frame from ``settled`` on.
@@ -47,23 +46,17 @@ def perception(
     matched = (matches.iou > 0).sum(-1)
     metrics["false_objects"] = (found - matched).clamp(min=0).float().mean().item()
     metrics["switches"] = switches(matches)
-    metrics["switches_20"] = switches(matches, 20)
     return metrics
 
 
-def switches(matches: Matches, frames: int | None = None) -> float:
-    """How often the identity that follows an object changes, per object that is ever seen.
-
-    Args:
-        matches: Of what was believed and what there was.
-        frames: Look at so many frames only; None: at all.
-    """
+def switches(matches: Matches) -> float:
+    """How often the identity that follows an object changes, per object that is ever seen."""
     last = torch.full_like(matches.identity[:, 0], -1)
     changes = torch.zeros_like(last, dtype=torch.float32)
-    for now in matches.identity[:, :frames].unbind(1):
+    for now in matches.identity.unbind(1):
         changes += (now >= 0) & (last >= 0) & (now != last)
         last = torch.where(now >= 0, now, last)
-    return changes[matches.present[:, :frames].any(1)].mean().item()
+    return changes[matches.present.any(1)].mean().item()
 
 
 def target_figures(

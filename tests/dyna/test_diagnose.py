@@ -10,9 +10,8 @@ from agents.last_box import LastBox
 from agents.random_actions import RandomActions
 from dyna.diagnose import Protocol, diagnose
 from dyna.extrapolation import coast
-from dyna.matching import Matches, match
+from dyna.matching import match
 from dyna.occlusion import spells
-from dyna.perception import switches
 from dyna.rollout import rollout
 from envs.digits import make
 from envs.trajectory import Trajectory, Truth
@@ -127,16 +126,3 @@ def test_single_images_have_no_rollout() -> None:
 
 def _frames(horizon: int) -> torch.Tensor:
     return torch.zeros(1, horizon, 1, 4, 4, dtype=torch.uint8)
-
-
-def test_switches_of_identity_are_counted_as_far_as_asked() -> None:
-    identity = torch.tensor([[[0], [0], [-1], [1], [1], [0]]])  # changes in frames 3 and 5
-    matches = Matches(
-        slot=torch.zeros(1, 6, 1).long(),
-        iou=torch.ones(1, 6, 1),
-        identity=identity,
-        present=torch.ones(1, 6, 1).bool(),
-    )
-    assert switches(matches) == 2
-    assert switches(matches, 5) == 1
-    assert switches(matches, 3) == 0

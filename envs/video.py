@@ -227,7 +227,9 @@ def make(
     parts = of_split(formats.load(path, format), split, split_by, names)
     step = stride if train else horizon
     groups = cut_all(parts, objects, horizon, step, min(min_length, horizon))
-    vary = Jitter(**jitter or {}) if train else None
-    scene = Video(groups, horizon, jitter=vary, slide=stride - 1, device=device, **view)
+    vary = Jitter(**jitter or {})
+    scene = Video(
+        groups, horizon, jitter=vary if train else None, slide=stride - 1, device=device, **view
+    )
     limits = {"min_size": 0.02, "max_size": 1.0, **(task or {})}
     return Tracking(scene, batch_size, horizon, seed=seed, device=device, **limits)

@@ -43,7 +43,7 @@ class Window:
         self, visible: Float[Tensor, "B K"], box: Float[Tensor, "B K 4"]
     ) -> Float[Tensor, "B K"]:
         """Visible shares, no larger than the share of the box (in the window) that is inside."""
-        share = inside_share(box.clamp(min=-1e6)).nan_to_num(0.0)
+        share = inside_share(box).nan_to_num(0.0)  # empty slots have no size
         return torch.minimum(visible, share)
 
     def show(
@@ -77,7 +77,12 @@ def _resampling(
     at = centre[:, None] * source + (way * step)[:, None] * place
     pixel = torch.arange(source, device=centre.device) + 0.5
     reach = step.clamp(min=1.0)[:, None, None]
-    return (1 - (at[:, :, None] - pixel).abs() / reach).clamp(min=0) / reach
+    weight = (1 - (at[:, :, None] - pixel).abs() / reach).clamp(min=0)
+    # Their sum if the picture had no end: it hangs on where between two pixels the place is.
+    most = int(reach.max()) + 1
+    near = torch.arange(-most, most + 1, device=centre.device)
+    whole = (1 - ((at % 1)[:, :, None] - 0.5 - near).abs() / reach).clamp(min=0)
+    return weight / whole.sum(-1, keepdim=True)
 
 
 def around(box: Float[Tensor, "B 4"], sizes: float | None, aspect: float) -> Window:

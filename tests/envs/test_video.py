@@ -10,6 +10,7 @@ from envs import video
 from envs.boxes import clip_to_frame, iou
 from envs.tracking import Tracking
 from envs.watching import watch
+from envs.window import Window
 from tests import footage
 
 STILL = {"mirror": False, "reverse": False, "zoom": 1.0, "light": 0.0}
@@ -220,7 +221,7 @@ def test_pictures_are_kept_as_long_as_there_is_room(tmp_path: Path) -> None:
         ({"min_length": 1}, "min_length"),
         ({"min_length": 30, "horizon": 30}, r"no clip of 30 frames .* env\.min_length"),
         ({"stride": 0}, "stride"),
-        ({"jitter": {"zoom": 0.5}}, "zoom"),
+        ({"jitter": {"zoom": 0.5}, "split": "test", "min_length": 4}, "zoom"),
         ({"window": 1.0}, "window"),
         ({"format": "voc"}, "voc"),
     ],
@@ -234,3 +235,16 @@ def test_bad_options_are_named(options: dict, named: str, tmp_path: Path) -> Non
 def test_a_path_is_needed() -> None:
     with pytest.raises(ValueError, match=r"env\.path"):
         video.make()
+
+
+@pytest.mark.parametrize("size", [0.4, 1.0, 1.3, 1.77, 3.0])
+def test_an_even_surface_stays_even_in_any_window(size: float) -> None:
+    picture = torch.full((1, 3, 48, 64), 200, dtype=torch.uint8)
+    ones = torch.ones(1)
+    shown = Window(torch.tensor([[0.48, 0.53]]), size * ones, -ones, ones, ones).show(
+        picture, 48, 64
+    )
+    assert shown.shape == picture.shape
+    inside = shown[:, :, 18:30, 24:40]
+    assert ((inside - 200.0).abs() <= 1).all()
+    assert (shown[:, :, 0, 0] == 0).all() == (size > 1)

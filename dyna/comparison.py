@@ -4,6 +4,7 @@ Seeds become a mean with Student's 95 % interval. A tracker that does not learn,
 is one seed, has an interval over episodes (1.96 standard errors).
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -121,19 +122,39 @@ def difference(ours: Sequence[Row], theirs: Sequence[Row]) -> tuple[float, float
     return (float(away.mean()), *statistics.bootstrap_interval(away))
 
 
+def over_seeds(ours: Sequence[Row], theirs: Sequence[Row]) -> tuple[float, float] | None:
+    """Our IoU minus theirs, seed by seed: the mean and half its 95 % interval (Student).
+
+    None unless both have the same seeds, two or more.
+    """
+    a, b = ({row["seed"]: row for row in group} for group in (ours, theirs))
+    if a.keys() != b.keys() or len(a) < 2:
+        return None
+    name = f"iou_{_horizon(ours)}"
+    away = [a[seed][name] - b[seed][name] for seed in sorted(a)]
+    return statistics.mean(away), statistics.student_interval(away)
+
+
 def sentences(rows: Sequence[Row]) -> list[str]:
-    """The best tracker against each other one, on the same episodes."""
+    """The best tracker against each other one, and each that learned against the next such."""
     groups = grouped(rows)
     best, *others = groups
-    found = []
-    for other in others:
-        mean, low, high = difference(groups[best], groups[other])
-        told = "above" if low > 0 else "not told apart from"
-        found.append(
-            f"{name_of(best)} is {told} {name_of(other)}: {mean:+.3f} IoU, 95 % interval over "
-            f"{rows[0]['episodes']} paired episodes {low:+.3f} to {high:+.3f}"
-        )
-    return found
+    learned = [name for name, group in groups.items() if group[0]["checkpoint"] is not None]
+    pairs = [(best, other) for other in others]
+    pairs += [pair for pair in itertools.pairwise(learned) if pair not in pairs]
+    return [_sentence(groups, *pair) for pair in pairs]
+
+
+def _sentence(groups: dict[str, list[Row]], ours: str, theirs: str) -> str:
+    mean, low, high = difference(groups[ours], groups[theirs])
+    number = groups[ours][0]["episodes"]
+    said = f"{mean:+.3f} IoU, 95 % interval over {number} episodes {low:+.3f} to {high:+.3f}"
+    sure = low > 0
+    if (seeds := over_seeds(groups[ours], groups[theirs])) is not None:
+        said += f"; over {len(groups[ours])} seeds {seeds[0]:+.3f} ± {seeds[1]:.3f}"
+        sure = sure and seeds[0] > seeds[1]
+    told = "above" if sure else "not told apart from"
+    return f"{name_of(ours)} is {told} {name_of(theirs)}: {said}"
 
 
 def block(document: dict[str, Any], name: str) -> str:

@@ -59,6 +59,16 @@ def test_differences_are_taken_episode_by_episode() -> None:
     assert "not told apart" in comparison.sentences(rows(shift=0.7))[0]
 
 
+def test_what_learned_is_also_compared_seed_by_seed() -> None:
+    worse = [row("RATM", seed, [0.6, 0.5, 0.7, 0.6], 0.6 + 0.02 * seed) for seed in range(2)]
+    said = comparison.sentences([*worse, *rows()])
+    assert said[0].startswith("HART is above RATM: +0.100 IoU")
+    assert "over 2 seeds +0.100 ± 0.000" in said[0]
+    worse[1]["iou_3"] = 0.5  # the seeds differ in what they say
+    assert "HART is not told apart from RATM" in comparison.sentences([*worse, *rows()])[0]
+    assert comparison.over_seeds(rows(), rows()[:1]) is None
+
+
 def test_the_figure_has_a_curve_for_each_tracker() -> None:
     svg = comparison.figure(rows())
     assert svg.startswith("<svg")
@@ -101,7 +111,7 @@ def test_the_command_scores_checkpoints_and_agents(
     assert 'src="results/out.svg"' in text
     assert "| HART |" in text
     assert readme.block(tmp_path / "out.json") == text
-    assert "paired episodes" in capsys.readouterr().out
+    assert "interval over 4 episodes" in capsys.readouterr().out
     again = compare.run(compose(*overrides, "reuse=true"), overrides)
     assert again[2] == document["rows"][2]
 

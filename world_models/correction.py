@@ -79,6 +79,7 @@ def evidence(
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
     occluders: bool = False,
+    bars: Float[Tensor, "B H W"] | None = None,
 ) -> tuple[Float[Tensor, "N E H W"], Shown]:
     """What each slot sees, and what of it is to be seen.
 
@@ -92,7 +93,9 @@ def evidence(
         others, passed = blend_others(background, layers, presence, slots.front)
         colour, alpha = layers[:, :, :-1], layers[:, :, -1:]
         unhidden = torch.ones_like(passed)
-        if occluders:
+        if bars is not None:
+            unhidden = unhidden * (1 - bars)[:, None]
+        elif occluders:
             hidden = missing(frame, background, layers, passed)
             unhidden = 1 - hidden * (slots.age >= MIN_AGE)[..., None, None]
         passed = (passed * unhidden)[:, :, None]

@@ -28,6 +28,7 @@ from world_models.distributions import (
     sample_relaxed_bernoulli,
 )
 from world_models.doubles import redundant
+from world_models.occluders import occluder
 from world_models.scene_model import Gaussian, SceneModel
 from world_models.slots import LOGIT_LIMIT, Slots, births
 from world_models.transition import Transition
@@ -124,7 +125,8 @@ def step(
         background = remembered.over(background)
     # While it learns, what fits badly must not be taken for hidden.
     occluders = model.occluders and rng is None
-    seen_by_slots = evidence(model, slots, prior, frame, background, occluders)
+    bars = occluder(*remembered.view()) if occluders and remembered is not None else None
+    seen_by_slots = evidence(model, slots, prior, frame, background, occluders, bars)
     news = correct(model, slots, prior, *seen_by_slots, rng)
 
     seen, unseen, idle_frames = _survivors(slots, news, frame, background, sigma)

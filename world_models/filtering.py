@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from world_models.canvas import Canvas
-from world_models.correction import MIN_AGE, News, correct, evidence
+from world_models.correction import MIN_AGE, WHOLE, News, correct, evidence
 from world_models.depth import LIMIT, blend, depth_evidence
 from world_models.discovery import (
     AREA_COST,
@@ -28,13 +28,15 @@ from world_models.distributions import (
     sample_relaxed_bernoulli,
 )
 from world_models.doubles import redundant
-from world_models.occluders import occluder
+from world_models.occluders import occluder, paint
 from world_models.scene_model import Gaussian, SceneModel
 from world_models.slots import LOGIT_LIMIT, Slots, births
 from world_models.transition import Transition
 
 MIN_SHARE = 0.2
 """Objects of which less can be seen are followed blindly."""
+MIN_SHARE_SEARCHED = 0.1
+"""Beside known occluders even less will do."""
 MAX_UNSEEN = 10
 """Frames for which an object is believed to be there though it cannot be seen."""
 PATIENCE = 2
@@ -64,6 +66,8 @@ def begin(
     """Slots of the first frame, what was found there, and the background that was drawn."""
     z_bg = model.background.posterior(frame)[0]
     background = model.background.decode(z_bg)
+    if model.occluders and rng is None:
+        background = paint(background, frame)
     found = discover(model, frame, background, num_slots, inhibition_px, rng)
     alive = ((found.logits > 0) & (found.mass > MIN_MASS_PX)).float()
     order = alive.cumsum(-1).long() - 1
@@ -127,7 +131,7 @@ def step(
     occluders = model.occluders and rng is None
     bars = occluder(*remembered.view()) if occluders and remembered is not None else None
     seen_by_slots = evidence(model, slots, prior, frame, background, occluders, bars)
-    news = correct(model, slots, prior, *seen_by_slots, rng)
+    news = correct(model, slots, prior, *seen_by_slots, rng, frame, sigma)
 
     seen, unseen, idle_frames = _survivors(slots, news, frame, background, sigma)
     presence = seen
@@ -172,7 +176,8 @@ def _survivors(
     """Which slots are seen, for how long each was not, and for how long each was redundant."""
     mass = (news.layers[:, :, -1].detach() > CLEAR_ALPHA).sum((-1, -2))
     seen = slots.alive * (news.logits.detach() > 0) * (mass > MIN_MASS_PX)
-    seen = seen * (news.shown > MIN_SHARE)
+    least = torch.where(news.trust < 1, MIN_SHARE_SEARCHED, MIN_SHARE)
+    seen = seen * (news.shown > least)
     idle = redundant(
         frame,
         background,
@@ -204,6 +209,10 @@ def _remember(
     alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | (slots.age >= MIN_AGE))
     where, what = _coast(slots, prior, news, unseen)
     moved = where.loc[..., :2] - slots.where.loc[..., :2]
+    # What is hardly seen hardly changes the velocity.
+    expected = prior.loc[..., :2] - slots.where.loc[..., :2]
+    gain = torch.where(slots.age < MIN_AGE, 1.0, news.trust)[..., None]
+    moved = torch.where(gain < 1, expected + gain * (moved - expected), moved)
     return dataclasses.replace(
         slots,
         where=where,
@@ -221,12 +230,16 @@ def _remember(
 def _coast(
     slots: Slots, prior: Gaussian, news: News, unseen: Float[Tensor, "B K"]
 ) -> tuple[Gaussian, Gaussian]:
-    """Posteriors of what is seen; what is not moves on as predicted and looks as it did."""
-    coasts = (unseen > 0)[..., None]
+    """Posteriors of what is seen; what is not moves on as predicted and looks as it did.
 
-    def choose(believed: Tensor, found: Tensor) -> Tensor:
-        return torch.where(coasts, believed.detach(), found)
+    Behind known occluders, that nothing is seen beside them tells where an object is, too.
+    """
+    coasts = unseen > 0
+    blind = coasts & ((news.trust >= WHOLE) | (slots.age < MIN_AGE))
 
-    where = Gaussian(*(choose(*pair) for pair in zip(prior, news.where, strict=True)))
-    what = Gaussian(*(choose(*pair) for pair in zip(slots.what, news.what, strict=True)))
+    def choose(believed: Tensor, found: Tensor, old: Tensor) -> Tensor:
+        return torch.where(old[..., None], believed.detach(), found)
+
+    where = Gaussian(*(choose(*pair, blind) for pair in zip(prior, news.where, strict=True)))
+    what = Gaussian(*(choose(*pair, coasts) for pair in zip(slots.what, news.what, strict=True)))
     return where, what

@@ -52,6 +52,15 @@ def occluder(
     return wide * (wide.mean((-1, -2)) > LEAST_SHARE)[:, None, None]
 
 
+def paint(
+    background: Float[Tensor, "B C H W"], frame: Float[Tensor, "B C H W"]
+) -> Float[Tensor, "B C H W"]:
+    """A background with what stands in front of it in a single frame."""
+    bars = occluder(frame, torch.ones_like(frame[:, 0]))[:, None]
+    colour = (frame * bars).sum((-1, -2)) / bars.sum((-1, -2)).clamp(min=1)
+    return background + bars * (colour[:, :, None, None] - background)
+
+
 def _mean(x: Float[Tensor, "B c H W"], side: int = AVERAGED) -> Float[Tensor, "B c H W"]:
     return avg_pool2d(x, side, 1, side // 2, count_include_pad=False)
 
@@ -60,8 +69,8 @@ def _commonest(
     picture: Float[Tensor, "B C H W"], seen: Float[Tensor, "B 1 H W"]
 ) -> Float[Tensor, "B C"]:
     """The colour around which most colours lie (the highest of kernel densities)."""
-    weight = avg_pool2d(seen, 2)
-    colours = (avg_pool2d(picture * seen, 2) / weight.clamp(min=1e-3)).flatten(2).transpose(1, 2)
+    weight = avg_pool2d(seen, 3)
+    colours = (avg_pool2d(picture * seen, 3) / weight.clamp(min=1e-3)).flatten(2).transpose(1, 2)
     weight = weight.flatten(1)
     near = torch.cdist(colours, colours).square() / (-2 * COLOUR_WIDTH**2)
     near = near.exp() * weight[:, None]

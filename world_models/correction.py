@@ -21,9 +21,12 @@ MIN_AGE = 3
 """Objects younger than this are not believed in without being seen."""
 WHAT_DRIFT = 0.22
 NEWBORN_SLACK_PX = 3.0
-WHOLE = 0.9
-"""Objects of which less can be seen are not looked for by a network that knows whole ones."""
+CAUTION = 2.0
+"""By this power of the share that can be seen networks are trusted."""
+WHOLE = 0.85
+"""Objects that are trusted less are not looked for by a network that knows whole ones."""
 FAINT = 0.05
+"""Networks are trusted at least so much."""
 DRIFT_PX = 0.4
 """By so much more may an object be off for every frame in which it was not seen."""
 
@@ -50,8 +53,8 @@ class Shown:
 
     ``unhidden`` leaves other objects aside: their order is judged anew in every frame; ``passed``
     does not. ``others`` is what would be seen without the object. ``trust``, from 0 to 1, says
-    how far networks that know whole objects may be relied on: always, or with known occluders as
-    far as the object can be seen.
+    how far networks that know whole objects may be relied on: always, or with known occluders the
+    less, the more of the object is hidden.
     """
 
     unhidden: Float[Tensor, "B K H W"]
@@ -129,7 +132,7 @@ def evidence(
         )
         area = alpha.sum((-1, -2, -3))
         share = (alpha * passed).sum((-1, -2, -3)) / area.clamp(min=1e-6)
-        trust = torch.ones_like(share) if bars is None else share
+        trust = torch.ones_like(share) if bars is None else share**CAUTION
         shown = Shown(unhidden, passed[:, :, 0], others, share, trust)
     return 2 * residual.flatten(0, 1), shown
 
@@ -152,11 +155,12 @@ def _search(
     sigma: float,
 ) -> Gaussian:
     """Where partly hidden objects are: as their pixels that can be seen say (`search`)."""
-    chosen = (slots.alive > 0) & (slots.age >= MIN_AGE) & (shown.trust < WHOLE)
+    chosen = (slots.alive > 0) & (shown.trust < WHOLE)
     if not bool(chosen.any()):
         return looked
     scene, slot = chosen.nonzero(as_tuple=True)
     scale = prior.scale[scene, slot].clone()
+    scale[:, :2] += NEWBORN_SLACK_PX * (slots.age[scene, slot, None] <= 1)
     drift = DRIFT_PX * slots.unseen[scene, slot, None]
     scale[:, :2] = (scale[:, :2].square() + drift.square()).sqrt()
     found = search(

@@ -37,6 +37,10 @@ MIN_SHARE = 0.2
 """Objects of which less can be seen are followed blindly."""
 MIN_SHARE_SEARCHED = 0.1
 """Beside known occluders even less will do."""
+BEHIND = 0.3
+"""Objects that are trusted less are behind something, and believed in from the beginning."""
+PART = 0.6
+"""What is found of those that are trusted less is a part of them."""
 MAX_UNSEEN = 10
 """Frames for which an object is believed to be there though it cannot be seen."""
 PATIENCE = 2
@@ -152,7 +156,7 @@ def step(
         z_bg=z_bg,
         num_frames=num_frames,
     )
-    now, canvas_now = births(model, now, frame, background, canvas, sigma)
+    now, canvas_now = births(model, now, frame, background, canvas, sigma, news.trust < PART)
     return now, surprise, canvas_now if rng is None else canvas
 
 
@@ -206,12 +210,13 @@ def _remember(
     camera_px: Float[Tensor, "B 2"] | None,
 ) -> Slots:
     """What is believed of each object now that it was seen, or was not."""
-    alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | (slots.age >= MIN_AGE))
+    known = (slots.age >= MIN_AGE) | (news.trust < BEHIND)
+    alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | known)
     where, what = _coast(slots, prior, news, unseen)
     moved = where.loc[..., :2] - slots.where.loc[..., :2]
     # What is hardly seen hardly changes the velocity.
     expected = prior.loc[..., :2] - slots.where.loc[..., :2]
-    gain = torch.where(slots.age < MIN_AGE, 1.0, news.trust)[..., None]
+    gain = torch.where(slots.age < MIN_AGE, 1.0, news.trust.sqrt())[..., None]
     moved = torch.where(gain < 1, expected + gain * (moved - expected), moved)
     return dataclasses.replace(
         slots,

@@ -25,6 +25,7 @@ LEAST_SHARE = 0.04
 LEAST_LOOKS = 0.6
 """Pixels that were seen less are not known."""
 FAINT = 0.1
+"""Weights smaller than this count as this much."""
 MOST_DEVIATION = 2.5
 """Squared deviations, in their variance, at which a pixel is as likely flat as not."""
 

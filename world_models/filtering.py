@@ -35,8 +35,6 @@ from world_models.transition import Transition
 
 MIN_SHARE = 0.2
 """Objects of which less can be seen are followed blindly."""
-MIN_SHARE_SEARCHED = 0.1
-"""Beside known occluders even less will do."""
 BEHIND = 0.3
 """Objects that are trusted less are behind something, and believed in from the beginning."""
 PART = 0.6
@@ -180,8 +178,7 @@ def _survivors(
     """Which slots are seen, for how long each was not, and for how long each was redundant."""
     mass = (news.layers[:, :, -1].detach() > CLEAR_ALPHA).sum((-1, -2))
     seen = slots.alive * (news.logits.detach() > 0) * (mass > MIN_MASS_PX)
-    least = torch.where(news.trust < 1, MIN_SHARE_SEARCHED, MIN_SHARE)
-    seen = seen * (news.shown > least)
+    seen = seen * (news.shown > MIN_SHARE)
     idle = redundant(
         frame,
         background,

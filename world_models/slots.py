@@ -68,11 +68,13 @@ def births(
     background: Float[Tensor, "B C H W"],
     canvas: Float[Tensor, "B C H W"],
     sigma: float,
+    partly: Bool[Tensor, "B K"] | None = None,
 ) -> tuple[Slots, Float[Tensor, "B C H W"]]:
     """One more object per frame, if the frame clearly asks for it and there is a slot to hold it.
 
     A find near a hidden object is that object come back, and keeps its identity. Else it takes a
-    free slot, or that of the object that has been hidden longest.
+    free slot, or that of the object that has been hidden longest. If an object is ``partly``
+    hidden where it is expected, a find is but the part of it that shows: it stays as it is.
     """
     found = discover(model, frame, background, 1, 1.0, canvas=canvas)
     gained = gain(frame, canvas, found.canvas, sigma)
@@ -85,7 +87,12 @@ def births(
     place = torch.zeros_like(slots.alive)
     place.scatter_(1, choice.argmax(-1, keepdim=True), born[:, None].float())
     new = place * ~back[:, None]
-    slots = _put(slots, found, place > 0, new > 0)
+    fills = place > 0
+    if partly is not None:
+        stays = fills & (new == 0) & partly
+        slots = dataclasses.replace(slots, unseen=torch.where(stays, 0.0, slots.unseen))
+        fills = fills & ~stays
+    slots = _put(slots, found, fills, new > 0)
     return slots, torch.where(born[:, None, None, None], found.canvas, canvas)
 
 

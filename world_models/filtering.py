@@ -134,7 +134,6 @@ def step(
     bars = occluder(*remembered.view()) if occluders and remembered is not None else None
     seen_by_slots = evidence(model, slots, prior, frame, background, occluders, bars)
     news = correct(model, slots, prior, *seen_by_slots, rng, frame, sigma)
-
     seen, unseen, idle_frames = _survivors(slots, news, frame, background, sigma)
     presence = seen
     if rng is not None:

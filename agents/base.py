@@ -24,10 +24,14 @@ class Agent(abc.ABC):
     """Box sizes that a full action moves the centre (``envs.boxes.move``)."""
     size_gain: float = 0.2
     """Log-size that a full action changes."""
+    min_size: float = 0.06
+    """No side of the own box is smaller."""
+    max_size: float = 0.6
+    """No side of it is larger."""
 
     def prepare(self, env: Tracking) -> None:
         """Tells the agent what its actions do in this task; ``rollout`` calls it first."""
-        self.centre_gain, self.size_gain = env.centre_gain, env.size_gain
+        self.centre_gain, self.size_gain, self.min_size, self.max_size = env.gains
         if self.privileged:
             self.env = env
 

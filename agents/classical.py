@@ -13,8 +13,8 @@ from agents.template import TemplateTracker
 from envs.boxes import clip_to_frame
 from envs.trajectory import Observation
 
-# What makes a tracker, and how much larger it wants the frames: OpenCV's are made for videos and
-# find too few features in small frames.
+# What makes a tracker, and how much larger it wants small frames: OpenCV's are made for videos and
+# find too few features there.
 ALGORITHMS: dict[str, tuple[Callable[[], Any], int]] = {
     "ncc": (lambda: TemplateTracker(), 1),
     "ncc_updated": (lambda: TemplateTracker(update_rate=0.15), 1),
@@ -23,6 +23,9 @@ ALGORITHMS: dict[str, tuple[Callable[[], Any], int]] = {
     "mil": (lambda: cv2.TrackerMIL_create(), 4),
     "medianflow": (lambda: cv2.legacy.TrackerMedianFlow_create(), 4),
 }
+
+LARGE = 256
+"""Frames are enlarged, if at all, to about so many pixels on their shorter side."""
 
 
 @dataclasses.dataclass
@@ -80,7 +83,7 @@ class Classical(BoxTracker):
     def initial(self, obs: Observation) -> State:
         """Starts a tracker per episode on the visible part of its box."""
         reseed(self._seed)
-        images = to_images(obs.frame, self._scale)
+        images = to_images(obs.frame, self._enlargement(obs))
         height, width = images[0].shape[:2]
         state = State([], to_rects(clip_to_frame(obs.box), width, height))
         for image, rect in zip(images, state.rects, strict=True):
@@ -92,7 +95,7 @@ class Classical(BoxTracker):
 
     def locate(self, obs: Observation, state: State) -> tuple[Float[Tensor, "B 4"], State]:
         """Asks every tracker for the next frame."""
-        images = to_images(obs.frame, self._scale)
+        images = to_images(obs.frame, self._enlargement(obs))
         rects = []
         for tracker, image, last in zip(state.trackers, images, state.rects, strict=True):
             found, rect = tracker.update(image)
@@ -100,3 +103,6 @@ class Classical(BoxTracker):
             rects.append((float(left), float(top), float(wide), float(high)))
         height, width = images[0].shape[:2]
         return to_box(rects, width, height).to(obs.box.device), State(state.trackers, rects)
+
+    def _enlargement(self, obs: Observation) -> int:
+        return min(self._scale, max(1, LARGE // min(obs.frame.shape[-2:])))

@@ -59,7 +59,7 @@ class HARTObjective(Objective):
         trace: Trace = policy.trace(lesson.sight, lesson.own)
         mean, target = trace.decision.mean, lesson.target
         gains = (lesson.centre_gain, lesson.size_gain)
-        moved = boxes.move(lesson.own, mean, *gains)
+        moved = boxes.move(lesson.own, mean, *gains, lesson.min_size, lesson.max_size)
         best = boxes.action_to(lesson.own, target, *gains)
         met = losses.meets(trace.window.detach(), target)
         weight = lesson.known * torch.where(lesson.visible > 0, 1.0, self.hidden)

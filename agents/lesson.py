@@ -27,6 +27,8 @@ class Lesson:
         known: 1 where the target has a box, seen or hidden, else 0.
         centre_gain: What its actions did (``envs.boxes.move``).
         size_gain: The same.
+        min_size: The same.
+        max_size: The same.
     """
 
     sight: Sight
@@ -36,6 +38,8 @@ class Lesson:
     known: Float[Tensor, "B T"]
     centre_gain: float
     size_gain: float
+    min_size: float
+    max_size: float
 
 
 class Objective(abc.ABC):

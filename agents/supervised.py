@@ -184,6 +184,8 @@ class Supervised(Agent):
             known=known.to(own.dtype),
             centre_gain=self.centre_gain,
             size_gain=self.size_gain,
+            min_size=self.min_size,
+            max_size=self.max_size,
         )
 
     def _near(
@@ -191,7 +193,8 @@ class Supervised(Agent):
     ) -> Float[Tensor, "B T 4"]:
         """Where an exploring policy that knew the target would be before each action."""
         noise = torch.empty_like(target).normal_(generator=self.rng)
-        moved = boxes.move(target, self.std * noise, self.centre_gain, self.size_gain)
+        limits = (self.min_size, self.max_size)
+        moved = boxes.move(target, self.std * noise, self.centre_gain, self.size_gain, *limits)
         moved = torch.cat([moved[..., :2] - camera, moved[..., 2:]], -1)
         return torch.cat([target[:, :1], moved[:, :-1]], 1)
 
@@ -208,6 +211,8 @@ class Supervised(Agent):
             known=episodes.known[chosen],
             centre_gain=episodes.centre_gain,
             size_gain=episodes.size_gain,
+            min_size=episodes.min_size,
+            max_size=episodes.max_size,
         )
 
     def _gradient_step(self, episodes: Lesson) -> dict[str, float]:

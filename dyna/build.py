@@ -62,6 +62,8 @@ def build(cfg: DictConfig) -> Dyna:
             horizon=env.horizon,
             centre_gain=env.centre_gain,
             size_gain=env.size_gain,
+            min_size=env.min_size,
+            max_size=env.max_size,
             camera_speed=env.camera_speed,
             seed=seeding.child(seed, "imagination"),
             device=device,

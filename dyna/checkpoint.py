@@ -56,7 +56,7 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
 def load(path: str | Path) -> dict[str, Any]:
     """Reads a checkpoint: ``config`` (plain dict), ``agent``, ``world_model`` and the rest.
 
-    A folder stands for the newest checkpoint in it.
+    A folder stands for the newest checkpoint in it, or in its folder ``checkpoints``.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -64,7 +64,8 @@ def load(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if path.is_dir():
-        path = max(path.glob("checkpoint-*.pt"), default=path)
+        inner = path.glob("checkpoints/checkpoint-*.pt")
+        path = max(path.glob("checkpoint-*.pt"), default=max(inner, default=path))
     if not path.is_file():
         raise FileNotFoundError(
             f"no checkpoint at {path}: give a checkpoint file, or a folder that holds some"

@@ -33,7 +33,8 @@ LOWEST = {
     "threads": 1,
 }
 """Whole numbers of ``conf/train.yaml``, and the least that each may be."""
-ALL_KEYS = "python -m dyna --cfg job lists all keys"
+COMMANDS = ("evaluate", "compare", "track", "diagnose")
+"""Modules of this package with a command line of their own."""
 LONGEST_NAME = 120
 """Longer names of run folders are cut and get a hash (file systems allow 255 bytes)."""
 
@@ -59,7 +60,7 @@ def quote_paths(arguments: list[str]) -> list[str]:
     """
     if {"-m", "--multirun"} & set(arguments):  # there a comma means a choice
         return arguments
-    path = re.compile(r"(checkpoint|folder|env\.digits)=([^'\"\[{$]*[=,][^'\"]*)")
+    path = re.compile(r"(checkpoint|folder|env\.digits|env\.path)=([^'\"\[{$]*[=,][^'\"]*)")
     return [path.sub(r'\1="\2"', a) if path.fullmatch(a) else a for a in arguments]
 
 
@@ -144,6 +145,13 @@ def _remove_if_empty(folder: Path) -> None:
             path.rmdir()
 
 
+def all_keys() -> str:
+    """Where to look for the keys of the command that runs."""
+    name = Path(sys.argv[0]).stem.removeprefix("dyna-")
+    module = f"dyna.{name}" if name in COMMANDS else "dyna"
+    return f"python -m {module} --cfg job lists all keys"
+
+
 def one_line(error: BaseException) -> str:
     """The message of an error in one line, without Hydra's wrapping."""
     while isinstance(error, InstantiationException) and error.__cause__ is not None:
@@ -155,10 +163,10 @@ def one_line(error: BaseException) -> str:
         if error.errno == errno.ENOSPC and "make room" not in text:
             text += ": make room and run the same command again"
     elif isinstance(error, TypeError) and "argument" in text:
-        text += f" ({ALL_KEYS})"
+        text += f" ({all_keys()})"
     elif unknown and isinstance(error, HydraException | OmegaConfBaseException):
         key = unknown[1] or unknown[2]
-        text = f"unknown key {key} ({ALL_KEYS})"
+        text = f"unknown key {key} ({all_keys()})"
     elif isinstance(error, HydraException) and "Could not find" in text:
         choices = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
         text = text.splitlines()[0]

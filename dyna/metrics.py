@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from dyna import protocol
 from envs import boxes
 from envs.trajectory import Trajectory, Truth
 
@@ -13,27 +14,61 @@ HIDDEN_FRAMES = 3
 """A target reappears after at least so many frames in which it did not count."""
 LOST = 0.05
 """A target is lost if the IoU in its last visible frame is below this."""
-THRESHOLDS = torch.linspace(0.0, 1.0, 21)
-"""Overlap thresholds of the success curve (Wu et al., "Online Object Tracking", CVPR 2013)."""
 
 
-def overlap(trajectory: Trajectory, centre_gain: float, size_gain: float) -> Float[Tensor, "B T"]:
+def answer(
+    trajectory: Trajectory,
+    centre_gain: float,
+    size_gain: float,
+    min_size: float = 0.06,
+    max_size: float = 0.6,
+) -> Float[Tensor, "B T 4"]:
+    """Each moved box, which answers for the frame that was seen.
+
+    It is computed afresh from box and action, because the boxes in the trajectory have also been
+    moved by the camera.
+
+    Args:
+        trajectory: Episodes.
+        centre_gain: The task's (``envs.boxes.move``).
+        size_gain: The task's.
+        min_size: The task's.
+        max_size: The task's.
+    """
+    gains = (centre_gain, size_gain, min_size, max_size)
+    return boxes.move(trajectory.box[:, :-1], trajectory.action, *gains)
+
+
+def overlap(trajectory: Trajectory, *gains: float) -> Float[Tensor, "B T"]:
     """IoU of each moved box with the target in the frame that was seen, both cut at the border.
 
-    The reward is the same without the cut. It is computed afresh from box and action, because
-    the boxes in the trajectory have also been moved by the camera.
+    The reward is the same without the cut.
 
     Args:
         trajectory: Episodes with their truth.
-        centre_gain: The task's (``envs.boxes.move``).
-        size_gain: The task's.
+        *gains: The task's (``envs.tracking.Tracking.gains``), as of ``answer``.
 
     Raises:
         ValueError: The episodes come without truth.
     """
     truth = _truth(trajectory)
-    moved = boxes.move(trajectory.box[:, :-1], trajectory.action, centre_gain, size_gain)
+    moved = answer(trajectory, *gains)
     return boxes.iou(boxes.clip_to_frame(moved), boxes.clip_to_frame(truth.target_box))
+
+
+def centre_error(trajectory: Trajectory, *gains: float) -> Float[Tensor, "B T"]:
+    """Pixels between the centres of the moved box and of the target, in the frame that was seen.
+
+    Args:
+        trajectory: Episodes with their truth.
+        *gains: The task's (``envs.tracking.Tracking.gains``), as of ``answer``.
+
+    Raises:
+        ValueError: The episodes come without truth.
+    """
+    away = answer(trajectory, *gains) - _truth(trajectory).target_box
+    height, width = trajectory.frame.shape[-2:]
+    return torch.hypot(away[..., 0] * width, away[..., 1] * height)
 
 
 def counted(trajectory: Trajectory) -> Bool[Tensor, "B T"]:
@@ -44,7 +79,9 @@ def counted(trajectory: Trajectory) -> Bool[Tensor, "B T"]:
 
 
 def episode_scores(
-    iou: Float[Tensor, "B T"], counts: Bool[Tensor, "B T"]
+    iou: Float[Tensor, "B T"],
+    counts: Bool[Tensor, "B T"],
+    error: Float[Tensor, "B T"] | None = None,
 ) -> dict[str, Float[Tensor, " B"]]:
     """One number per episode and metric; NaN where an episode has nothing to score.
 
@@ -52,29 +89,36 @@ def episode_scores(
         iou: Overlap with the target at each step.
         counts: Which steps count. After ``HIDDEN_FRAMES`` steps that do not (step 0 aside), the
             next one that does is a reappearance.
+        error: Distance of the centres in pixels, for the precision.
     """
     number = counts.sum(-1)
     none = number == 0
 
-    def mean(value: Tensor, where: Tensor) -> Tensor:
-        return torch.where(where, value, 0.0).sum(-1) / where.sum(-1)  # 0 / 0 is NaN
-
     steps = torch.arange(counts.shape[1], device=counts.device)
     last = torch.where(counts, steps, 0).argmax(-1, keepdim=True)
     lost = (iou.gather(1, last)[:, 0] < LOST).to(iou.dtype)
-    curve = iou[..., None] > THRESHOLDS.to(iou.device)
+    losses, refound = protocol.losses(iou, counts)
+    with_first = counts.clone()
+    with_first[:, 0] = True
     back = torch.zeros_like(counts)
     if counts.shape[1] > HIDDEN_FRAMES + 1:
         hidden = (~counts[:, 1:]).unfold(1, HIDDEN_FRAMES, 1).all(-1)
         back[:, HIDDEN_FRAMES + 1 :] = counts[:, HIDDEN_FRAMES + 1 :] & hidden[:, :-1]
-    return {
-        "iou": mean(iou, counts),
-        "success_0.5": mean((iou > 0.5).to(iou.dtype), counts),
-        "success_auc": mean(curve.to(iou.dtype).mean(-1), counts),
+    scores = {
+        "iou": protocol.mean(iou, counts),
+        "iou_with_first": torch.where(none, torch.nan, protocol.mean(iou, with_first)),
+        "success_0.5": protocol.mean((iou > 0.5).to(iou.dtype), counts),
+        "success_auc": protocol.success_curve(iou, counts).mean(-1),
         "lost": torch.where(none, torch.nan, lost),
-        "reappearance_iou": mean(iou, back),
+        "losses": torch.where(none, torch.nan, losses),
+        "refound": refound,
+        "reappearance_iou": protocol.mean(iou, back),
         "visible": number / max(counts.shape[1] - 1, 1),
     }
+    if error is not None:
+        close = (error <= protocol.PRECISION).to(error.dtype)
+        scores["precision_20px"] = protocol.mean(close, counts)
+    return scores
 
 
 def summary(

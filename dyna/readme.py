@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dyna import model_tables, plots, results, tables
+from dyna import comparison, model_tables, plots, results, tables
 from dyna.findings import findings
 
 MARKED = re.compile(
@@ -27,6 +27,8 @@ def block(path: Path) -> str:
         return model_tables.block(path.stem, path.parent)
     if not path.exists():
         return f"_Not run yet: `python -m dyna experiment={path.stem}`._\n"
+    if results.load(path).get("kind") == comparison.KIND:
+        return comparison.block(results.load(path), path.stem)
     document = results.read(path)
     rows = document["rows"]
     said = "\n".join(f"- {sentence}" for sentence in findings(rows))

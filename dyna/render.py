@@ -47,20 +47,21 @@ def draw_box(
     x, y, w, h = (float(value) for value in box)
     left, right = round((x - w / 2) * width), round((x + w / 2) * width) - 1
     top, bottom = round((y - h / 2) * height), round((y + h / 2) * height) - 1
-    outline = np.zeros((height, width), dtype=bool)
     rows = slice(max(top, 0), max(bottom + 1, 0))
     columns = slice(max(left, 0), max(right + 1, 0))
+    lines: list[tuple] = []
     for step in range(thickness):
-        for row in (top + step, bottom - step):
-            if 0 <= row < height:
-                outline[row, columns] = True
-        for column in (left + step, right - step):
-            if 0 <= column < width:
-                outline[rows, column] = True
-    if dashed:
-        along = np.add.outer(np.arange(height) - top, np.arange(width) - left)
-        outline &= along % 10 < 6
-    picture[outline] = colour
+        lines += [(row, columns) for row in (top + step, bottom - step) if 0 <= row < height]
+        lines += [(rows, column) for column in (left + step, right - step) if 0 <= column < width]
+    if not dashed:
+        for line in lines:
+            picture[line] = colour
+        return
+    outline = np.zeros((height, width), dtype=bool)
+    for line in lines:
+        outline[line] = True
+    along = np.add.outer(np.arange(height) - top, np.arange(width) - left)
+    picture[outline & (along % 10 < 6)] = colour
 
 
 def annotate(

@@ -80,19 +80,19 @@ def provenance(command: str) -> dict[str, Any]:
     }
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """JSON knows no NaN; six digits are more than the noise deserves."""
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {name: _clean(item) for name, item in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
+        return {name: clean(item) for name, item in value.items()}
+    return [clean(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def write(path: Path, header: Mapping[str, Any], rows: list[Row]) -> None:
     """Writes the file in one go: whoever reads sees the old rows or the new, never a half."""
-    lines = [f" {json.dumps(name)}: {json.dumps(_clean(item))}" for name, item in header.items()]
-    body = ",\n".join("  " + json.dumps(_clean(row), allow_nan=False) for row in rows)
+    lines = [f" {json.dumps(name)}: {json.dumps(clean(item))}" for name, item in header.items()]
+    body = ",\n".join("  " + json.dumps(clean(row), allow_nan=False) for row in rows)
     text = "{\n" + ",\n".join([*lines, f' "rows": [\n{body}\n ]']) + "\n}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")

@@ -21,6 +21,7 @@ from dyna.checkpoint import Checkpoints, config_hash, load
 from dyna.evaluate import BATCH, evaluate
 from dyna.logger import JSONL, Logger
 from dyna.loop import Row
+from dyna.subject import describe
 
 OWN_FILES = ("config.yaml", "metrics.jsonl", "summary.json", "report.html")
 OWN_FOLDERS = ("checkpoints", "videos", "tensorboard", "wandb")
@@ -150,6 +151,7 @@ class Run:
             state = {
                 **self.dyna.state_dict(),
                 "loggers": {type(x).__name__: x.state_dict() for x in self.loggers},
+                "task": describe(self.dyna.env),
                 "evaluation": self.evaluation,
                 "rows": self.rows,
                 "cpu": cpu,

@@ -12,20 +12,23 @@ import torch
 from torch import Tensor
 
 from agents.base import Agent
-from dyna import metrics, render
-from dyna.evaluate import SEED
+from dyna import gaze, metrics, render
+from dyna.evaluate import SEED, start_over
 from dyna.imagination import Imagination
 from dyna.rollout import rollout
-from envs import boxes
+from envs.scene import Scene
 from envs.tracking import Tracking
-from envs.trajectory import Trajectory, Truth
+from envs.trajectory import Trajectory, Truth, concatenate
+from envs.video import Video
 
 EPISODES = 6
 """Shown side by side; every arm of a study shows the same ones."""
 CONTEXT = 6
 """Frames that the world model sees before it dreams on."""
 SIDE = 192
-"""Pixels of one picture, roughly."""
+"""Pixels of one picture, at least."""
+LONG = 40
+"""Films of more frames are shown faster."""
 
 
 class Clip(NamedTuple):
@@ -48,29 +51,54 @@ def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | Non
         The videos.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    episodes = _episodes(held_out, agent)
-    written = [_write(folder / "tracking", tracking(episodes, held_out))]
+    places = _places(held_out)
+    episodes = _episodes(held_out, agent, places)
+    clips = tracking(
+        episodes, held_out, gaze.replay(agent, episodes), _names(held_out.scene, places)
+    )
+    written = [_write(folder / "tracking", clips)]
     if dream is None:
         return written
     model = dream.scene.model if isinstance(dream.scene, Imagination) else None
     if model is not None and model.sees:
         written.append(_write(folder / "world_model", panels(model, episodes), columns=1))
-    imagined = _episodes(dream, agent)
+    imagined = _episodes(dream, agent, _places(dream))
     written.append(_write(folder / "imagination", tracking(imagined, dream)))
     return written
 
 
-def _episodes(env: Tracking, agent: Agent) -> Trajectory:
-    env.rng.manual_seed(SEED)
-    env.batch_size = EPISODES
-    return rollout(env, agent, explore=False)
+def _places(env: Tracking) -> list[int]:
+    """Which episodes are shown: spread evenly over those that there are, or the first ones."""
+    there = env.scene.num_episodes or EPISODES
+    return [i * there // min(EPISODES, there) for i in range(min(EPISODES, there))]
+
+
+def _names(scene: Scene, places: list[int]) -> list[str] | None:
+    """From which video each episode is."""
+    if not isinstance(scene, Video):
+        return None
+    return [scene.clips[place].sequence.name for place in places]
+
+
+def _episodes(env: Tracking, agent: Agent, places: list[int]) -> Trajectory:
+    start_over(env, SEED)
+    if env.scene.num_episodes is None:
+        env.batch_size = len(places)
+        return rollout(env, agent, explore=False)
+    parts, served = [], 0
+    for place in places:
+        if place > served:
+            env.scene.reset(place - served, env.rng)  # passes over those between
+        env.batch_size, served = 1, place + 1
+        parts.append(rollout(env, agent, explore=False))
+    return concatenate(parts)
 
 
 def _write(stem: Path, clips: list[Clip], columns: int = 3) -> Path:
     video = render.grid(np.stack([clip.video for clip in clips]), columns)
     rest = np.repeat(video[-1:], 3, axis=0)  # the end stays in view before it loops
     path = stem.with_suffix(".mp4")
-    render.write_mp4(np.concatenate([video, rest]), path)
+    render.write_mp4(np.concatenate([video, rest]), path, fps=15 if len(video) > LONG else 6)
     rows = [row for clip in clips for row in clip.rows][:3]
     strips = [render.strip(row, times=place == 0) for place, row in enumerate(rows)]
     stem.with_suffix(".png").write_bytes(render.png_bytes(np.concatenate(strips)))
@@ -82,7 +110,7 @@ def _array(value: Tensor) -> render.Array:
 
 
 def _factor(trajectory: Trajectory) -> int:
-    return max(1, round(SIDE / trajectory.frame.shape[-1]))
+    return -(-SIDE // trajectory.frame.shape[-1])
 
 
 def _truth(trajectory: Trajectory) -> Truth:
@@ -91,12 +119,23 @@ def _truth(trajectory: Trajectory) -> Truth:
     return trajectory.truth
 
 
-def tracking(trajectory: Trajectory, env: Tracking) -> list[Clip]:
-    """Every episode with its boxes, the agent's as it is after it has seen the frame."""
+def tracking(
+    trajectory: Trajectory,
+    env: Tracking,
+    seen: list[Any] | None = None,
+    names: list[str] | None = None,
+) -> list[Clip]:
+    """Every episode with its boxes, the agent's as it is after it has seen the frame.
+
+    Args:
+        trajectory: Episodes with their truth.
+        env: Their task.
+        seen: What the agent attended to at each step (``gaze.replay``), drawn beside the frames.
+        names: What to call each episode above its frames.
+    """
     truth = _truth(trajectory)
-    before, gains = trajectory.box[:, :-1], (env.centre_gain, env.size_gain)
-    moved = boxes.move(before, trajectory.action, *gains)
-    iou = metrics.overlap(trajectory, *gains)
+    moved = metrics.answer(trajectory, *env.gains)
+    iou = metrics.overlap(trajectory, *env.gains)
     others = (truth.id >= 0) & (truth.visible > 0)
     others[torch.arange(len(others)), :, truth.target] = False
     clips = []
@@ -109,7 +148,11 @@ def tracking(trajectory: Trajectory, env: Tracking) -> list[Clip]:
             present=_array(others[b]),
             factor=_factor(trajectory),
         )
-        texts = [f"t {t}   IoU {iou[b, t]:.2f}" for t in range(len(video))]
+        if seen is not None:
+            pairs = zip(video, seen, strict=True)
+            video = np.stack([gaze.beside(picture, moment, b) for picture, moment in pairs])
+        name = "" if names is None else f"   {names[b]}"
+        texts = [f"t {t}   IoU {iou[b, t]:.2f}{name}" for t in range(len(video))]
         clips.append(Clip(_label(video, texts), [video]))
     return clips
 

@@ -39,6 +39,10 @@ class Scene(abc.ABC):
     """(C, H, W) of a frame."""
     num_slots: int
     """K: the most objects that a view can name."""
+    num_targets: int | None = None
+    """Only so many slots, from the first, may hold the target of an episode; None: all may."""
+    num_episodes: int | None = None
+    """How many episodes there are, served in order and then again; None: they never end."""
 
     @abc.abstractmethod
     def reset(self, batch_size: int, rng: torch.Generator) -> View:
@@ -53,6 +57,9 @@ class Scene(abc.ABC):
             camera: How far the view should move, fractions of the frame (x right, y down). Scenes
                 whose camera cannot be moved ignore it.
         """
+
+    def rewind(self) -> None:
+        """Starts again with the first episode, where there is a first one."""
 
     def state_dict(self) -> dict[str, Any]:
         """What must be saved between episodes; scenes keep nothing by default."""

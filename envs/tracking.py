@@ -44,6 +44,8 @@ class Tracking:
         horizon: Frames per episode, the first included.
         centre_gain: Box sizes that a full action moves the centre.
         size_gain: Log-size that a full action changes.
+        min_size: No side of the agent's box is smaller (fractions of the frame).
+        max_size: No side of it is larger.
         camera_speed: Largest move of the view per step (fractions of the frame). The view follows
             the agent's box; 0 leaves the camera alone.
         seed: Seed of all episodes to come.
@@ -60,6 +62,8 @@ class Tracking:
         horizon: int = 20,
         centre_gain: float = 0.5,
         size_gain: float = 0.2,
+        min_size: float = 0.06,
+        max_size: float = 0.6,
         camera_speed: float = 0.0,
         seed: int = 0,
         device: str = "cpu",
@@ -73,14 +77,25 @@ class Tracking:
                 "centre_gain must be positive, size_gain and camera_speed not negative; got "
                 f"{centre_gain}, {size_gain}, {camera_speed}"
             )
+        if not 0 < min_size < max_size:
+            raise ValueError(
+                f"min_size must be above 0 and below max_size, got {min_size} and {max_size}"
+            )
         self.scene = scene
         self.batch_size = batch_size
         self.horizon = horizon
         self.centre_gain = centre_gain
         self.size_gain = size_gain
+        self.min_size = min_size
+        self.max_size = max_size
         self.camera_speed = camera_speed
         self.rng = torch.Generator(device).manual_seed(seed)
         self._steps: int | None = None
+
+    @property
+    def gains(self) -> tuple[float, float, float, float]:
+        """What actions do: the last four arguments of ``envs.boxes.move``."""
+        return self.centre_gain, self.size_gain, self.min_size, self.max_size
 
     @property
     def view(self) -> View:
@@ -98,9 +113,14 @@ class Tracking:
         return self._view.box[torch.arange(self.batch_size), self._target]
 
     def reset(self) -> Observation:
-        """Starts new episodes; each target is one of the well visible objects, drawn evenly."""
+        """Starts new episodes; each target is one of the well visible objects, drawn evenly.
+
+        A scene may say that only its first ``num_targets`` slots are meant.
+        """
         self._view = self.scene.reset(self.batch_size, self.rng)
         candidates = ((self._view.visible > 0.5) & (self._view.id >= 0)).float()
+        if self.scene.num_targets is not None:
+            candidates[:, self.scene.num_targets :] = 0.0
         if not bool(candidates.any(-1).all()):
             raise ValueError(
                 "a scene shows no object that is more than half visible at reset, so there is "
@@ -119,7 +139,7 @@ class Tracking:
         expected = (self.batch_size, 4)
         if tuple(action.shape) != expected:
             raise ValueError(f"action must have shape {expected}, got {tuple(action.shape)}")
-        self._box = boxes.move(self._box, action, self.centre_gain, self.size_gain)
+        self._box = boxes.move(self._box, action, *self.gains)
         reward = boxes.iou(self._box, self.target_box)
         self._steps += 1
         truncated = self._steps >= self.horizon

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import hydra
 import pytest
@@ -11,8 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 from agents.base import Agent
 from dyna.build import make
 from dyna.cli import quote_paths
+from dyna.track import arguments
 from envs.tracking import Tracking
 from envs.watching import watch
+from tests import footage
 from tests.conftest import ROOT, names
 from world_models.base import WorldModel
 
@@ -28,7 +31,7 @@ def compose(*overrides: str, config_name: str = "train") -> DictConfig:
 def documented_commands() -> list[str]:
     """The ``python -m ...`` lines of the documents, comments and continuations resolved."""
     found = []
-    for name in ("README.md", "CONTRIBUTING.md"):
+    for name in ("README.md", "CONTRIBUTING.md", "docs/data.md"):
         text = (ROOT / name).read_text().replace("\\\n", " ")
         found += [match[1] for match in COMMAND.finditer(text)]
     return found
@@ -53,8 +56,12 @@ def test_every_experiment_composes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names("env"))
-def test_every_env_is_built(name: str) -> None:
-    env = make(compose(f"env={name}").env, split="train", batch_size=2, seed=0, device="cpu")
+def test_every_env_is_built(name: str, tmp_path: Path) -> None:
+    if name == "video":  # the only one that cannot do without files
+        footage.write_folder(tmp_path)
+    more = [f"env.path={tmp_path}"] if name == "video" else []
+    config = compose(f"env={name}", *more)
+    env = make(config.env, split="train", batch_size=2, seed=0, device="cpu")
     assert isinstance(env, Tracking)
     # Watched, not reset: scenes that may be empty have nobody to track.
     assert watch(env.scene, 2, 1, env.rng).frame.shape == (2, 1, *env.scene.frame_shape)
@@ -105,8 +112,9 @@ def test_every_documented_command_composes(command: str) -> None:
         assert (ROOT / (module.replace(".", "/") + ".py")).exists()
         return
     multirun = [word for word in overrides if word in {"-m", "--multirun"}]
-    overrides = [word for word in overrides if not word.startswith("-")]
+    if module != "dyna.track":  # whose --box has a value
+        overrides = [word for word in overrides if not word.startswith("-")]
     if multirun:  # a sweep: try the first of the choices
         overrides = [re.sub(r"=([^,\[]*),.*", r"=\1", word) for word in overrides]
-    overrides = quote_paths(overrides)
+    overrides = arguments(overrides) if module == "dyna.track" else quote_paths(overrides)
     compose(*overrides, config_name=config_name)

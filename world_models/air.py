@@ -24,7 +24,7 @@ from world_models.glimpse import window_box
 from world_models.history import follow, to_uint8, tracks
 from world_models.motion import fit_motion
 from world_models.noise import estimate_noise, noise_slice, noise_table
-from world_models.readout import Calibration, calibrate, mask_extent
+from world_models.readout import Calibration, calibrate, check_windows, mask_extent
 from world_models.scene_model import SceneModel
 from world_models.slots import Slots
 from world_models.transitions import make_transition
@@ -59,6 +59,7 @@ class AIR(WorldModel[DreamState]):
         canvas: Remember the background pixel by pixel, beyond the edges of the view.
         actions: Use what is asked of the camera; False takes the model's actions away.
         occluders: Things that are no objects may hide objects (bars).
+        margin: Objects are followed this far beyond the edges of the view, pixels.
         transition: How objects move: ``rnn``, ``kalman``, ``linear`` or ``constant_velocity``.
         relation: What objects do to each other: ``none`` or ``pairwise``.
 
@@ -95,33 +96,26 @@ class AIR(WorldModel[DreamState]):
         canvas: bool = False,
         actions: bool = True,
         occluders: bool = False,
+        margin: int = 0,
         transition: str = "rnn",
         relation: str = "none",
     ) -> None:
         super().__init__()
-        _check(num_slots, sigma, presence_prior)
+        _check(num_slots, sigma, presence_prior, margin)
         channels, height, width = frame_shape
         self.frame_shape = (channels, height, width)
         self.num_slots = num_slots
         self.sigma = sigma
         self.presence_prior = presence_prior
+        self.typical_side = typical_side
         self.steps = {"background": background_steps, "static": static_steps}
         self.steps |= {"sequence": sequence_steps, "motion": motion_steps}
         self.recombine = recombine
         self.keep_background = keep_background
         self.viewpoint = Viewpoint((height, width), camera, canvas, actions)
-        self.scene = SceneModel(
-            frame_shape,
-            what_dim,
-            background_dim,
-            typical_side,
-            window,
-            background,
-            inference,
-            anisotropic,
-            inhibition,
-            occluders,
-        )
+        sizes: tuple[Any, ...] = (what_dim, background_dim, typical_side, window)
+        ways: tuple[Any, ...] = (background, inference, anisotropic, inhibition, occluders, margin)
+        self.scene = SceneModel(frame_shape, *sizes, *ways)
         self.transition = make_transition(
             transition, relation, (height, width), math.log(typical_side), 4 if anisotropic else 3
         )
@@ -137,6 +131,8 @@ class AIR(WorldModel[DreamState]):
         flat = real.frame.flatten(0, 1)
         first_time = not self._fitted
         if first_time:
+            if real.horizon > 1:
+                check_windows(real.box[:, 0], self.frame_shape[1:], self.typical_side)
             fitting.warm_up_background(self.scene, flat, steps["background"], rng)
         metrics = fitting.fit_static(
             self.scene,
@@ -161,16 +157,10 @@ class AIR(WorldModel[DreamState]):
         self.bank = gather(history.belief) if dreams else None
         self._fitted = True
         count = history.visible.sum(-1).mean().item()
-        return (
-            metrics
-            | boxes
-            | {
-                "noise": self.noise_sigma,
-                "objects_per_frame": count,
-                "elbo": history.elbo[:, min(1, real.horizon - 1) :].mean().item(),
-                "bank_moments": float(len(self.bank.valid)) if self.bank else 0.0,
-            }
-        )
+        metrics |= {"noise": self.noise_sigma, "objects_per_frame": count, **boxes}
+        metrics["elbo"] = history.elbo[:, min(1, real.horizon - 1) :].mean().item()
+        metrics["bank_moments"] = float(len(self.bank.valid)) if self.bank else 0.0
+        return metrics
 
     def _fit_motion(
         self, real: Trajectory, steps: dict[str, int], rng: torch.Generator
@@ -286,11 +276,13 @@ class AIR(WorldModel[DreamState]):
         self._fitted = state["fitted"]
 
 
-def _check(num_slots: int, sigma: float, presence_prior: float) -> None:
+def _check(num_slots: int, sigma: float, presence_prior: float, margin: int) -> None:
     """Refuses numbers that are out of range."""
     if num_slots < 1:
         raise ValueError(f"num_slots must be at least 1, got {num_slots}")
     if sigma <= 0:
         raise ValueError(f"sigma must be positive, got {sigma}")
+    if margin < 0:
+        raise ValueError(f"margin must be 0 or more pixels, got {margin}")
     if not 0 < presence_prior < 1:
         raise ValueError(f"presence_prior must lie between 0 and 1, got {presence_prior}")

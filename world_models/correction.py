@@ -9,10 +9,13 @@ import dataclasses
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 
 from world_models.depth import blend_others, missing
 from world_models.distributions import fuse_gaussians, kl_gaussian, sample_gaussian
+from world_models.glimpse import shift
 from world_models.scene_model import Gaussian, SceneModel
+from world_models.search import search
 from world_models.slots import LOGIT_LIMIT, Slots
 
 LOGIT_MEMORY = 0.7
@@ -20,11 +23,22 @@ MIN_AGE = 3
 """Objects younger than this are not believed in without being seen."""
 WHAT_DRIFT = 0.22
 NEWBORN_SLACK_PX = 3.0
+CAUTION = 2.0
+"""By this power of the share that can be seen networks are trusted."""
+WHOLE = 0.85
+"""Objects that are trusted less are not looked for by a network that knows whole ones."""
+FAINT = 0.05
+"""Networks are trusted at least so much."""
+DRIFT_PX = 0.4
+"""By so much more may an object be off for every frame in which it was not seen."""
 
 
 @dataclasses.dataclass(frozen=True)
 class News:
-    """What one frame says of each slot: posteriors, logits of presence, layers and their cost."""
+    """What one frame says of each slot: posteriors, logits of presence, layers and their cost.
+
+    ``shown`` is the share of each object that can be seen, ``trust`` that of `Shown`.
+    """
 
     where: Gaussian
     what: Gaussian
@@ -32,37 +46,47 @@ class News:
     layers: Float[Tensor, "B K c H W"]
     kl: Float[Tensor, "B K"]
     shown: Float[Tensor, "B K"]
+    trust: Float[Tensor, "B K"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
     """What of each object can be seen where it is predicted: pixels, and the share in all.
 
-    ``unhidden`` leaves other objects aside: their order is judged anew in every frame.
+    ``unhidden`` leaves other objects aside: their order is judged anew in every frame; ``passed``
+    does not. ``others`` is what would be seen without the object. ``trust``, from 0 to 1, says
+    how far networks that know whole objects may be relied on: always, or with known occluders the
+    less, the more of the object is hidden.
     """
 
     unhidden: Float[Tensor, "B K H W"]
+    passed: Float[Tensor, "B K H W"]
+    others: Float[Tensor, "B K C H W"]
     share: Float[Tensor, "B K"]
+    trust: Float[Tensor, "B K"]
 
 
 def correct(
     model: SceneModel,
     slots: Slots,
     prior: Gaussian,
-    evidence: Float[Tensor, "N E H W"],
+    evidence: Float[Tensor, "N E U V"],
     shown: Shown,
     rng: torch.Generator | None,
+    frame: Float[Tensor, "B C H W"],
+    sigma: float,
 ) -> News:
     """Joins the predictions to what the frame shows."""
     loose = _loosen(prior, slots)
     where = _locate(model, evidence, loose)
+    where = _search(model, slots, prior, where, frame, shown, sigma)
     z_where = where.loc if rng is None else sample_gaussian(*where, rng)
     what_prior = Gaussian(slots.what.loc, (slots.what.scale**2 + WHAT_DRIFT**2).sqrt())
-    what, logits = _identify(model, evidence, z_where, what_prior, slots.logits, shown.share)
+    what, logits = _identify(model, evidence, z_where, what_prior, slots.logits, shown)
     z_what = what.loc if rng is None else sample_gaussian(*what, rng)
     layers = model.place(model.decode_what(z_what), z_where) * shown.unhidden[:, :, None]
     kl = _kl(where, loose, what, what_prior)
-    return News(where, what, logits, layers, kl, shown.share)
+    return News(where, what, logits, layers, kl, shown.share, shown.trust)
 
 
 def _loosen(prior: Gaussian, slots: Slots) -> Gaussian:
@@ -79,59 +103,94 @@ def evidence(
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
     occluders: bool = False,
-) -> tuple[Float[Tensor, "N E H W"], Shown]:
+    bars: Float[Tensor, "B H W"] | None = None,
+) -> tuple[Float[Tensor, "N E U V"], Shown]:
     """What each slot sees, and what of it is to be seen.
 
     It sees the frame without what the other slots are predicted to draw. Where one of them is in
-    front of it, or with ``occluders`` something that is no object (see `missing`), nothing can be
-    seen, and its own prediction stands in.
+    front of it, or something that is no object (``bars`` that are known, or with ``occluders``
+    what `missing` finds), nothing can be seen, and its own prediction stands in; so it does beyond
+    the frame's edges, as far as the model's ``margin`` goes.
     """
     with torch.no_grad():
-        layers = model.place(model.decode_what(slots.what.loc), prior.loc)
+        margin = model.margin
+        wide = model.place(model.decode_what(slots.what.loc), prior.loc, margin)
+        layers = pad(wide, [-margin] * 4)
         presence = slots.alive * (slots.unseen == 0)
         others, passed = blend_others(background, layers, presence, slots.front)
-        colour, alpha = layers[:, :, :-1], layers[:, :, -1:]
         unhidden = torch.ones_like(passed)
-        if occluders:
+        if bars is not None:
+            unhidden = unhidden * (1 - bars)[:, None]
+        elif occluders:
             hidden = missing(frame, background, layers, passed)
             unhidden = 1 - hidden * (slots.age >= MIN_AGE)[..., None, None]
-        passed = (passed * unhidden)[:, :, None]
-        behind = background[:, None]
-        own = (1 - passed) * (colour - alpha * behind)  # drawn alone on the background, less it
+        seen, alpha = passed * unhidden, layers[:, :, -1]
+        share = (alpha * seen).sum((-1, -2)) / alpha.sum((-1, -2)).clamp(min=1e-6)
+        around = [margin] * 4
+        passed = pad(seen, around)[:, :, None]  # beyond the frame's edges nothing can be seen
+        frame, behind = (pad(x, around, mode="replicate")[:, None] for x in (frame, background))
+        own = (1 - passed) * (wide[:, :, :-1] - wide[:, :, -1:] * behind)  # alone, less background
         residual = torch.cat(
-            [
-                passed * (frame[:, None] - behind) + own,
-                passed * (frame[:, None] - others) + own,
-            ],
-            dim=2,
+            [passed * (frame - behind) + own, passed * (frame - pad(others, around)) + own], dim=2
         )
-        area = alpha.sum((-1, -2, -3))
-        share = (alpha * passed).sum((-1, -2, -3)) / area.clamp(min=1e-6)
-    return 2 * residual.flatten(0, 1), Shown(unhidden, share)
+        trust = torch.ones_like(share) if bars is None else share**CAUTION
+    return 2 * residual.flatten(0, 1), Shown(unhidden, seen, others, share, trust)
 
 
-def _locate(model: SceneModel, evidence: Float[Tensor, "N E H W"], prior: Gaussian) -> Gaussian:
+def _locate(model: SceneModel, evidence: Float[Tensor, "N E U V"], prior: Gaussian) -> Gaussian:
     """Where the objects are: the prediction, which is only read here, joined to a look at it."""
     guess = prior.loc.detach()
-    seen = model.look(evidence, guess.flatten(0, 1)[:, :2])
+    seen = model.look(evidence, shift(guess, model.margin).flatten(0, 1)[:, :2])
     loc, scale = (x.view_as(guess) for x in seen)
-    return Gaussian(*fuse_gaussians(loc, scale, guess, prior.scale.detach()))
+    return Gaussian(*fuse_gaussians(shift(loc, -model.margin), scale, guess, prior.scale.detach()))
+
+
+def _search(
+    model: SceneModel,
+    slots: Slots,
+    prior: Gaussian,
+    looked: Gaussian,
+    frame: Float[Tensor, "B C H W"],
+    shown: Shown,
+    sigma: float,
+) -> Gaussian:
+    """Where partly hidden objects are: as their pixels that can be seen say (`search`)."""
+    chosen = (slots.alive > 0) & (shown.trust < WHOLE)
+    if not bool(chosen.any()):
+        return looked
+    scene, slot = chosen.nonzero(as_tuple=True)
+    scale = prior.scale[scene, slot].clone()
+    scale[:, :2] += NEWBORN_SLACK_PX * (slots.age[scene, slot, None] <= 1)
+    drift = DRIFT_PX * slots.unseen[scene, slot, None]
+    scale[:, :2] = (scale[:, :2].square() + drift.square()).sqrt()
+    found = search(
+        model.decode_what(slots.what.loc[scene, slot]),
+        Gaussian(prior.loc[scene, slot], scale),
+        frame[scene],
+        shown.others[scene, slot],
+        shown.passed[scene, slot],
+        sigma,
+    )
+    loc, scale = looked.loc.clone(), looked.scale.clone()
+    loc[scene, slot], scale[scene, slot] = found.loc, found.scale
+    return Gaussian(loc, scale)
 
 
 def _identify(
     model: SceneModel,
-    evidence: Float[Tensor, "N E H W"],
+    evidence: Float[Tensor, "N E U V"],
     z_where: Float[Tensor, "B K w"],
     prior: Gaussian,
     logits: Float[Tensor, "B K"],
-    clear: Float[Tensor, "B K"],
+    shown: Shown,
 ) -> tuple[Gaussian, Float[Tensor, "B K"]]:
     """What the objects look like, joined to what was known, and the evidence that they are."""
-    described, new_logits = model.describe(evidence, z_where.flatten(0, 1))
+    described, new_logits = model.describe(evidence, shift(z_where, model.margin).flatten(0, 1))
     loc, scale = (x.view_as(prior.loc) for x in described)
+    scale = scale / shown.trust.clamp(min=FAINT)[..., None]
     what = Gaussian(*fuse_gaussians(loc, scale, *prior))
-    memory = 1 - (1 - LOGIT_MEMORY) * clear
-    logits = memory * logits + clear * new_logits.view_as(logits)
+    memory = 1 - (1 - LOGIT_MEMORY) * shown.share
+    logits = memory * logits + shown.share * new_logits.view_as(logits)
     return what, logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
 
 

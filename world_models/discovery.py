@@ -240,6 +240,24 @@ def squared_error(
     return (frame - canvas).square().mean(-3).sum((-1, -2))
 
 
+def gain(
+    frame: Float[Tensor, "*#b C H W"],
+    without: Float[Tensor, "*#b C H W"],
+    drawn: Float[Tensor, "*#b C H W"],
+    sigma: float,
+) -> Float[Tensor, "*#b"]:
+    """Nats by which one canvas explains a frame better than another, summed over all channels.
+
+    Args:
+        frame: The frame.
+        without: The canvas without an object.
+        drawn: The canvas with it.
+        sigma: Scale of the pixel likelihood.
+    """
+    less = squared_error(frame, without) - squared_error(frame, drawn)
+    return frame.shape[-3] * less / (2 * sigma**2)
+
+
 def window_kl(model: SceneModel, posterior: Gaussian) -> Float[Tensor, "B K"]:
     """KL of windows to their prior: anywhere in the frame, about the typical side."""
     _, height, width = model.frame_shape

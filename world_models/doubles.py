@@ -5,11 +5,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from world_models.depth import blend, blend_others
-from world_models.discovery import squared_error
+from world_models.discovery import gain
 
 DISTANCE_PX = 6.0
 """Slots nearer to each other than this may sit on one object."""
-MIN_KEEP_GAIN = 60.0
+MIN_KEEP_GAIN = 120.0
 """Nats that a slot must explain to be kept beside another on the same spot."""
 
 
@@ -39,7 +39,6 @@ def redundant(
     double = is_double(where, alive, age)
     if not bool(double.any()):
         return double
-    with_all = squared_error(frame, blend(background, layers, alive, front))
+    drawn = blend(background, layers, alive, front)[:, None]
     others, _ = blend_others(background, layers, alive, front)
-    without = squared_error(frame[:, None], others)
-    return double & ((without - with_all[:, None]) / (2 * sigma**2) < MIN_KEEP_GAIN)
+    return double & (gain(frame[:, None], others, drawn, sigma) < MIN_KEEP_GAIN)

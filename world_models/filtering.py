@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from world_models.canvas import Canvas
-from world_models.correction import MIN_AGE, News, correct, evidence
+from world_models.correction import MIN_AGE, WHOLE, News, correct, evidence
 from world_models.depth import LIMIT, blend, depth_evidence
 from world_models.discovery import (
     AREA_COST,
@@ -28,12 +28,17 @@ from world_models.distributions import (
     sample_relaxed_bernoulli,
 )
 from world_models.doubles import redundant
+from world_models.occluders import occluder, paint
 from world_models.scene_model import Gaussian, SceneModel
 from world_models.slots import LOGIT_LIMIT, Slots, births
 from world_models.transition import Transition
 
 MIN_SHARE = 0.2
 """Objects of which less can be seen are followed blindly."""
+BEHIND = 0.3
+"""Objects that are trusted less are behind something, and believed in from the beginning."""
+PART = 0.6
+"""What is found of those that are trusted less is a part of them."""
 MAX_UNSEEN = 10
 """Frames for which an object is believed to be there though it cannot be seen."""
 PATIENCE = 2
@@ -63,6 +68,8 @@ def begin(
     """Slots of the first frame, what was found there, and the background that was drawn."""
     z_bg = model.background.posterior(frame)[0]
     background = model.background.decode(z_bg)
+    if model.occluders and rng is None:
+        background = paint(background, frame)
     found = discover(model, frame, background, num_slots, inhibition_px, rng)
     alive = ((found.logits > 0) & (found.mass > MIN_MASS_PX)).float()
     order = alive.cumsum(-1).long() - 1
@@ -124,9 +131,9 @@ def step(
         background = remembered.over(background)
     # While it learns, what fits badly must not be taken for hidden.
     occluders = model.occluders and rng is None
-    seen_by_slots = evidence(model, slots, prior, frame, background, occluders)
-    news = correct(model, slots, prior, *seen_by_slots, rng)
-
+    bars = occluder(*remembered.view()) if occluders and remembered is not None else None
+    seen_by_slots = evidence(model, slots, prior, frame, background, occluders, bars)
+    news = correct(model, slots, prior, *seen_by_slots, rng, frame, sigma)
     seen, unseen, idle_frames = _survivors(slots, news, frame, background, sigma)
     presence = seen
     if rng is not None:
@@ -146,7 +153,7 @@ def step(
         z_bg=z_bg,
         num_frames=num_frames,
     )
-    now, canvas_now = births(model, now, frame, background, canvas, sigma)
+    now, canvas_now = births(model, now, frame, background, canvas, sigma, news.trust < PART)
     return now, surprise, canvas_now if rng is None else canvas
 
 
@@ -199,9 +206,14 @@ def _remember(
     camera_px: Float[Tensor, "B 2"] | None,
 ) -> Slots:
     """What is believed of each object now that it was seen, or was not."""
-    alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | (slots.age >= MIN_AGE))
+    known = (slots.age >= MIN_AGE) | (news.trust < BEHIND)
+    alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | known)
     where, what = _coast(slots, prior, news, unseen)
     moved = where.loc[..., :2] - slots.where.loc[..., :2]
+    # What is hardly seen hardly changes the velocity.
+    expected = prior.loc[..., :2] - slots.where.loc[..., :2]
+    gain = torch.where(slots.age < MIN_AGE, 1.0, news.trust.sqrt())[..., None]
+    moved = torch.where(gain < 1, expected + gain * (moved - expected), moved)
     return dataclasses.replace(
         slots,
         where=where,
@@ -219,12 +231,16 @@ def _remember(
 def _coast(
     slots: Slots, prior: Gaussian, news: News, unseen: Float[Tensor, "B K"]
 ) -> tuple[Gaussian, Gaussian]:
-    """Posteriors of what is seen; what is not moves on as predicted and looks as it did."""
-    coasts = (unseen > 0)[..., None]
+    """Posteriors of what is seen; what is not moves on as predicted and looks as it did.
 
-    def choose(believed: Tensor, found: Tensor) -> Tensor:
-        return torch.where(coasts, believed.detach(), found)
+    Behind known occluders, that nothing is seen beside them tells where an object is, too.
+    """
+    coasts = unseen > 0
+    blind = coasts & ((news.trust >= WHOLE) | (slots.age < MIN_AGE))
 
-    where = Gaussian(*(choose(*pair) for pair in zip(prior, news.where, strict=True)))
-    what = Gaussian(*(choose(*pair) for pair in zip(slots.what, news.what, strict=True)))
+    def choose(believed: Tensor, found: Tensor, old: Tensor) -> Tensor:
+        return torch.where(old[..., None], believed.detach(), found)
+
+    where = Gaussian(*(choose(*pair, blind) for pair in zip(prior, news.where, strict=True)))
+    what = Gaussian(*(choose(*pair, coasts) for pair in zip(slots.what, news.what, strict=True)))
     return where, what

@@ -58,6 +58,11 @@ def draw_glimpse(
     return _resample(glimpse, rows, columns)
 
 
+def shift(z_where: Float[Tensor, "*n w"], pixels: float) -> Float[Tensor, "*n w"]:
+    """The same windows in a frame that has ``pixels`` more on every side."""
+    return torch.cat([z_where[..., :2] + pixels, z_where[..., 2:]], -1)
+
+
 def _resample(
     picture: Float[Tensor, "N C s t"],
     rows: Float[Tensor, "N u s"],

@@ -6,6 +6,7 @@ episodes with a pull towards "no change", so that ten boxes cannot spoil what fi
 """
 
 import dataclasses
+import warnings
 
 import torch
 from jaxtyping import Float
@@ -16,6 +17,8 @@ from envs.boxes import iou
 ALPHA_THRESHOLD = 0.3
 RIDGE = 10.0
 MATCH_IOU = 0.4
+FITTING_SIDES = (0.5, 1.2)
+"""Larger sides of boxes that windows can follow well, as shares of the typical side."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,3 +108,26 @@ def calibrate(
     after = iou(calibration(boxes), goal)
     metrics["first_box_iou_calibrated"] = (after.sum() / len(true)).item()
     return calibration, metrics
+
+
+def check_windows(
+    first_box: Float[Tensor, "B 4"], frame_size: tuple[int, int], typical_side: float
+) -> None:
+    """Warns if windows are made for objects of another size than the targets have.
+
+    Args:
+        first_box: The given boxes of real episodes.
+        frame_size: (H, W), pixels.
+        typical_side: What the windows are made for, pixels.
+    """
+    height, width = frame_size
+    sides = (first_box[:, 2:] * first_box.new_tensor([width, height])).amax(-1)
+    large = sides.quantile(0.95).item()
+    low, high = (share * typical_side for share in FITTING_SIDES)
+    if not low <= large <= high:
+        warnings.warn(
+            f"targets are up to {large:.0f} px long, but objects are looked for with "
+            f"typical_side={typical_side:g}: give world_model.typical_side={large:.0f} "
+            f"world_model.window={1.55 * large:.0f}",
+            stacklevel=2,
+        )

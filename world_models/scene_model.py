@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from world_models.attend import RecurrentAttention
 from world_models.background import Background
-from world_models.glimpse import draw_glimpse, read_glimpse
+from world_models.glimpse import draw_glimpse, read_glimpse, shift
 from world_models.linear_background import LinearBackground
 from world_models.networks import mlp
 
@@ -46,6 +46,7 @@ class SceneModel(nn.Module):
         inhibition: Radius around a found object in which no other is looked for, as a share of
             the typical side; it begins learning at `FIRST_INHIBITION`.
         occluders: Things that are no objects may hide objects.
+        margin: Pixels beyond the frame's edges where objects may be followed.
 
     Raises:
         ValueError: The background or the inference is unknown, or they do not go together.
@@ -73,6 +74,7 @@ class SceneModel(nn.Module):
         anisotropic: bool = False,
         inhibition: float = 1 / 3,
         occluders: bool = False,
+        margin: int = 0,
     ) -> None:
         super().__init__()
         if inference not in INFERENCES:
@@ -83,6 +85,7 @@ class SceneModel(nn.Module):
         self.frame_shape = frame_shape
         self.where_dim = 4 if anisotropic else 3
         self.occluders = occluders
+        self.margin = margin
         self.what_dim = what_dim
         self.background = (
             LinearBackground(frame_shape)
@@ -152,13 +155,13 @@ class SceneModel(nn.Module):
         return torch.cat([out[..., :channels, :, :] * alpha, alpha], dim=-3)
 
     def place(
-        self, glimpse: Float[Tensor, "B K c g g"], z_where: Float[Tensor, "B K w"]
-    ) -> Float[Tensor, "B K c H W"]:
-        """Layers of the frame: each object's picture at its window."""
-        size = self.frame_shape[1:]
-        return draw_glimpse(glimpse.flatten(0, 1), z_where.flatten(0, 1), size).unflatten(
-            0, glimpse.shape[:2]
-        )
+        self, glimpse: Float[Tensor, "B K c g g"], z_where: Float[Tensor, "B K w"], margin: int = 0
+    ) -> Float[Tensor, "B K c U V"]:
+        """Layers of the frame, and of ``margin`` pixels around: each picture at its window."""
+        height, width = (side + 2 * margin for side in self.frame_shape[1:])
+        where = shift(z_where, margin).flatten(0, 1)
+        drawn = draw_glimpse(glimpse.flatten(0, 1), where, (height, width))
+        return drawn.unflatten(0, glimpse.shape[:2])
 
 
 def composite(

@@ -8,11 +8,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from world_models.canvas import Snapshot
-from world_models.discovery import Found, discover, squared_error
+from world_models.discovery import Found, discover, gain
 from world_models.scene_model import Gaussian, SceneModel
 
 LOGIT_LIMIT = 8.0
-MIN_BIRTH_GAIN = 150.0
+MIN_BIRTH_GAIN = 350.0
+"""Nats that a new object must explain."""
 RETURN_PX = 5.0
 RETURN_PX_PER_FRAME = 1.0
 """How far from where a hidden object was expected a find may be and still be that object."""
@@ -67,15 +68,17 @@ def births(
     background: Float[Tensor, "B C H W"],
     canvas: Float[Tensor, "B C H W"],
     sigma: float,
+    partly: Bool[Tensor, "B K"] | None = None,
 ) -> tuple[Slots, Float[Tensor, "B C H W"]]:
     """One more object per frame, if the frame clearly asks for it and there is a slot to hold it.
 
     A find near a hidden object is that object come back, and keeps its identity. Else it takes a
-    free slot, or that of the object that has been hidden longest.
+    free slot, or that of the object that has been hidden longest. If an object is ``partly``
+    hidden where it is expected, a find is but the part of it that shows: it stays as it is.
     """
     found = discover(model, frame, background, 1, 1.0, canvas=canvas)
-    gain = squared_error(frame, canvas) - squared_error(frame, found.canvas)
-    born = (gain / (2 * sigma**2) > MIN_BIRTH_GAIN) & (found.presence[:, 0] > 0)
+    gained = gain(frame, canvas, found.canvas, sigma)
+    born = (gained > MIN_BIRTH_GAIN) & (found.presence[:, 0] > 0)
     known = _returns(slots, found)
     back = known.any(-1)
     free = torch.where(slots.alive > 0, slots.unseen, slots.unseen.new_tensor(math.inf))
@@ -84,7 +87,12 @@ def births(
     place = torch.zeros_like(slots.alive)
     place.scatter_(1, choice.argmax(-1, keepdim=True), born[:, None].float())
     new = place * ~back[:, None]
-    slots = _put(slots, found, place > 0, new > 0)
+    fills = place > 0
+    if partly is not None:
+        stays = fills & (new == 0) & partly
+        slots = dataclasses.replace(slots, unseen=torch.where(stays, 0.0, slots.unseen))
+        fills = fills & ~stays
+    slots = _put(slots, found, fills, new > 0)
     return slots, torch.where(born[:, None, None, None], found.canvas, canvas)
 
 

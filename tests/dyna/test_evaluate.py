@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from agents.last_box import LastBox
 from agents.oracle import Oracle
 from agents.random_actions import RandomActions
-from dyna import checkpoint, score
+from dyna import checkpoint, score, subject
 from dyna.build import build
 from dyna.evaluate import BATCH, evaluate
 from envs.tracking import Tracking
@@ -93,11 +93,11 @@ def test_a_checkpoint_gives_the_agent_back_and_the_env_may_differ(tmp_path: Path
     path = tmp_path / "checkpoint.pt"
     weight = trained(path, "world_model=none", "env.tier=plain")
     overrides = [f"checkpoint={path}", "env.tier=easy", "env.factors={noise: 0.1}", "episodes=3"]
-    subject = score.from_checkpoint(compose(*overrides), overrides)
-    assert subject.env.factors == {"noise": 0.1}
-    assert subject.env.tier == "easy"
-    assert subject.model is None
-    restored = next(iter(subject.agent.policy.parameters()))  # type: ignore[attr-defined]
+    found = subject.from_checkpoint(compose(*overrides), overrides)
+    assert found.env.factors == {"noise": 0.1}
+    assert found.env.tier == "easy"
+    assert found.model is None
+    restored = next(iter(found.agent.policy.parameters()))  # type: ignore[attr-defined]
     assert torch.equal(restored, weight)
     cfg = compose(*overrides, f"folder={tmp_path}")
     assert "eval/iou" in score.run(cfg, overrides)["metrics"]
@@ -114,12 +114,12 @@ def test_a_checkpoint_meets_frames_of_its_own_channels_only(tmp_path: Path) -> N
 def test_another_agent_does_not_go_with_a_checkpoint() -> None:
     overrides = ["checkpoint=no.pt", "agent=ncc"]
     with pytest.raises(ValueError, match=r"agent=... does not go with checkpoint"):
-        score.from_checkpoint(compose(*overrides), overrides)
+        subject.from_checkpoint(compose(*overrides), overrides)
 
 
 def test_a_missing_checkpoint_is_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"no checkpoint at no\.pt"):
-        score.from_checkpoint(compose("checkpoint=no.pt"), ["checkpoint=no.pt"])
+        subject.from_checkpoint(compose("checkpoint=no.pt"), ["checkpoint=no.pt"])
 
 
 @pytest.mark.parametrize("override", ["episodes=0", "horizon=1", "threads=0", "device=abacus"])

@@ -56,6 +56,7 @@ def test_steps_out_of_turn_are_refused() -> None:
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"batch_size": 2, "horizon": 0}, "horizon must be at least 1 frame, got 0"),
         ({"batch_size": 2, "centre_gain": 0.0}, "centre_gain must be positive"),
+        ({"batch_size": 2, "min_size": 0.7}, "min_size must be above 0 and below max_size"),
     ],
 )
 def test_numbers_out_of_range_are_refused(arguments: dict, message: str) -> None:
@@ -83,3 +84,12 @@ def test_saved_state_goes_on_where_it_was() -> None:
     other = digits.make("hard", batch_size=2, seed=6)
     other.load_state_dict(state)
     assert torch.equal(other.reset().frame, expected.frame)
+
+
+def test_sides_of_the_box_have_the_limits_of_the_task() -> None:
+    env = Tracking(MovingPatch(), 2, horizon=30, size_gain=1.0, min_size=0.02, max_size=0.9)
+    for way, limit in ((-1.0, 0.02), (1.0, 0.9)):
+        env.reset()
+        for _ in range(20):
+            obs = env.step(torch.tensor([[0.0, 0.0, way, way]] * 2)).obs
+        torch.testing.assert_close(obs.box[:, 2:], torch.full((2, 2), limit))

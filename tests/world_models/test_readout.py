@@ -1,9 +1,12 @@
 """Boxes from masks, and their calibration."""
 
+import warnings
+
+import pytest
 import torch
 
 from envs.boxes import iou
-from world_models.readout import Calibration, calibrate, mask_extent
+from world_models.readout import Calibration, calibrate, check_windows, mask_extent
 
 
 def test_the_extent_of_a_sharp_mask_is_its_edges() -> None:
@@ -34,3 +37,12 @@ def test_few_matches_leave_boxes_alone() -> None:
     box = torch.tensor([[[0.5, 0.5, 0.2, 0.2]]]).expand(4, 1, 4)
     calibration, _ = calibrate(box, torch.ones(4, 1), box[:, 0] * 1.1)
     assert calibration == Calibration()
+
+
+def test_windows_that_do_not_fit_the_targets_are_warned_of() -> None:
+    first = torch.tensor([[0.5, 0.5, 0.2, 0.5]]).expand(8, 4)  # 24 px high in a frame of 48
+    with pytest.warns(UserWarning, match=r"up to 24 px .* world_model.typical_side=24"):
+        check_windows(first, (48, 48), 18.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_windows(first, (48, 48), 22.0)

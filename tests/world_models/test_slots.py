@@ -12,7 +12,7 @@ from world_models.slots import Slots, births
 SIZE = 24
 
 
-def _slots(where: list[list[float]], alive: list[float], unseen: list[float]) -> Slots:
+def slots_at(where: list[list[float]], alive: list[float], unseen: list[float]) -> Slots:
     number = len(alive)
     place = torch.tensor([where])
     there = torch.tensor([alive])
@@ -57,7 +57,7 @@ def _born(slots: Slots, x: float, y: float, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_find_takes_a_free_slot_and_a_new_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _slots([[5.0, 5, 2], [0.0, 0, 2]], [1.0, 0.0], [0.0, 0.0])
+    before = slots_at([[5.0, 5, 2], [0.0, 0, 2]], [1.0, 0.0], [0.0, 0.0])
     after = _born(before, 15, 15, monkeypatch)
     assert after.id.tolist() == [[5, 9]]
     assert after.age.tolist() == [[8, 1]]
@@ -66,7 +66,7 @@ def test_a_find_takes_a_free_slot_and_a_new_identity(monkeypatch: pytest.MonkeyP
 
 
 def test_a_find_near_a_hidden_object_is_that_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _slots([[5.0, 5, 2], [14.0, 13, 2], [0.0, 0, 2]], [1.0, 1, 0], [0.0, 2, 0])
+    before = slots_at([[5.0, 5, 2], [14.0, 13, 2], [0.0, 0, 2]], [1.0, 1, 0], [0.0, 2, 0])
     after = _born(before, 15, 15, monkeypatch)
     assert after.id.tolist() == [[5, 6, -1]]
     assert after.unseen.tolist() == [[0, 0, 0]]
@@ -79,9 +79,9 @@ def test_where_all_slots_are_taken_the_longest_hidden_gives_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     where = [[5.0, 5, 2], [2.0, 20, 2], [20.0, 2, 2]]
-    full = _slots(where, [1.0, 1, 1], [0.0, 1, 3])
+    full = slots_at(where, [1.0, 1, 1], [0.0, 1, 3])
     assert _born(full, 12, 12, monkeypatch).id.tolist() == [[5, 6, 9]]
-    seen = _slots(where, [1.0, 1, 1], [0.0, 0, 0])
+    seen = slots_at(where, [1.0, 1, 1], [0.0, 0, 0])
     assert _born(seen, 12, 12, monkeypatch).id.tolist() == [[5, 6, 7]]
 
 

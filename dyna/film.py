@@ -1,0 +1,63 @@
+"""Video files written picture by picture, so that they may be as long as they like."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from jaxtyping import UInt8
+
+Write = Callable[[UInt8[np.ndarray, "H W 3"]], None]
+
+
+@contextlib.contextmanager
+def recorder(
+    path: Path, rate: Fraction, preset: str = "ultrafast", threads: int = 1
+) -> Iterator[Write]:
+    """Gives a function that adds one picture to an MP4 file (H.264, yuv420p).
+
+    The first picture sets the size; odd sides grow by a pixel, as the format asks.
+
+    Args:
+        path: The file; a half-written one is removed if anything goes wrong.
+        rate: Pictures per second.
+        preset: Of libx264: what it gives in time for smaller files.
+        threads: Of the encoder.
+    """
+    done = False
+    try:
+        with av.open(str(path), mode="w", format="mp4") as container:
+            stream = container.add_stream(
+                "libx264", rate=rate, options={"crf": "21", "preset": preset}
+            )
+            stream.pix_fmt = "yuv420p"
+            stream.codec_context.thread_count = threads
+
+            def write(picture: UInt8[np.ndarray, "H W 3"]) -> None:
+                height, width = picture.shape[:2]
+                if height % 2 or width % 2:
+                    growth = ((0, height % 2), (0, width % 2), (0, 0))
+                    picture = np.pad(picture, growth, mode="edge")
+                if not stream.codec_context.is_open:
+                    stream.height, stream.width = picture.shape[:2]
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                container.mux(stream.encode(frame))
+
+            yield write
+            container.mux(stream.encode(None))
+        done = True
+    finally:
+        if not done:
+            path.unlink(missing_ok=True)
+
+
+def rate_of(path: Path) -> Fraction:
+    """Frames per second of a video file, 25 where it does not say (as folders of pictures do)."""
+    usual = Fraction(25)
+    if not path.is_file():
+        return usual
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return stream.average_rate or stream.guessed_rate or usual

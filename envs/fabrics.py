@@ -1,0 +1,58 @@
+"""Random textures: what a tracker must get along with before it has seen any real picture.
+
+Pictures in which nearby pixels are alike, as in natural ones, whose spectra fall as a power of the
+frequency (Field, "Relations between the statistics of natural images", 1987); some of them with
+hard edges.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+FLATTEST, STEEPEST = 0.6, 2.2
+"""Powers by which the amplitude falls with the frequency: from fine grain to clouds."""
+
+
+def weave(number: int, channels: int, side: int, rng: torch.Generator) -> Float[Tensor, "N C S S"]:
+    """Draws textures in [0, 1]; each is seamless: its opposite edges fit.
+
+    Args:
+        number: N.
+        channels: 1 for grey, 3 for colour.
+        side: S: pixels along an edge.
+        rng: Source of randomness.
+    """
+    device = rng.device
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=rng, device=device)
+
+    power = FLATTEST + (STEEPEST - FLATTEST) * uniform(number, 1, 1, 1)
+    # Two fields that do not depend on each other, mixed into the colours.
+    field = _field(number, 2, side, power, rng)
+    steps = 2 + 6 * uniform(number, 1, 1, 1)
+    hard = uniform(number, 1, 1, 1) < 0.4
+    field = torch.where(hard, (field * steps).round() / steps, field)
+    # Few things are as colourful as they could be, and colours vary mostly together.
+    vivid = 0.5 * uniform(number, 1, 1, 1) ** 2
+    mean = (1 - vivid) * uniform(number, 1, 1, 1) + vivid * uniform(number, channels, 1, 1)
+    directions = torch.randn(number, channels, 2, generator=rng, device=device)
+    if channels > 1:
+        directions = 0.7 * directions[:, :1] + 0.3 * directions
+    contrast = 0.03 + 0.25 * uniform(number, 1, 1) ** 2
+    colour = torch.einsum("ncf,nfhw->nchw", contrast * directions, field)
+    return (0.1 + 0.8 * mean + colour).clamp(0, 1)
+
+
+def _field(
+    number: int, layers: int, side: int, power: Float[Tensor, "N 1 1 1"], rng: torch.Generator
+) -> Float[Tensor, "N L S S"]:
+    """Random fields of unit variance with the given spectra."""
+    white = torch.randn(number, layers, side, side, generator=rng, device=rng.device)
+    rows = torch.fft.fftfreq(side, device=rng.device)[:, None]
+    columns = torch.fft.rfftfreq(side, device=rng.device)
+    frequency = torch.hypot(rows, columns).clamp(min=1 / side)
+    spectrum = torch.fft.rfft2(white) * frequency ** (-power)
+    spectrum[..., 0, 0] = 0
+    field = torch.fft.irfft2(spectrum, s=(side, side))
+    return field / field.std((-1, -2), keepdim=True)

@@ -125,9 +125,7 @@ class HART(RecurrentPolicy[HARTState]):
         self.to_features = nn.Linear(VENTRAL_MAPS * places, features)
         self.lstm_in = nn.Linear(features, 4 * memory)
         self.lstm_back = nn.Linear(memory, 4 * memory, bias=False)
-        for parameter in (self.lstm_in.weight, self.lstm_in.bias):
-            nn.init.uniform_(parameter, -(memory**-0.5), memory**-0.5)
-        self.lstm_in.bias.data[memory : 2 * memory] += keep_bias
+        self._begin_memory(keep_bias)
         self.first_appearance = nn.Linear(last, APPEARANCE)
         self.first_memory = nn.Linear(VENTRAL_MAPS * places, 2 * memory)
         self.read_out = nn.Linear(memory + places, HIDDEN)
@@ -142,6 +140,14 @@ class HART(RecurrentPolicy[HARTState]):
         self.value = nn.Sequential(
             nn.Linear(memory + places, HIDDEN), nn.ELU(), nn.Linear(HIDDEN, 1)
         )
+
+    @torch.no_grad()
+    def _begin_memory(self, keep_bias: float) -> None:
+        """Draws the LSTM's input weights as torch's own cell does."""
+        memory = self.lstm_back.in_features
+        for parameter in (self.lstm_in.weight, self.lstm_in.bias):
+            nn.init.uniform_(parameter, -(memory**-0.5), memory**-0.5)
+        self.lstm_in.bias[memory : 2 * memory] += keep_bias
 
     def window(
         self, box: Float[Tensor, "N 4"], shift: Float[Tensor, "N 4"] | None = None

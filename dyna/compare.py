@@ -97,6 +97,8 @@ def row(entry: Entry, agent: Agent, env: Tracking, cfg: DictConfig) -> results.R
     """Scores one tracker; every one of them meets the same episodes."""
     outcome = observe(agent, env, cfg.episodes, seed=SEED + cfg.seed)
     found: results.Row = {**entry._asdict(), "episodes": len(outcome.iou)}
+    if entry.checkpoint is not None:
+        found["training"] = results.training(Path(entry.checkpoint))
     for steps in cfg.horizons:
         found |= {f"{name}_{steps}": value for name, value in _means(outcome.first(steps)).items()}
     found |= outcome.curves()

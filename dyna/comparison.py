@@ -5,6 +5,7 @@ is one seed, has an interval over episodes (1.96 standard errors).
 """
 
 import itertools
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -166,9 +167,27 @@ def block(document: dict[str, Any], name: str) -> str:
         f"`{document['command']}` at {commits}, {document['date'][:10]}, {machine['processor']}; "
         f"[{name}.json](results/{name}.json)"
     )
+    taught = "".join(f"; {text}" for text in trainings(rows))
+    note += taught
     table = as_markdown(rows, document["horizons"])
     picture = f'<img src="results/{name}.svg" alt="IoU step by step, {name}" width="640">'
     return f"{picture}\n\n{table}\n\n{said}\n\n<sub>{note}</sub>\n"
+
+
+def trainings(rows: Sequence[Row]) -> list[str]:
+    """By what command each tracker that learned was trained, all its seeds in one."""
+    found = []
+    for tracker, group in grouped(rows).items():
+        known = [row["training"] for row in group if row.get("training")]
+        if not known:
+            continue
+        seeds = ",".join(str(row["seed"]) for row in group)
+        command = re.sub(r" seed=\d+", "", known[0]["command"]) + f" seed={seeds}"
+        cpu = statistics.mean([float(x["cpu_seconds"]) for x in known])
+        frames = known[0]["real_frames"] + known[0]["imagined_frames"]
+        said = f"{name_of(tracker)}: {frames:,} frames, {cpu:.0f} CPU s, `{command}`"
+        found.append(f"{said} at {str(known[0]['commit'])[:9]}")
+    return found
 
 
 def progress(row: Row, steps: int) -> str:

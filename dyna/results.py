@@ -174,6 +174,20 @@ def final_metrics(folder: Path) -> Row:
     return metrics
 
 
+def training(run: Path) -> Row | None:
+    """How a finished run came about: its command, commit, frames and CPU seconds.
+
+    Args:
+        run: The run's folder, that of its checkpoints, or one of these; None if it is unknown.
+    """
+    for folder in (run, *run.parents[:2]):
+        if (summary := folder / "summary.json").exists():
+            found = json.loads(summary.read_text())
+            names = ("command", "commit", "real_frames", "imagined_frames", "time/cpu_seconds")
+            return {name.removeprefix("time/"): found.get(name) for name in names}
+    return None
+
+
 def short_names(metrics: Mapping[str, Any]) -> Row:
     """Drops ``eval/`` and ``time/``, and leaves out axes and speeds."""
     found = {}

@@ -1,5 +1,6 @@
 """Several trackers on the same episodes: who is best, how sure that is, and what is written."""
 
+import json
 from pathlib import Path
 
 import hydra
@@ -67,6 +68,24 @@ def test_what_learned_is_also_compared_seed_by_seed() -> None:
     worse[1]["iou_3"] = 0.5  # the seeds differ in what they say
     assert "HART is not told apart from RATM" in comparison.sentences([*worse, *rows()])[0]
     assert comparison.over_seeds(rows(), rows()[:1]) is None
+
+
+def test_how_a_tracker_was_trained_is_said_once_for_all_its_seeds(tmp_path: Path) -> None:
+    run = tmp_path / "seed=0"
+    (run / "checkpoints").mkdir(parents=True)
+    summary = {
+        "command": "python -m dyna agent=hart seed=0 env.tier=easy", "commit": "abc123", "seed": 0,
+        "real_frames": 2000, "imagined_frames": 500, "time/cpu_seconds": 61.2,
+    }  # fmt: skip
+    (run / "summary.json").write_text(json.dumps(summary))
+    known = results.training(run / "checkpoints" / "checkpoint-1.pt")
+    assert known == results.training(run)
+    assert results.training(tmp_path) is None
+    trained = [{**x, "training": known if x["tracker"] == "HART" else None} for x in rows()]
+    command = "`python -m dyna agent=hart env.tier=easy seed=0,1`"
+    said = [f"HART: 2,500 frames, 61 CPU s, {command} at abc123"]
+    assert comparison.trainings(trained) == said
+    assert comparison.trainings(rows()) == []
 
 
 def test_the_figure_has_a_curve_for_each_tracker() -> None:

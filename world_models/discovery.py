@@ -28,6 +28,7 @@ TEMPERATURE = 0.5
 LOG_SIDE_SCALE = 0.2
 MIN_MASS_PX = 12.0
 CLEAR_ALPHA = 0.3
+CHANNEL_WEIGHT = 0.75
 AREA_COST = 0.15
 """Nats per covered pixel; keeps masks tight."""
 
@@ -246,7 +247,10 @@ def gain(
     drawn: Float[Tensor, "*#b C H W"],
     sigma: float,
 ) -> Float[Tensor, "*#b"]:
-    """Nats by which one canvas explains a frame better than another, summed over all channels.
+    """Nats by which one canvas explains a frame better than another.
+
+    What a model cannot draw it cannot draw in any colour, so channels are not independent: C of
+    them count as `C ** CHANNEL_WEIGHT` (thresholds that are right for grey are then so for RGB).
 
     Args:
         frame: The frame.
@@ -255,7 +259,7 @@ def gain(
         sigma: Scale of the pixel likelihood.
     """
     less = squared_error(frame, without) - squared_error(frame, drawn)
-    return frame.shape[-3] * less / (2 * sigma**2)
+    return frame.shape[-3] ** CHANNEL_WEIGHT * less / (2 * sigma**2)
 
 
 def window_kl(model: SceneModel, posterior: Gaussian) -> Float[Tensor, "B K"]:

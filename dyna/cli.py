@@ -60,7 +60,7 @@ def quote_paths(arguments: list[str]) -> list[str]:
     """
     if {"-m", "--multirun"} & set(arguments):  # there a comma means a choice
         return arguments
-    path = re.compile(r"(checkpoint|folder|env\.digits|env\.path)=([^'\"\[{$]*[=,][^'\"]*)")
+    path = re.compile(r"(checkpoint|start|folder|env\.digits|env\.path)=([^'\"\[{$]*[=,][^'\"]*)")
     return [path.sub(r'\1="\2"', a) if path.fullmatch(a) else a for a in arguments]
 
 

@@ -6,6 +6,7 @@ video without having seen any.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -81,8 +82,8 @@ class Collage(Scene):
         frame_size: int = 48,
         channels: int = 3,
         max_objects: int = 4,
-        size: tuple[float, float] = (6.0, 20.0),
-        speed: tuple[float, float] = (0.01, 0.3),
+        size: Sequence[float] = (6.0, 20.0),
+        speed: Sequence[float] = (0.01, 0.3),
         noise: float = 0.05,
         split: str = "train",
         device: str = "cpu",
@@ -94,9 +95,9 @@ class Collage(Scene):
                 "channels must be 1 or 3, frame_size 16 or more, max_objects 1 or more; got "
                 f"{channels}, {frame_size}, {max_objects}"
             )
-        for name, (low, high) in {"size": size, "speed": speed}.items():
-            if not 0 < low <= high:
-                raise ValueError(f"{name} must be [least, largest] above 0, got {[low, high]}")
+        for name, given in {"size": size, "speed": speed}.items():
+            if len(given) != 2 or not 0 < given[0] <= given[1]:
+                raise ValueError(f"{name} must be [least, largest] above 0, got {list(given)}")
         self.frame_shape = (channels, frame_size, frame_size)
         self.num_slots = max_objects
         self.size, self.speed, self.noise = size, speed, noise

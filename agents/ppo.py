@@ -1,19 +1,17 @@
 """Proximal policy optimisation (Schulman et al. 2017) of any recurrent policy, whole episodes."""
 
-import copy
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from agents.base import Agent
+from agents.learner import Learner
 from agents.policy import REFLECTIONS, Decision, RecurrentPolicy, Sight
 from agents.returns import advantages
 from agents.schedule import Table, check, stage
-from envs.trajectory import Observation, Trajectory
+from envs.trajectory import Trajectory
 
 
 def log_prob(
@@ -25,7 +23,7 @@ def log_prob(
     return -0.5 * scaled.square().sum(-1) - constant
 
 
-class PPO(Agent):
+class PPO(Learner):
     """Trains a recurrent policy from scalar rewards alone.
 
     The spread of the actions is scheduled, not learned: it falls from ``std[0]`` to ``std[1]``
@@ -86,48 +84,15 @@ class PPO(Agent):
         if min(std) <= 0 or clip <= 0:
             raise ValueError(f"std and clip must be positive, got {std}, {clip}")
         check(learning_rate=learning_rate, epochs=epochs, minibatch=minibatch, horizons=horizons)
+        super().__init__(frame_shape, policy, seed, device, std, horizons, max_grad_norm)
         self.gamma, self.gae_lambda, self.clip = gamma, gae_lambda, clip
         self.learning_rate, self.final_rate = learning_rate, final_rate
-        self.std_range, self.std_share, self.std_frames = tuple(std), std_share, std_frames
-        self.mirror = mirror
-        self.epochs, self.minibatch, self.horizons = epochs, minibatch, horizons
-        self.value_weight, self.max_grad_norm = value_weight, max_grad_norm
-        # Layers draw their weights from the global generator: lend them a seeded one.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.policy = policy(frame_shape).to(device)
+        self.std_share, self.std_frames = std_share, std_frames
+        self.mirror, self.value_weight = mirror, value_weight
+        self.epochs, self.minibatch = epochs, minibatch
         self.optimizer = torch.optim.Adam(
             self.policy.parameters(), stage(learning_rate, 0), eps=1e-5, fused=True
         )
-        self.rng = torch.Generator(device).manual_seed(seed)
-        self.std = std[0]
-        self.frames = 0
-        self.steps = 0
-
-    @torch.no_grad()
-    def initial(self, obs: Observation) -> Any:
-        """The policy's memory after its first look."""
-        return self.policy.initial(self._sight(obs))
-
-    @torch.no_grad()
-    def act(
-        self, obs: Observation, state: Any, explore: bool = False
-    ) -> tuple[Float[Tensor, "B 4"], Any, dict[str, Tensor]]:
-        """The policy's mean, or a draw around it; extras: its log-density and the value."""
-        decision, state = self.policy.step(self._sight(obs), state)
-        action = decision.mean
-        if explore:
-            noise = torch.empty_like(action).normal_(generator=self.rng)
-            action = action + self.std * noise
-        extras = {
-            "log_prob": log_prob(action, decision.mean, self.std),
-            "value": decision.value,
-        }
-        return action, state, extras
-
-    def horizon(self, frames: int) -> int | None:
-        """Short episodes at first: early on, only the first steps carry a signal."""
-        return stage(self.horizons, frames)
 
     def update(self, trajectory: Trajectory, progress: float) -> dict[str, float]:
         """One round of PPO on episodes that this policy has just explored.
@@ -200,17 +165,7 @@ class PPO(Agent):
         policy_loss = -torch.minimum(ratio * advantage, clipped * advantage).mean()
         value_loss = (decision.value - target).square().mean()
         loss = policy_loss + self.value_weight * value_loss
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
-        if not math.isfinite(float(loss.detach()) + float(norm)):
-            raise FloatingPointError(
-                f"PPO's loss is {float(loss.detach())} and its gradient's norm {float(norm)} in "
-                f"gradient step {self.steps} (after {self.frames} frames); the weights are still "
-                "those before the step. Check rewards and frames, or lower agent.learning_rate."
-            )
-        self.optimizer.step()
-        self.steps += 1
+        norm = self._descend(loss, "rewards and frames")
         with torch.no_grad():
             return {
                 "kl": float((ratio - 1 - log_ratio).mean()),
@@ -230,27 +185,11 @@ class PPO(Agent):
             last_value = self.policy.unroll(sight).value[:, -1]
         return advantages(trajectory.reward, value, last_value, self.gamma, self.gae_lambda)
 
-    def _sight(self, obs: Observation) -> Sight:
-        return self.policy.prepare(obs.frame[:, None], obs.box[:, None])
-
-    def inherit(self, state: dict[str, Any]) -> None:
-        """Starts from a policy of the same kind and size."""
-        self.policy.inherit(state)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Weights, optimiser, generator, and where the schedules stand."""
+    def _extras(
+        self, action: Float[Tensor, "B 4"], decision: Decision
+    ) -> dict[str, Float[Tensor, " B"]]:
+        """The action's log-density and the value."""
         return {
-            "policy": {k: v.clone() for k, v in self.policy.state_dict().items()},
-            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
-            "rng": self.rng.get_state(),
-            "std": self.std,
-            "frames": self.frames,
-            "steps": self.steps,
+            "log_prob": log_prob(action, decision.mean, self.std),
+            "value": decision.value,
         }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what ``state_dict`` gave."""
-        self.policy.load_state_dict(state["policy"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.rng.set_state(state["rng"])
-        self.std, self.frames, self.steps = state["std"], state["frames"], state["steps"]

@@ -6,23 +6,21 @@ shown perfect boxes could not come back from an error. Labels are imagined boxes
 world model, the scene's own if there is none (``dyna.loop``).
 """
 
-import copy
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from agents.base import Agent
+from agents.learner import Learner
 from agents.lesson import VISIBLE, Lesson, Objective, reflect, rescue
 from agents.losses import AdaptiveWeights
-from agents.policy import REFLECTIONS, RecurrentPolicy, Sight
+from agents.policy import REFLECTIONS, RecurrentPolicy
 from agents.schedule import Table, check, stage
 from envs import boxes
 from envs.tracking import Tracking
-from envs.trajectory import Observation, Trajectory
+from envs.trajectory import Trajectory
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": lambda groups, lr: torch.optim.Adam(groups, lr, eps=1e-5),
@@ -30,7 +28,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
-class Supervised(Agent):
+class Supervised(Learner):
     """Trains any recurrent policy on labels, whole episodes, several passes, reflections.
 
     Args:
@@ -86,51 +84,22 @@ class Supervised(Agent):
                 f"std must be positive and weight_decay not negative, got {std}, {weight_decay}"
             )
         check(learning_rate=learning_rate, epochs=epochs, minibatch=minibatch, horizons=horizons)
+        super().__init__(frame_shape, policy, seed, device, std, horizons, max_grad_norm)
         self.objective, self.adaptive = objective, adaptive
         self.learning_rate, self.final_rate = learning_rate, final_rate
-        self.std_range, self.mirror, self.rescue_after = tuple(std), mirror, rescue_after
-        self.epochs, self.minibatch, self.horizons = epochs, minibatch, horizons
-        self.max_grad_norm = max_grad_norm
-        # Layers draw their weights from the global generator: lend them a seeded one.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.policy = policy(frame_shape).to(device)
+        self.mirror, self.rescue_after = mirror, rescue_after
+        self.epochs, self.minibatch = epochs, minibatch
         self.weights = AdaptiveWeights(objective.names).to(device)
         groups = [
             {"params": list(self.policy.parameters()), "weight_decay": weight_decay},
             {"params": list(self.weights.parameters())},
         ]
         self.optimizer = OPTIMIZERS[optimizer](groups, stage(learning_rate, 0))
-        self.rng = torch.Generator(device).manual_seed(seed)
-        self.std = std[0]
-        self.frames = 0
-        self.steps = 0
 
     def prepare(self, env: Tracking) -> None:
         """Tells the policy, too, what its actions do."""
         super().prepare(env)
         self.policy.gains = (self.centre_gain, self.size_gain)
-
-    @torch.no_grad()
-    def initial(self, obs: Observation) -> Any:
-        """The policy's memory after its first look."""
-        return self.policy.initial(self._sight(obs))
-
-    @torch.no_grad()
-    def act(
-        self, obs: Observation, state: Any, explore: bool = False
-    ) -> tuple[Float[Tensor, "B 4"], Any, dict[str, Tensor]]:
-        """The policy's mean, or a draw around it."""
-        decision, state = self.policy.step(self._sight(obs), state)
-        action = decision.mean
-        if explore:
-            noise = torch.empty_like(action).normal_(generator=self.rng)
-            action = action + self.std * noise
-        return action, state, {}
-
-    def horizon(self, frames: int) -> int | None:
-        """Curriculum: short episodes at first."""
-        return stage(self.horizons, frames)
 
     def update(self, trajectory: Trajectory, progress: float) -> dict[str, float]:
         """Some passes over episodes with labels; without labels there is nothing to learn.
@@ -220,44 +189,18 @@ class Supervised(Agent):
         weighed = self.objective.names if self.adaptive else ()
         terms = [x for name, x in losses.items() if name not in weighed]
         loss = torch.stack([*terms, self.weights(losses)] if self.adaptive else terms).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
-        if not math.isfinite(float(loss.detach()) + float(norm)):
-            raise FloatingPointError(
-                f"the loss is {float(loss.detach())} and its gradient's norm {float(norm)} in "
-                f"gradient step {self.steps} (after {self.frames} frames); the weights are still "
-                "those before the step. Check frames and labels, or lower agent.learning_rate."
-            )
-        self.optimizer.step()
-        self.steps += 1
+        norm = self._descend(loss, "frames and labels")
         return {f"{name}_loss": float(x.detach()) for name, x in losses.items()} | {
             "grad_norm": float(norm)
         }
 
-    def _sight(self, obs: Observation) -> Sight:
-        return self.policy.prepare(obs.frame[:, None], obs.box[:, None])
-
-    def inherit(self, state: dict[str, Any]) -> None:
-        """Starts from a policy of the same kind and size."""
-        self.policy.inherit(state)
-
     def state_dict(self) -> dict[str, Any]:
-        """Weights, optimiser, generator, and where the schedules stand."""
-        return {
-            "policy": {k: v.clone() for k, v in self.policy.state_dict().items()},
-            "weights": {k: v.clone() for k, v in self.weights.state_dict().items()},
-            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
-            "rng": self.rng.get_state(),
-            "std": self.std,
-            "frames": self.frames,
-            "steps": self.steps,
+        """What every learner keeps, and the weights of the losses."""
+        return super().state_dict() | {
+            "weights": {k: v.clone() for k, v in self.weights.state_dict().items()}
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` gave."""
-        self.policy.load_state_dict(state["policy"])
+        super().load_state_dict(state)
         self.weights.load_state_dict(state["weights"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.rng.set_state(state["rng"])
-        self.std, self.frames, self.steps = state["std"], state["frames"], state["steps"]

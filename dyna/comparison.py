@@ -13,7 +13,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from dyna import statistics
+from dyna import statistics, tables
 from dyna.plots import SETTINGS, as_svg
 from dyna.results import Row
 
@@ -92,22 +92,12 @@ def cells(rows: Sequence[Row], horizons: Sequence[int]) -> tuple[list[str], list
 
 def as_text(rows: Sequence[Row], horizons: Sequence[int]) -> str:
     """The table for a terminal."""
-    header, body = cells(rows, horizons)
-    widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
-
-    def line(texts: Sequence[str]) -> str:
-        pairs = zip(texts, widths, strict=True)
-        parts = [t.ljust(w) if i == 0 else t.rjust(w) for i, (t, w) in enumerate(pairs)]
-        return "  ".join(parts).rstrip()
-
-    return "\n".join([line(header), line(["-" * w for w in widths]), *map(line, body)])
+    return tables.in_columns(*cells(rows, horizons))
 
 
 def as_markdown(rows: Sequence[Row], horizons: Sequence[int]) -> str:
     """The table for the README."""
-    header, body = cells(rows, horizons)
-    rule = ["---", *["--:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(texts) + " |" for texts in [header, rule, *body])
+    return tables.in_markdown(*cells(rows, horizons))
 
 
 def difference(ours: Sequence[Row], theirs: Sequence[Row]) -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dyna import results, statistics
 from dyna.results import Row
+from dyna.tables import in_markdown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,8 +157,7 @@ def block(kind: str, folder: Path) -> str:
     parts = []
     for columns, note in tables:
         header, body = cells(rows, columns)
-        rule = ["---", *["--:"] * (len(header) - 1)]
-        parts.append("\n".join("| " + " | ".join(texts) + " |" for texts in [header, rule, *body]))
+        parts.append(in_markdown(header, body))
         parts += [f"<sub>{note}</sub>"] if note else []
     sources = [
         f"[{path.name}](results/{path.name}): `{d['command']}` at {str(d['commit'])[:9]}"

@@ -148,7 +148,16 @@ def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 def as_text(rows: Sequence[Row]) -> str:
     """The table for a terminal."""
-    header, body = cells(rows)
+    return in_columns(*cells(rows))
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """The table for the README."""
+    return in_markdown(*cells(rows))
+
+
+def in_columns(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Texts below each other, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
 
     def line(texts: Sequence[str]) -> str:
@@ -159,8 +168,7 @@ def as_text(rows: Sequence[Row]) -> str:
     return "\n".join([line(header), line(["-" * w for w in widths]), *map(line, body)])
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
-    """The table for the README."""
-    header, body = cells(rows)
+def in_markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """The same as a table in Markdown."""
     rule = ["---", *["--:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(texts) + " |" for texts in [header, rule, *body])

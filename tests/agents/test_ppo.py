@@ -11,7 +11,8 @@ import torch
 from agents.base import Agent
 from agents.hart import HART
 from agents.last_box import LastBox
-from agents.ppo import PPO, log_prob, stage
+from agents.ppo import PPO, log_prob
+from agents.schedule import stage
 from dyna.rollout import rollout
 from envs import digits
 from envs.tracking import Tracking

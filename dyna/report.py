@@ -37,7 +37,8 @@ TABLE_NOTE = (
 SECTIONS = {
     "tracking": (
         "Tracking held-out episodes",
-        "Digits that were never seen in training; every arm shows the same episodes. Beside a frame: the glimpse, and below it the location map.",
+        "Digits that were never seen in training; every arm shows the same episodes. "
+        "Beside a frame: the glimpse, and below it the location map.",
         TRACKING_KEY,
         "Stills: moments of the first three episodes.",
     ),

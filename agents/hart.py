@@ -6,7 +6,6 @@ instead of being a sum of its own updates, so the glimpse always shows the prese
 update ``tanh(c) * delta_a`` of equation 7 moves the window against that anchor if asked for.
 """
 
-import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -15,6 +14,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from agents import attention
+from agents.correlation import MAPS, matches
+from agents.hart_state import HARTState, Inspection
 from agents.policy import Decision, RecurrentPolicy, Sight, Trace
 from agents.recurrence import Moment, Recurrence, Weights
 from agents.recurrence import step as recurrent_step
@@ -24,38 +25,6 @@ DYNAMIC_MAPS = 6
 VENTRAL_MAPS = 8
 APPEARANCE = 32
 HIDDEN = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class HARTState:
-    """Memory between steps.
-
-    Attributes:
-        h: Output of the LSTM.
-        c: Cell of the LSTM.
-        appearance: ``alpha``, what the dorsal stream should look for next.
-        shift: ``delta_a``, where to look next against the own box (in box sizes and log-size).
-    """
-
-    h: Float[Tensor, "B D"]
-    c: Float[Tensor, "B D"]
-    appearance: Float[Tensor, "B E"]
-    shift: Float[Tensor, "B 4"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Inspection:
-    """What HART looks at and attends to, for pictures.
-
-    Attributes:
-        window: The attended window, as a box.
-        glimpse: The glimpse in [0, 1].
-        location: ``s_t``, probability that the target is there, over the window.
-    """
-
-    window: Float[Tensor, "B 4"]
-    glimpse: Float[Tensor, "B C G G"]
-    location: Float[Tensor, "B S S"]
 
 
 class HART(RecurrentPolicy[HARTState]):
@@ -77,6 +46,9 @@ class HART(RecurrentPolicy[HARTState]):
         dropout: Probability that a number of the ventral stream is 0 (while learning).
         keep_bias: Where the bias of the LSTM's forget gates starts: above 0, memory lasts longer.
 
+        template: Whether the ventral stream is also told where the first glimpse's target matches
+            (``agents.correlation``). The paper's knows the target by its memory alone.
+
     Raises:
         ValueError: A size is out of range.
     """
@@ -96,6 +68,7 @@ class HART(RecurrentPolicy[HARTState]):
         zoneout: float = 0.0,
         dropout: float = 0.0,
         keep_bias: float = 0.0,
+        template: bool = False,
     ) -> None:
         super().__init__()
         if glimpse < 8 or glimpse % 2:
@@ -110,7 +83,7 @@ class HART(RecurrentPolicy[HARTState]):
         places = self.side**2
         self.fixed_window = not (learn_scale or attention_update)
         self.attention_update = attention_update
-        self.zoneout, self.dropout = zoneout, dropout
+        self.zoneout, self.dropout, self.template = zoneout, dropout, template
         self.log_scale = nn.Parameter(torch.full((2,), math.log(scale)), learn_scale)
         self.update_gain = nn.Parameter(torch.full((4,), 0.1), attention_update)
         self.v1 = attention.convolutions(frame_shape[0], first, last)
@@ -122,12 +95,13 @@ class HART(RecurrentPolicy[HARTState]):
             nn.init.zeros_(self.location.weight)
             nn.init.constant_(self.location.bias, 20.0)
             self.location.requires_grad_(False)
-        self.to_features = nn.Linear(VENTRAL_MAPS * places, features)
+        self.ventral_maps = VENTRAL_MAPS + MAPS * template
+        self.to_features = nn.Linear(self.ventral_maps * places, features)
         self.lstm_in = nn.Linear(features, 4 * memory)
         self.lstm_back = nn.Linear(memory, 4 * memory, bias=False)
         self._begin_memory(keep_bias)
         self.first_appearance = nn.Linear(last, APPEARANCE)
-        self.first_memory = nn.Linear(VENTRAL_MAPS * places, 2 * memory)
+        self.first_memory = nn.Linear(self.ventral_maps * places, 2 * memory)
         self.read_out = nn.Linear(memory + places, HIDDEN)
         self.next_appearance = nn.Linear(HIDDEN, APPEARANCE)
         self.next_shift = nn.Linear(HIDDEN, 4)
@@ -137,9 +111,8 @@ class HART(RecurrentPolicy[HARTState]):
             with torch.no_grad():
                 layer.weight.mul_(0.1)
         self.register_buffer("caution", torch.tensor([1.0, 1.0, size_pace, size_pace]))
-        self.value = nn.Sequential(
-            nn.Linear(memory + places, HIDDEN), nn.ELU(), nn.Linear(HIDDEN, 1)
-        )
+        into = nn.Linear(memory + places, HIDDEN)
+        self.value = nn.Sequential(into, nn.ELU(), nn.Linear(HIDDEN, 1))
 
     @torch.no_grad()
     def _begin_memory(self, keep_bias: float) -> None:
@@ -167,15 +140,20 @@ class HART(RecurrentPolicy[HARTState]):
         with torch.no_grad():
             window = self.window(box.flatten(0, 1))
             glimpse = attention.extract(frame.flatten(0, 1), window, self.glimpse)
-        return {"glimpse": glimpse.unflatten(0, box.shape[:2])}
+        glimpse = glimpse.unflatten(0, box.shape[:2])
+        if not self.template or box.shape[1] == 1:
+            return {"glimpse": glimpse}
+        match = [self._match(each, glimpse[:, 0]) for each in glimpse.unbind(1)]
+        return {"glimpse": glimpse, "match": torch.stack(match, 1)}
 
     def initial(self, sight: Sight) -> HARTState:
         """Starts the memory from the first sight, where the box is the target's."""
-        return self._start(*self._see({k: v[:, 0] for k, v in sight.items()}, None))
+        return self._start({k: v[:, 0] for k, v in sight.items()})
 
     def step(self, sight: Sight, state: HARTState) -> tuple[Decision, HARTState]:
         """Equations 2 to 8 for one frame."""
-        v1, ventral = self._see({k: v[:, 0] for k, v in sight.items()}, state.shift)
+        now = {k: v[:, 0] for k, v in sight.items()}
+        v1, ventral = self._see(now, state.first, state.shift)
         moment, state = self._remember(v1, ventral, state)
         return self._decide(moment.h, moment.location, moment.hidden), state
 
@@ -200,7 +178,7 @@ class HART(RecurrentPolicy[HARTState]):
         """Masks of dropout and zoneout."""
         sight, device = {}, rng.device
         if self.dropout:
-            shape = (batch, times, VENTRAL_MAPS, self.side**2)
+            shape = (batch, times, self.ventral_maps, self.side**2)
             keep = torch.rand(shape, generator=rng, device=device) >= self.dropout
             sight["keep"] = keep / (1 - self.dropout)
         if self.zoneout:
@@ -216,8 +194,9 @@ class HART(RecurrentPolicy[HARTState]):
             return self._unfold_stepwise(sight)
         times, batch = next(iter(sight.values())).shape[:2]
         flat = {name: x.flatten(0, 1) for name, x in sight.items()}
-        v1, ventral = (x.unflatten(0, (times, batch)) for x in self._see(flat, None))
-        state = self._start(v1[0], ventral[0])
+        state = self._start({k: v[0] for k, v in sight.items()})
+        first = state.first.repeat(times, 1, 1, 1)
+        v1, ventral = (x.unflatten(0, (times, batch)) for x in self._see(flat, first))
         location, h, hidden = Recurrence.apply(
             v1, ventral, state.h, state.c, state.appearance, *self._weights()
         )
@@ -226,11 +205,11 @@ class HART(RecurrentPolicy[HARTState]):
     def _unfold_stepwise(self, sight: Sight) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The same where the memory moves the window, so that even glimpses wait for it."""
         kept = []
-        state = self._start(*self._see({k: v[0] for k, v in sight.items()}, None))
+        state = self._start({k: v[0] for k, v in sight.items()})
         for t in range(len(next(iter(sight.values())))):
             moment_sight = {k: v[t] for k, v in sight.items()}
             shift = state.shift
-            v1, ventral = self._see(moment_sight, shift)
+            v1, ventral = self._see(moment_sight, state.first, shift)
             moment, state = self._remember(v1, ventral, state, moment_sight.get("stay"))
             kept.append((moment.h, moment.location, moment.hidden, shift))
         h, location, hidden, shift = (torch.stack(x, 1) for x in zip(*kept, strict=True))
@@ -241,17 +220,28 @@ class HART(RecurrentPolicy[HARTState]):
         """What HART would attend to in this frame, for pictures."""
         window = self.window(obs.box, state.shift)
         glimpse = attention.extract(obs.frame, window, self.glimpse)
-        moment, _ = self._remember(*self._streams(glimpse), state)
+        moment, _ = self._remember(*self._see({"glimpse": glimpse}, state.first), state)
         location = moment.location.unflatten(-1, (self.side, self.side))
         return Inspection(window, glimpse, location)
 
-    def _see(self, moment: Sight, shift: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _glimpse(self, moment: Sight, shift: Tensor | None = None) -> Tensor:
+        if "glimpse" in moment:
+            return moment["glimpse"]
+        window = self.window(moment["box"], shift)
+        return attention.extract(moment["frame"], window, self.glimpse)
+
+    def _match(self, glimpse: Tensor, first: Tensor) -> Float[Tensor, "N M S S"]:
+        return matches(glimpse, first, float(self.log_scale[0].detach().exp()), self.side)
+
+    def _see(
+        self, moment: Sight, first: Tensor, shift: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The streams of one sight (``N ...``), with dropout if that is a part of it."""
-        glimpse = moment.get("glimpse")
-        if glimpse is None:
-            window = self.window(moment["box"], shift)
-            glimpse = attention.extract(moment["frame"], window, self.glimpse)
+        glimpse = self._glimpse(moment, shift)
         v1, ventral = self._streams(glimpse)
+        if self.template:
+            match = moment["match"] if "match" in moment else self._match(glimpse, first)
+            ventral = torch.cat([ventral, match.flatten(2)], 1)
         return v1, ventral * moment["keep"] if "keep" in moment else ventral
 
     def _streams(
@@ -261,14 +251,19 @@ class HART(RecurrentPolicy[HARTState]):
         v1 = self.v1((glimpse - 0.25) * 3.0).flatten(2)
         return torch.cat([v1, torch.ones_like(v1[:, :1])], dim=1), self.ventral(v1)
 
-    def _start(self, v1: Tensor, ventral: Tensor) -> HARTState:
+    def _start(self, moment: Sight) -> HARTState:
+        first = self._glimpse(moment)
+        return self._begin(*self._see(moment, first), first)
+
+    def _begin(self, v1: Tensor, ventral: Tensor, first: Tensor) -> HARTState:
         """The first memory, from what lies inside the box in the first glimpse."""
         middle = (torch.arange(self.side, device=v1.device) + 0.5) / self.side - 0.5
         inside = middle.abs() * 2 * self.log_scale.detach().exp()[:, None] <= 1
         mask = (inside[1][:, None] & inside[0]).flatten().to(v1.dtype)
         appearance = self.first_appearance((v1[:, :-1] * mask).sum(-1) / mask.sum())
         h, c = self.first_memory((ventral * mask).flatten(1)).chunk(2, dim=-1)
-        return HARTState(h, c, torch.tanh(appearance), torch.zeros_like(appearance[:, :4]))
+        shift = torch.zeros_like(appearance[:, :4])
+        return HARTState(h, c, torch.tanh(appearance), shift, first)
 
     def _weights(self) -> Weights:
         before = (self.filters, self.location, self.to_features)
@@ -286,7 +281,7 @@ class HART(RecurrentPolicy[HARTState]):
         memory = (state.h, state.c, state.appearance)
         moment = recurrent_step(self._weights(), v1, ventral, *memory, stay)
         shift = self.next_shift(moment.hidden) if self.attention_update else state.shift
-        return moment, HARTState(moment.h, moment.c, moment.appearance, shift)
+        return moment, HARTState(moment.h, moment.c, moment.appearance, shift, state.first)
 
     def _decide(
         self,

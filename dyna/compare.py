@@ -18,7 +18,7 @@ from dyna import checkpoint, comparison, results
 from dyna.build import make
 from dyna.cli import check_device, clear_errors, quote_paths
 from dyna.evaluate import SEED, Outcome, observe, speed
-from dyna.subject import Subject, check_channels, held_out, restore
+from dyna.subject import Subject, check_fit, held_out, restore
 from envs.tracking import Tracking
 
 
@@ -73,7 +73,7 @@ def agent_of(entry: Entry, env: Tracking, cfg: DictConfig) -> Agent:
     shape = env.scene.frame_shape
     if entry.checkpoint is not None:
         subject = restore(entry.checkpoint, cfg.device)
-        check_channels(subject, env)
+        check_fit(subject, env)
         return subject.agent
     agent = make(_config(entry.tracker), frame_shape=shape, seed=cfg.seed, device=cfg.device)
     if type(agent).update is not Agent.update:
@@ -81,7 +81,7 @@ def agent_of(entry: Entry, env: Tracking, cfg: DictConfig) -> Agent:
             f"agents=[{entry.tracker}] has learned nothing yet: name a run of it under "
             f"'checkpoints={{{entry.tracker}: [FOLDER]}}'"
         )
-    check_channels(Subject(cfg.env, agent, entry.tracker, shape), env)
+    check_fit(Subject(cfg.env, agent, entry.tracker, shape), env)
     return agent
 
 

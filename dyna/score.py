@@ -21,7 +21,7 @@ from dyna.diagnose import diagnose
 from dyna.evaluate import SEED, observe, speed, start_over
 from dyna.metrics import summary
 from dyna.rollout import rollout
-from dyna.subject import check_channels, from_checkpoint, from_config, held_out
+from dyna.subject import check_fit, from_checkpoint, from_config, held_out
 from envs.tracking import Tracking
 from world_models.base import WorldModel
 
@@ -71,7 +71,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     torch.set_num_threads(cfg.threads)
     subject = from_config(cfg) if cfg.checkpoint is None else from_checkpoint(cfg, overrides)
     env = held_out(subject.env, cfg.seed, cfg.device, cfg.horizon)
-    check_channels(subject, env)
+    check_fit(subject, env)
     begin = time.process_time()
     outcome = observe(subject.agent, env, cfg.episodes, seed=SEED + cfg.seed)
     metrics = summary(outcome.episode_scores(), outcome.objects)

@@ -8,6 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
+from agents.learner import Learner
 from dyna import checkpoint, seeding
 from dyna.build import build, make
 from dyna.evaluate import SEED
@@ -119,17 +120,26 @@ def held_out(
     return make(env, split="test", batch_size=1, seed=SEED + seed, device=device, **more)
 
 
-def check_channels(subject: Subject, env: Tracking) -> None:
-    """Makes sure that an agent meets frames of as many channels as it was made for.
+def check_fit(subject: Subject, env: Tracking) -> None:
+    """Makes sure that an agent meets frames and actions of the kind that it was made for.
 
     Raises:
-        ValueError: It does not.
+        ValueError: Frames have other channels, or actions do other things than in its training.
     """
     known, shown = subject.frame_shape[0], env.scene.frame_shape[0]
     if known != shown:
         raise ValueError(
             f"{subject.name} was trained on frames of {known} channel(s), but these have {shown}: "
             "score it on another env or env.tier"
+        )
+    agent = subject.agent
+    if not isinstance(agent, Learner) or agent.frames == 0:
+        return
+    trained, given = (agent.centre_gain, agent.size_gain), (env.centre_gain, env.size_gain)
+    if trained != given:
+        raise ValueError(
+            f"{subject.name} was trained with centre_gain, size_gain of {trained}, but the env "
+            f"has {given}: set env.centre_gain and env.size_gain (env=video: env.task.centre_gain)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Patches of random texture moving over random texture: everything varies.
+"""Patches of texture, random or from photographs, moving over others: everything varies.
 
 Nothing can be learned by heart here, so a tracker that is trained on collages may be tried on real
 video without having seen any.
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from envs import boxes, fabrics
+from envs import boxes, fabrics, patches
 from envs.scene import Scene, View
 from envs.tracking import Tracking
 
@@ -32,32 +32,32 @@ class Bodies:
         velocity: Pixels per frame.
         size: Width and height.
         growth: Change of the logarithm of the size per frame.
-        texture: Which texture, and which one it turns into.
-        corner: Where in the texture the patch was cut out, fractions of it.
-        turn: Angle of the texture.
-        spin: Change of the angle per frame.
-        bend: Exponent of the superellipse that is its outline (2: ellipse; large: rectangle).
-        morph: Share of the second texture by the end of 60 frames.
+        frame: Where the box lies on the patch: offset of its centre in sizes of the patch, and
+            logarithm of its size against that of the patch. Nobody says that a box must end where
+            something that can be seen ends.
     """
 
     centre: Float[Tensor, "B K 2"]
     velocity: Float[Tensor, "B K 2"]
     size: Float[Tensor, "B K 2"]
     growth: Float[Tensor, "B K 2"]
-    texture: Int[Tensor, "B K 2"]
-    corner: Float[Tensor, "B K 2"]
-    turn: Float[Tensor, "B K"]
-    spin: Float[Tensor, "B K"]
-    bend: Float[Tensor, "B K"]
-    morph: Float[Tensor, "B K"]
+    frame: Float[Tensor, "B K 4"]
+
+    def box(self) -> Float[Tensor, "B K 4"]:
+        """Boxes in pixels."""
+        offset, scale = self.frame.split(2, dim=-1)
+        return torch.cat([self.centre + offset * self.size, self.size * scale.exp()], -1)
 
 
 @functools.cache
 def fabric(split: str, channels: int, device: str) -> tuple[Tensor, Tensor]:
     """The textures of a split: those of patches, and those of grounds."""
     rng = torch.Generator(device).manual_seed(SEEDS[split])
-    small = fabrics.weave(TEXTURES, channels, TEXTURE_SIDE, rng)
-    return small, fabrics.weave(TEXTURES // 3, channels, GROUND_SIDE, rng)
+    both = []
+    for number, side in ((TEXTURES // 2, TEXTURE_SIDE), (TEXTURES // 6, GROUND_SIDE)):
+        woven = fabrics.weave(number, channels, side, rng)
+        both.append(torch.cat([woven, fabrics.snippets(number, channels, side, split, rng)]))
+    return both[0], both[1]
 
 
 class Collage(Scene):
@@ -70,6 +70,8 @@ class Collage(Scene):
         size: Least and largest width or height of a patch, pixels.
         speed: Slowest and fastest patch, in own sizes per frame (drawn evenly on a log scale).
         noise: Largest standard deviation of the pixel noise.
+        shake: Largest standard deviation of the camera's place from frame to frame, pixels.
+        loose: How much more, less or else than a patch its box may hold; 0 for tight boxes.
         split: ``train`` or ``test``: which textures are drawn.
         device: Where the scenes live.
 
@@ -79,12 +81,14 @@ class Collage(Scene):
 
     def __init__(
         self,
-        frame_size: int = 48,
+        frame_size: int = 64,
         channels: int = 3,
         max_objects: int = 4,
-        size: Sequence[float] = (6.0, 20.0),
+        size: Sequence[float] = (8.0, 32.0),
         speed: Sequence[float] = (0.01, 0.3),
         noise: float = 0.05,
+        shake: float = 2.0,
+        loose: float = 1.0,
         split: str = "train",
         device: str = "cpu",
     ) -> None:
@@ -98,42 +102,47 @@ class Collage(Scene):
         for name, given in {"size": size, "speed": speed}.items():
             if len(given) != 2 or not 0 < given[0] <= given[1]:
                 raise ValueError(f"{name} must be [least, largest] above 0, got {list(given)}")
+        if min(noise, shake, loose) < 0 or loose > 1:
+            raise ValueError(
+                "noise and shake must not be negative, loose must be from 0 to 1; got "
+                f"{noise}, {shake}, {loose}"
+            )
         self.frame_shape = (channels, frame_size, frame_size)
         self.num_slots = max_objects
-        self.size, self.speed, self.noise = size, speed, noise
-        self.patches, self.grounds = fabric(split, channels, device)
+        self.size, self.speed = size, speed
+        self.noise, self.shake, self.loose = noise, shake, loose
+        self.textures, self.grounds = fabric(split, channels, device)
 
     def reset(self, batch_size: int, rng: torch.Generator) -> View:
         """Draws new scenes; the first patch is in view, and in front of the others."""
         num, slots = batch_size, self.num_slots
-        u = torch.rand(num, slots, 12, generator=rng, device=rng.device)
+        u = torch.rand(num, slots, 8, generator=rng, device=rng.device)
         side = float(self.frame_shape[1])
         low, high = self.size
         area = low * (high / low) ** u[..., 0]
         aspect = torch.exp((u[..., 1] - 0.5) * 1.8)
-        size = torch.stack([area * aspect.sqrt(), area / aspect.sqrt()], -1)
         slow, fast = self.speed
         pace = slow * (fast / slow) ** u[..., 2] * area
         angle = 2 * torch.pi * u[..., 3]
         self._bodies = Bodies(
             centre=side * (0.2 + 0.6 * u[..., 4:6]),
             velocity=pace[..., None] * torch.stack([angle.cos(), angle.sin()], -1),
-            size=size,
-            growth=0.02 * (torch.rand(num, slots, 2, generator=rng, device=rng.device) - 0.5),
-            texture=torch.randint(TEXTURES, (num, slots, 2), generator=rng, device=rng.device),
-            corner=u[..., 6:8],
-            turn=2 * torch.pi * u[..., 8],
-            spin=0.1 * (u[..., 9] - 0.5) ** 3 * 8,
-            bend=2 + 6 * u[..., 10] ** 2,
-            morph=u[..., 11] ** 2,
+            size=torch.stack([area * aspect.sqrt(), area / aspect.sqrt()], -1),
+            growth=0.02 * (u[..., 6:8] - 0.5),
+            frame=self._frames(num, rng),
         )
-        v = torch.rand(num, 8, generator=rng, device=rng.device)
+        # The first patch must do for a target.
+        inside = boxes.inside_share(self._bodies.box()[:, 0] / side) > 0.6
+        self._bodies.frame[:, 0] *= inside[:, None]
+        v = torch.rand(num, 9, generator=rng, device=rng.device)
         count = 1 + (v[:, 0] * slots).long()
         self._there = torch.arange(slots, device=rng.device) < count[:, None]
         self._id = torch.where(self._there, torch.arange(slots, device=rng.device), -1)
+        self._cloth = patches.draw(int(self._there.sum()), len(self.textures), rng)
         self._ground = torch.randint(len(self.grounds), (num,), generator=rng, device=rng.device)
         self._camera = v[:, 1:3] * GROUND_SIDE
         self._drift = 1.5 * (v[:, 3:5] - 0.5) * (v[:, 5:6] < 0.6)
+        self._shake = self.shake * v[:, 8:] ** 3
         self._light = torch.stack([v[:, 6], 0.25 * v[:, 7] ** 2], -1)
         self._noise = self.noise * torch.rand(num, 1, 1, 1, generator=rng, device=rng.device)
         self._time = 0
@@ -146,7 +155,9 @@ class Collage(Scene):
         pace = now.velocity.norm(dim=-1, keepdim=True)
         now.velocity = now.velocity + 0.15 * pace * kick
         now.velocity *= pace / now.velocity.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-        now.centre = now.centre + now.velocity - self._drift[:, None]
+        shake = torch.randn(self._drift.shape, generator=rng, device=rng.device)
+        camera = self._drift + self._shake * shake
+        now.centre = now.centre + now.velocity - camera[:, None]
         away = (now.centre - side / 2).abs() > 0.45 * side
         outward = now.velocity * (now.centre - side / 2) > 0
         now.velocity = torch.where(away & outward, -now.velocity, now.velocity)
@@ -160,65 +171,40 @@ class Collage(Scene):
         bad = (grown < 0.7 * low) | (grown > 1.4 * high)
         now.growth = torch.where(bad, -now.growth, now.growth)
         now.size = now.size * now.growth.exp()
-        now.turn = now.turn + now.spin
-        self._camera = self._camera + self._drift
+        self._camera = self._camera + camera
         self._time += 1
         return self._show(rng)
 
     def _show(self, rng: torch.Generator) -> View:
         now, side = self._bodies, self.frame_shape[1]
-        places = self._places()
-        alpha = self._outlines(places) * self._there[..., None, None]
+        size, there = now.size[self._there], self._there
+        canvas = patches.canvases(self._cloth, size, self.textures, self._time)
+        shown = canvas.new_zeros(*there.shape, canvas.shape[1], side, side)
+        shown[there] = patches.paste(canvas, now.centre[there], size, side)
+        colour, alpha = shown[:, :, :-1], shown[:, :, -1]
         # The first patch is in front of all but the last, which may hide it.
         order = [*range(1, self.num_slots - 1), 0, self.num_slots - 1][-self.num_slots :]
-        order = list(dict.fromkeys(order))
         frame = self._backdrop()
-        colours = self._textures(places)
-        seen = torch.zeros_like(alpha)
         rest = torch.ones_like(alpha[:, 0])
-        for k in reversed(order):
-            seen[:, k] = alpha[:, k] * rest
+        light = torch.zeros_like(frame)
+        seen = torch.zeros_like(now.size[..., 0])
+        for k in reversed(list(dict.fromkeys(order))):
+            light += colour[:, k] * rest[:, None]
+            seen[:, k] = (alpha[:, k] * rest).sum((-1, -2))
             rest = rest * (1 - alpha[:, k])
-        frame = frame * rest[:, None] + torch.einsum("bkhw,bkchw->bchw", seen, colours)
+        frame = light + frame * rest[:, None]
         phase = self._light[:, 0] * 2 * torch.pi + self._time / 12
         frame = frame * (1 + self._light[:, 1] * phase.sin())[:, None, None, None]
         noise = torch.randn(frame.shape, generator=rng, device=rng.device)
         frame = (frame + self._noise * noise).clamp_(0, 1).mul_(255).round_().to(torch.uint8)
-        box = torch.cat([now.centre, now.size], -1) / side
-        mass = alpha.sum((-1, -2)).clamp(min=1.0)
-        inside = boxes.inside_share(box)
-        visible = seen.sum((-1, -2)) / mass * inside * self._there
-        return View(frame, box, visible.clamp(0, 1), self._id)
+        box = now.box() / side
+        visible = seen / alpha.sum((-1, -2)).clamp(min=1.0) * boxes.inside_share(box)
+        return View(frame, box, (visible * there).clamp(0, 1), self._id)
 
-    def _places(self) -> Float[Tensor, "B K S S 2"]:
-        """Each pixel's place in each patch: -1 to 1 from edge to edge."""
-        now = self._bodies
-        pixel = torch.arange(self.frame_shape[1], device=now.centre.device) + 0.5
-        x, y = (2 * (pixel - now.centre[..., i, None]) / now.size[..., i, None] for i in range(2))
-        shape = (*x.shape, x.shape[-1])
-        return torch.stack([x[:, :, None].expand(shape), y[:, :, :, None].expand(shape)], dim=-1)
-
-    def _outlines(self, places: Float[Tensor, "B K S S 2"]) -> Float[Tensor, "B K S S"]:
-        """Masks of the patches: superellipses, soft at the edge."""
-        now = self._bodies
-        reach = (places.abs() + 1e-4).pow(now.bend[..., None, None, None]).sum(-1)
-        sharp = now.size.amin(-1)[..., None, None] * now.bend[..., None, None] / 4
-        return torch.sigmoid(2 * sharp * (1 - reach.clamp(max=3.0)))
-
-    def _textures(self, places: Float[Tensor, "B K S S 2"]) -> Float[Tensor, "B K C S S"]:
-        """The patches' textures, turned, and over time blended into others."""
-        now, num = self._bodies, self._there.numel()
-        cos, sin = now.turn.cos()[..., None, None], now.turn.sin()[..., None, None]
-        x, y = (places * now.size[:, :, None, None] / TEXTURE_SIDE).unbind(-1)
-        corner = 2 * now.corner[:, :, None, None] - 1
-        place = torch.stack([cos * x - sin * y, sin * x + cos * y], -1) + corner
-        place = (place + 1).remainder(2.0) - 1  # the textures are seamless
-        share = (now.morph * min(self._time / 60, 1.0))[..., None, None, None]
-        first, second = (self.patches[now.texture[..., i]] for i in range(2))
-        texture = (first * (1 - share) + second * share).flatten(0, 1)
-        return F.grid_sample(
-            texture, place.flatten(0, 1), align_corners=False, padding_mode="border"
-        ).view(num // self.num_slots, self.num_slots, *self.frame_shape)
+    def _frames(self, num: int, rng: torch.Generator) -> Float[Tensor, "B K 4"]:
+        u = torch.rand(num, self.num_slots, 5, generator=rng, device=rng.device)
+        most = torch.tensor([0.5, 0.5, 0.8, 0.8], device=rng.device) * self.loose
+        return most * (u[..., :4] - 0.5) * (u[..., 4:] < 0.7)
 
     def _backdrop(self) -> Float[Tensor, "B C S S"]:
         """What the camera sees of the ground."""
@@ -240,6 +226,7 @@ def make(
     horizon: int = 20,
     seed: int = 0,
     device: str = "cpu",
+    centre_gain: float = 1.0,
     size_gain: float = 0.2,
     **scene: object,
 ) -> Tracking:
@@ -251,11 +238,12 @@ def make(
         horizon: Frames per episode.
         seed: Seed of all episodes to come.
         device: Where the scenes live.
+        centre_gain: Box sizes that a full action moves the centre.
         size_gain: Log-size that a full action changes.
         **scene: Further arguments of ``Collage``, such as ``channels``.
     """
     collage = Collage(split=split, device=device, **scene)  # type: ignore[arg-type]
     return Tracking(
-        collage, batch_size, horizon, size_gain=size_gain, min_size=0.02, max_size=1.0,
+        collage, batch_size, horizon, centre_gain, size_gain, min_size=0.02, max_size=1.0,
         seed=seed, device=device,
     )  # fmt: skip

@@ -5,7 +5,10 @@ frequency (Field, "Relations between the statistics of natural images", 1987); s
 hard edges.
 """
 
+import numpy as np
+import sklearn.datasets
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -56,3 +59,43 @@ def _field(
     spectrum[..., 0, 0] = 0
     field = torch.fft.irfft2(spectrum, s=(side, side))
     return field / field.std((-1, -2), keepdim=True)
+
+
+def snippets(
+    number: int, channels: int, side: int, split: str, rng: torch.Generator
+) -> Float[Tensor, "N C S S"]:
+    """Pieces of the two photographs that scikit-learn brings, in other colours; seamless, too.
+
+    Args:
+        number: N.
+        channels: 1 for grey, 3 for colour.
+        side: S: pixels along an edge; even.
+        split: ``train`` takes the left three quarters of the photographs, ``test`` the right one.
+        rng: Source of randomness.
+    """
+    photos = torch.from_numpy(np.stack(sklearn.datasets.load_sample_images().images))
+    photos = photos.permute(0, 3, 1, 2).float() / 255
+    cut = photos.shape[-1] * 3 // 4
+    photos = photos[..., :cut] if split == "train" else photos[..., cut:]
+    height, width = photos.shape[-2:]
+    pieces = []
+    for _ in range(number):
+        u = torch.rand(6, generator=rng, device=rng.device).tolist()
+        extent = int(20 * (min(height, width) / 20) ** u[0])
+        top, left = int(u[1] * (height - extent + 1)), int(u[2] * (width - extent + 1))
+        piece = photos[int(2 * u[3]), :, top : top + extent, left : left + extent]
+        piece = piece.flip(-1) if u[4] < 0.5 else piece
+        piece = piece.mT if u[5] < 0.5 else piece
+        piece = F.interpolate(piece[None], (side // 2, side // 2), mode="bilinear", antialias=True)
+        pieces.append(piece[0])
+    piece = torch.stack(pieces).to(rng.device)
+    piece = torch.cat([piece, piece.flip(-1)], -1)
+    piece = torch.cat([piece, piece.flip(-2)], -2)
+    # Other colours: channels change places, and contrast and brightness are drawn anew.
+    order = torch.rand(number, 3, generator=rng, device=rng.device).argsort(-1)
+    piece = piece.gather(1, order[:, :, None, None].expand_as(piece))
+    grey = piece.mean(1, keepdim=True)
+    v = torch.rand(number, 3, 1, 1, 1, generator=rng, device=rng.device).unbind(1)
+    piece = grey + (piece - grey) * 1.2 * v[0] ** 2
+    piece = (piece - 0.5) * (0.4 + v[1]) + 0.5 + 0.5 * (v[2] - 0.5)
+    return (piece if channels == 3 else piece.mean(1, keepdim=True)).clamp(0, 1)

@@ -15,6 +15,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"learn_scale": True},
     {"attention_update": True},
     {"zoneout": 0.1, "dropout": 0.2},
+    {"template": True},
+    {"template": True, "learn_scale": True},
 ]
 
 
@@ -114,20 +116,22 @@ def test_the_location_map_depends_on_the_appearance() -> None:
 
 def test_the_first_memory_is_of_what_lies_inside_the_box() -> None:
     policy = HART(SHAPE)
-    v1, ventral = policy._streams(torch.rand(1, 1, 20, 20))
-    start = policy._start(v1, ventral)
+    glimpse = torch.rand(1, 1, 20, 20)
+    v1, ventral = policy._streams(glimpse)
+    start = policy._begin(v1, ventral, glimpse)
     # The box is the middle 1/1.8 of the window: places 2 to 7 of 0 to 9.
     outside = torch.ones(10, 10, dtype=torch.bool)
     outside[2:8, 2:8] = False
     noise = torch.rand(1, 1, 100)
-    same = policy._start(v1 + noise * outside.flatten(), ventral + noise * outside.flatten())
-    other = policy._start(v1 + noise * ~outside.flatten(), ventral + noise * ~outside.flatten())
+    outer, inner = noise * outside.flatten(), noise * ~outside.flatten()
+    same = policy._begin(v1 + outer, ventral + outer, glimpse)
+    other = policy._begin(v1 + inner, ventral + inner, glimpse)
     for name in ("appearance", "h", "c"):
         torch.testing.assert_close(getattr(same, name), getattr(start, name))
         assert not torch.allclose(getattr(other, name), getattr(start, name))
 
 
-@pytest.mark.parametrize("options", [{}, {"learn_scale": True}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"learn_scale": True}, {"template": True}], ids=str)
 def test_reflected_sights_are_sights_of_the_reflected_world(options: dict[str, Any]) -> None:
     policy = HART(SHAPE, **options)
     frame, box = episodes()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from envs import fabrics
+from envs import fabrics, patches
 from envs.collage import Collage, make
 
 
@@ -17,17 +17,54 @@ def test_textures_are_seamless_pictures() -> None:
 
 
 def test_patches_fill_their_boxes() -> None:
-    scene = Collage(frame_size=64, size=(12, 24), noise=0.0)
-    view = scene.reset(16, torch.Generator().manual_seed(1))
-    alone = scene._outlines(scene._places())[:, 0] > 0.5
-    low, high = (view.box[:, 0, :2] - view.box[:, 0, 2:] / 2), view.box[:, 0, :2]
-    high = high + view.box[:, 0, 2:] / 2
-    inside = ((low > 0.05) & (high < 0.95)).all(-1)
-    assert inside.sum() > 5
-    for mask, start, end in zip(alone[inside], low[inside], high[inside], strict=True):
+    size = torch.tensor([[24.0, 12.0], [9.0, 15.0]])
+    centre = torch.tensor([[30.0, 20.0], [40.5, 33.2]])
+    cloth = patches.draw(2, 5, torch.Generator().manual_seed(0))
+    cloth.depth[:] = 0.0
+    canvas = patches.canvases(cloth, size, torch.rand(5, 3, 64, 64), time=0)
+    alpha = patches.paste(canvas, centre, size, 64)[:, -1]
+    for mask, middle, extent in zip(alpha > 0.5, centre, size, strict=True):
         rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
         found = torch.stack([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]).float()
-        assert torch.allclose(found, 64 * torch.cat([start, end]), atol=1.6)
+        edges = torch.cat([middle - extent / 2, middle + extent / 2])
+        assert torch.allclose(found, edges, atol=1.0)
+
+
+def test_boxes_lie_on_the_patches_as_they_did_at_first() -> None:
+    scene = Collage(frame_size=64, size=(12, 24), loose=1.0)
+    rng = torch.Generator().manual_seed(1)
+    scene.reset(16, rng)
+    bodies, places = scene._bodies, []
+    for _ in range(2):
+        offset = (64 * scene._show(rng).box[..., :2] - bodies.centre) / bodies.size
+        places.append(offset)
+        scene.advance(rng)
+    assert places[0].abs().max() > 0.15
+    assert torch.allclose(*places, atol=1e-4)
+    tight = Collage(frame_size=64, loose=0.0)
+    box = 64 * tight.reset(16, rng).box
+    assert torch.allclose(box, torch.cat([tight._bodies.centre, tight._bodies.size], -1))
+
+
+def test_a_shaking_camera_moves_everything_alike() -> None:
+    scene = Collage(frame_size=64, shake=3.0, speed=(1e-6, 1e-6), loose=0.0)
+    rng = torch.Generator().manual_seed(1)
+    before = scene.reset(32, rng).box[..., :2]
+    moved = 64 * (scene.advance(rng).box[..., :2] - before)
+    assert torch.allclose(moved, moved[:, :1].expand_as(moved), atol=1e-3)
+    assert moved.abs().max() > 2
+
+
+def test_photographs_give_seamless_textures_of_their_split() -> None:
+    rng = torch.Generator().manual_seed(0)
+    for channels in (1, 3):
+        texture = fabrics.snippets(20, channels, 32, "train", rng)
+        assert texture.shape == (20, channels, 32, 32)
+        assert texture.min() >= 0
+        assert texture.max() <= 1
+        assert torch.equal(texture[..., 0], texture[..., -1])
+        assert torch.equal(texture[..., 0, :], texture[..., -1, :])
+    assert texture.flatten(1).std(1).mean() > 0.03
 
 
 def test_what_is_in_front_hides_what_is_behind() -> None:
@@ -37,7 +74,9 @@ def test_what_is_in_front_hides_what_is_behind() -> None:
     scene._there[:] = True
     scene._bodies.centre[:] = 24.0
     scene._bodies.size[:] = 12.0
-    scene._bodies.bend[:] = 2.0
+    scene._cloth = patches.draw(8, len(scene.textures), rng)
+    scene._cloth.bend[:] = 2.0
+    scene._cloth.depth[:] = 0.0
     visible = scene._show(rng).visible
     assert visible[:, 1].min() > 0.95  # the last one is in front
     assert visible[:, 0].max() < 0.2
@@ -59,7 +98,7 @@ def test_the_same_seed_gives_the_same_episodes(channels: int) -> None:
 
 def test_held_out_collages_are_of_other_textures() -> None:
     train, test = Collage(split="train"), Collage(split="test")
-    assert not torch.equal(train.patches, test.patches)
+    assert not torch.equal(train.textures, test.textures)
 
 
 def test_targets_stay_in_view() -> None:

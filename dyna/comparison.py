@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from dyna import statistics, tables
 from dyna.plots import SETTINGS, as_svg
 from dyna.results import Row
+from dyna.tables import folded
 
 KIND = "comparison"
 """What such a results file calls itself."""
@@ -64,7 +65,7 @@ def half_width(group: Sequence[Row], steps: int) -> float:
 
 def name_of(tracker: str) -> str:
     """Name for people."""
-    return NAMES.get(tracker, tracker)
+    return NAMES.get(tracker, tracker.replace("_", " "))
 
 
 def _number(value: float, digits: int = 2) -> str:
@@ -153,15 +154,13 @@ def block(document: dict[str, Any], name: str) -> str:
     rows, machine = document["rows"], document["machine"]
     said = "\n".join(f"- {sentence}" for sentence in sentences(rows))
     commits = ", ".join(sorted({str(row["commit"])[:9] for row in rows}))
-    note = (
-        f"`{document['command']}` at {commits}, {document['date'][:10]}, {machine['processor']}; "
-        f"[{name}.json](results/{name}.json)"
+    source = (
+        f"[{name}.json](results/{name}.json): `{document['command']}` at {commits}, "
+        f"{document['date'][:10]}, {machine['processor']}"
     )
-    taught = "".join(f"; {text}" for text in trainings(rows))
-    note += taught
     table = as_markdown(rows, document["horizons"])
     picture = f'<img src="results/{name}.svg" alt="IoU step by step, {name}" width="640">'
-    return f"{picture}\n\n{table}\n\n{said}\n\n<sub>{note}</sub>\n"
+    return f"{picture}\n\n{table}\n\n{said}\n\n{folded([source, *trainings(rows)])}"
 
 
 def trainings(rows: Sequence[Row]) -> list[str]:

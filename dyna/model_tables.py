@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dyna import results, statistics
 from dyna.results import Row
-from dyna.tables import in_markdown
+from dyna.tables import folded, in_markdown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,4 +163,4 @@ def block(kind: str, folder: Path) -> str:
         f"[{path.name}](results/{path.name}): `{d['command']}` at {str(d['commit'])[:9]}"
         for path, d in documents.items()
     ]
-    return "\n\n".join([*parts, f"<sub>{'; '.join(sources)}.</sub>"]) + "\n"
+    return "\n\n".join([*parts, folded(sources)])

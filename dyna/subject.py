@@ -8,7 +8,6 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
-from agents.learner import Learner
 from dyna import checkpoint, seeding
 from dyna.build import build, make
 from dyna.evaluate import SEED
@@ -27,6 +26,7 @@ class Subject:
         frame_shape: (C, H, W) that it was made for.
         model: The world model of the checkpoint, if there is one.
         dream: The task in its imagination.
+        centre_gain: What its actions did to the centre of its box in training, if known.
     """
 
     env: DictConfig
@@ -35,6 +35,7 @@ class Subject:
     frame_shape: tuple[int, int, int]
     model: WorldModel | None = None
     dream: Tracking | None = None
+    centre_gain: float | None = None
 
 
 def from_checkpoint(given: DictConfig, overrides: list[str]) -> Subject:
@@ -63,8 +64,8 @@ def from_checkpoint(given: DictConfig, overrides: list[str]) -> Subject:
     dyna.agent.load_state_dict(state["agent"])
     if dyna.model is not None:
         dyna.model.load_state_dict(state["world_model"])
-    shape = dyna.env.scene.frame_shape
-    return Subject(cfg.env, dyna.agent, given.checkpoint, shape, dyna.model, dyna.dream)
+    shape, gain, name = dyna.env.scene.frame_shape, dyna.env.centre_gain, given.checkpoint
+    return Subject(cfg.env, dyna.agent, name, shape, dyna.model, dyna.dream, gain)
 
 
 def restore(path: str | Path, device: str = "cpu") -> Subject:
@@ -85,7 +86,7 @@ def restore(path: str | Path, device: str = "cpu") -> Subject:
         agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=device)
     agent.load_state_dict(state["agent"])
     agent.centre_gain, agent.size_gain = task["centre_gain"], task["size_gain"]
-    return Subject(cfg.env, agent, str(path), shape)
+    return Subject(cfg.env, agent, str(path), shape, centre_gain=agent.centre_gain)
 
 
 def describe(env: Tracking) -> dict[str, Any]:
@@ -132,14 +133,10 @@ def check_fit(subject: Subject, env: Tracking) -> None:
             f"{subject.name} was trained on frames of {known} channel(s), but these have {shown}: "
             "score it on another env or env.tier"
         )
-    agent = subject.agent
-    if not isinstance(agent, Learner) or agent.frames == 0:
-        return
-    trained, given = (agent.centre_gain, agent.size_gain), (env.centre_gain, env.size_gain)
-    if trained != given:
+    if subject.centre_gain not in (None, env.centre_gain):
         raise ValueError(
-            f"{subject.name} was trained with centre_gain, size_gain of {trained}, but the env "
-            f"has {given}: set env.centre_gain and env.size_gain (env=video: env.task.centre_gain)"
+            f"{subject.name} was trained with a centre_gain of {subject.centre_gain:g}, but the "
+            f"env has {env.centre_gain:g}: set env.centre_gain (env=video: env.task.centre_gain)"
         )
 
 

@@ -172,3 +172,9 @@ def in_markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """The same as a table in Markdown."""
     rule = ["---", *["--:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(texts) + " |" for texts in [header, rule, *body])
+
+
+def folded(sources: Sequence[str]) -> str:
+    """What tables were made by, in Markdown that unfolds when it is asked for."""
+    items = "\n".join(f"- {source}" for source in sources)
+    return f"<details><summary>Commands, commits, machine</summary>\n\n{items}\n\n</details>\n"

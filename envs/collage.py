@@ -32,7 +32,7 @@ class Bodies:
         velocity: Pixels per frame.
         size: Width and height.
         growth: Change of the logarithm of the size per frame.
-        frame: Where the box lies on the patch: offset of its centre in sizes of the patch, and
+        slack: Where the box lies on the patch: offset of its centre in sizes of the patch, and
             logarithm of its size against that of the patch. Nobody says that a box must end where
             something that can be seen ends.
     """
@@ -41,11 +41,11 @@ class Bodies:
     velocity: Float[Tensor, "B K 2"]
     size: Float[Tensor, "B K 2"]
     growth: Float[Tensor, "B K 2"]
-    frame: Float[Tensor, "B K 4"]
+    slack: Float[Tensor, "B K 4"]
 
     def box(self) -> Float[Tensor, "B K 4"]:
         """Boxes in pixels."""
-        offset, scale = self.frame.split(2, dim=-1)
+        offset, scale = self.slack.split(2, dim=-1)
         return torch.cat([self.centre + offset * self.size, self.size * scale.exp()], -1)
 
 
@@ -129,11 +129,11 @@ class Collage(Scene):
             velocity=pace[..., None] * torch.stack([angle.cos(), angle.sin()], -1),
             size=torch.stack([area * aspect.sqrt(), area / aspect.sqrt()], -1),
             growth=0.02 * (u[..., 6:8] - 0.5),
-            frame=self._frames(num, rng),
+            slack=self._slack(num, rng),
         )
         # The first patch must do for a target.
         inside = boxes.inside_share(self._bodies.box()[:, 0] / side) > 0.6
-        self._bodies.frame[:, 0] *= inside[:, None]
+        self._bodies.slack[:, 0] *= inside[:, None]
         v = torch.rand(num, 9, generator=rng, device=rng.device)
         count = 1 + (v[:, 0] * slots).long()
         self._there = torch.arange(slots, device=rng.device) < count[:, None]
@@ -201,7 +201,7 @@ class Collage(Scene):
         visible = seen / alpha.sum((-1, -2)).clamp(min=1.0) * boxes.inside_share(box)
         return View(frame, box, (visible * there).clamp(0, 1), self._id)
 
-    def _frames(self, num: int, rng: torch.Generator) -> Float[Tensor, "B K 4"]:
+    def _slack(self, num: int, rng: torch.Generator) -> Float[Tensor, "B K 4"]:
         u = torch.rand(num, self.num_slots, 5, generator=rng, device=rng.device)
         most = torch.tensor([0.5, 0.5, 0.8, 0.8], device=rng.device) * self.loose
         return most * (u[..., :4] - 0.5) * (u[..., 4:] < 0.7)

@@ -106,6 +106,17 @@ def test_shorter_horizons_are_cut_from_the_same_episodes() -> None:
     assert set(speed(Oracle(), env)) == {"fps", "fps_cpu"}
 
 
+def test_an_agent_is_not_scored_where_its_actions_do_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoints" / "checkpoint-00000001.pt"
+    path.parent.mkdir()
+    trained(path, "world_model=none", "env.tier=plain")
+    checkpoints = f"checkpoints={{HART: '{tmp_path}'}}"
+    collage = ["env=collage", "env.horizon=5", "env.channels=1"]
+    given = [*collage, "agents=[]", "horizons=[3,5]", checkpoints, f"output={tmp_path}/out.json"]
+    with pytest.raises(ValueError, match="centre_gain of 0.5, but the env has 1"):
+        compare.run(compose(*given), given)
+
+
 def test_the_command_scores_checkpoints_and_agents(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -129,6 +140,8 @@ def test_the_command_scores_checkpoints_and_agents(
     text = comparison.block(document, "out")
     assert 'src="results/out.svg"' in text
     assert "| HART |" in text
+    assert "<details>" in text
+    assert document["command"] in text
     assert readme.block(tmp_path / "out.json") == text
     assert "interval over 4 episodes" in capsys.readouterr().out
     again = compare.run(compose(*overrides, "reuse=true"), overrides)

@@ -113,7 +113,7 @@ def test_an_agent_is_not_scored_where_its_actions_do_something_else(tmp_path: Pa
     checkpoints = f"checkpoints={{HART: '{tmp_path}'}}"
     collage = ["env=collage", "env.horizon=5", "env.channels=1"]
     given = [*collage, "agents=[]", "horizons=[3,5]", checkpoints, f"output={tmp_path}/out.json"]
-    with pytest.raises(ValueError, match="centre_gain of 0.5, but the env has 1"):
+    with pytest.raises(ValueError, match=r"centre_gain of 0\.5, but the env has 1"):
         compare.run(compose(*given), given)
 
 

@@ -43,10 +43,9 @@ def matches(
     columns = glimpse.unfold(2, patch, 1).unfold(3, patch, 1)  # N C n n p p
     steps = columns.shape[2]
     columns = columns.permute(0, 1, 4, 5, 2, 3).reshape(len(glimpse), -1, steps**2)
-    offset = torch.arange(pixels, device=glimpse.device) - torch.arange(
-        steps, device=glimpse.device
-    ).unsqueeze(1)
-    band = ((offset >= 0) & (offset < patch)).to(glimpse.dtype) / patch
+    pixel = torch.arange(pixels, device=glimpse.device)
+    inside = (pixel >= pixel[:steps, None]) & (pixel < pixel[:steps, None] + patch)
+    band = inside.to(glimpse.dtype) / patch
     mean, square = (band @ x @ band.T for x in (glimpse, glimpse.square()))
     norm = ((square - mean.square()).sum(1).clamp(min=0).flatten(1) * patch**2).sqrt()
     score = torch.bmm(template, columns) / (norm + 1e-2)[:, None]

@@ -45,7 +45,6 @@ class HART(RecurrentPolicy[HARTState]):
         zoneout: Probability that a number of the LSTM stays as it was (while learning).
         dropout: Probability that a number of the ventral stream is 0 (while learning).
         keep_bias: Where the bias of the LSTM's forget gates starts: above 0, memory lasts longer.
-
         template: Whether the ventral stream is also told where the first glimpse's target matches
             (``agents.correlation``). The paper's knows the target by its memory alone.
 

@@ -80,7 +80,8 @@ def speed(video: Path, folder: Path, *arguments: str) -> dict[str, int]:
 def main() -> None:
     """Measures, prints and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--learned", nargs="*", default=["hart", "hart_full", "hart_supervised"])
+    learned = ["hart", "hart_full", "hart_supervised", "hart_template"]
+    parser.add_argument("--learned", nargs="*", default=learned)
     parser.add_argument("--others", nargs="*", default=["last_box", "ncc", "kcf", "csrt"])
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--repeats", type=int, default=3)

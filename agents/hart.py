@@ -193,9 +193,10 @@ class HART(RecurrentPolicy[HARTState]):
             return self._unfold_stepwise(sight)
         times, batch = next(iter(sight.values())).shape[:2]
         flat = {name: x.flatten(0, 1) for name, x in sight.items()}
-        state = self._start({k: v[0] for k, v in sight.items()})
-        first = state.first.repeat(times, 1, 1, 1)
-        v1, ventral = (x.unflatten(0, (times, batch)) for x in self._see(flat, first))
+        first = self._glimpse({k: v[0] for k, v in sight.items()})
+        seen = self._see(flat, first.repeat(times, 1, 1, 1))
+        v1, ventral = (x.unflatten(0, (times, batch)) for x in seen)
+        state = self._begin(v1[0], ventral[0], first)
         location, h, hidden = Recurrence.apply(
             v1, ventral, state.h, state.c, state.appearance, *self._weights()
         )

@@ -137,8 +137,8 @@ class HART(RecurrentPolicy[HARTState]):
         if not self.fixed_window:
             return {"frame": frame, "box": box}
         with torch.no_grad():
-            window = self.window(box.flatten(0, 1))
-            glimpse = attention.extract(frame.flatten(0, 1), window, self.glimpse)
+            flat = {"frame": frame.flatten(0, 1), "box": box.flatten(0, 1)}
+            glimpse = self._glimpse(flat)
         glimpse = glimpse.unflatten(0, box.shape[:2])
         if not self.template or box.shape[1] == 1:
             return {"glimpse": glimpse}

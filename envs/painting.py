@@ -9,19 +9,27 @@ from torch import Tensor
 
 
 def hat(
-    centre: Float[Tensor, " N"], side: Float[Tensor, " N"], pixels: int, texels: int
+    centre: Float[Tensor, " N"],
+    side: Float[Tensor, " N"],
+    pixels: int,
+    texels: int,
+    smooth: bool = False,
 ) -> Float[Tensor, "N S G"]:
     """Weight of every texel in every pixel of one axis: linear interpolation.
 
     A sprite of ``texels`` texels is stretched to ``side`` pixels around ``centre``; as a matrix:
-    ``line_of_pixels = hat @ line_of_texels``.
+    ``line_of_pixels = hat @ line_of_texels``. ``smooth`` widens the hat where a pixel is coarser
+    than a texel, so that fine sprites do not flicker.
     """
     grid = torch.arange(pixels, device=centre.device) + 0.5
     scale = (texels / side)[:, None]
     place = (grid - centre[:, None]) * scale + (texels / 2 - 0.5)
     texel = torch.arange(texels, device=centre.device, dtype=place.dtype)
     weight = (place[:, :, None] - texel).abs_()
-    return torch.sub(1, weight, out=weight).clamp_(min=0)
+    if not smooth:
+        return torch.sub(1, weight, out=weight).clamp_(min=0)
+    reach = scale.clamp(min=1.0)[:, None]
+    return (1 - weight / reach).clamp_(min=0) / reach
 
 
 def paste(

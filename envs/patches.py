@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from envs.painting import hat
+
 TEXELS = 24
 """Side of a canvas."""
 REACH = 1.15
@@ -130,17 +132,7 @@ def paste(
         size: Width and height of the patches, in pixels.
         side: S: pixels of a frame.
     """
-    columns, rows = (_resampling(centre[:, i], size[:, i], side) for i in range(2))
-    return rows[:, None] @ (canvas @ columns.mT[:, None])
-
-
-def _resampling(
-    centre: Float[Tensor, " N"], size: Float[Tensor, " N"], side: int
-) -> Float[Tensor, "N S P"]:
-    """Weights of texels in pixels along one axis: linear, wider where a pixel is coarser."""
-    step = TEXELS / (REACH * size)  # texels per pixel
-    pixel = torch.arange(side, device=centre.device) + 0.5
-    at = TEXELS / 2 + (pixel - centre[:, None]) * step[:, None]
-    texel = torch.arange(TEXELS, device=centre.device) + 0.5
-    reach = step.clamp(min=1.0)[:, None, None]
-    return (1 - (at[:, :, None] - texel).abs() / reach).clamp(min=0) / reach
+    across, down = (
+        hat(centre[:, i], REACH * size[:, i], side, TEXELS, smooth=True)[:, None] for i in range(2)
+    )
+    return down @ (canvas @ across.mT)

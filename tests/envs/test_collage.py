@@ -5,6 +5,7 @@ import torch
 
 from envs import fabrics, patches
 from envs.collage import Collage, make
+from envs.painting import hat
 
 
 def test_textures_are_seamless_pictures() -> None:
@@ -28,6 +29,17 @@ def test_patches_fill_their_boxes() -> None:
         found = torch.stack([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]).float()
         edges = torch.cat([middle - extent / 2, middle + extent / 2])
         assert torch.allclose(found, edges, atol=1.0)
+
+
+@pytest.mark.parametrize("width", [5.0, 11.3, 40.0])
+def test_smooth_painting_keeps_the_light_of_fine_sprites(width: float) -> None:
+    centre, side = torch.tensor([31.7]), torch.tensor([width])
+    smooth = hat(centre, side, 64, 24, smooth=True)[0]
+    assert float(smooth.sum()) == pytest.approx(width, rel=0.01)
+    texels = smooth.sum(0)  # with hats of one texel, some would not be seen at all
+    assert texels.min() > 0.8 * texels.max()
+    if width > 24:  # finer than texels: the same as linear interpolation
+        assert torch.equal(smooth, hat(centre, side, 64, 24)[0])
 
 
 def test_boxes_lie_on_the_patches_as_they_did_at_first() -> None:

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from agents.base import BoxTracker
-from agents.opencv import Rect, cv2, reseed, to_box, to_images, to_rects
-from agents.template import TemplateTracker
+from agents.opencv.boxes import Rect, cv2, reseed, to_box, to_images, to_rects
+from agents.opencv.template import TemplateTracker
 from envs.boxes import clip_to_frame
 from envs.trajectory import Observation
 
@@ -43,7 +43,7 @@ class Classical(BoxTracker):
     ``initial`` and to the first step), which mends KCF: OpenCV's ``init`` keeps the box only, and
     the first ``update`` learns the appearance from whatever frame it is given.
 
-    * ``ncc``, ``ncc_updated``: ``agents.template``.
+    * ``ncc``, ``ncc_updated``: ``agents.opencv.template``.
     * ``kcf``: Henriques et al., "High-Speed Tracking with Kernelized Correlation Filters", 2015.
     * ``csrt``: Lukezic et al., "Discriminative Correlation Filter with Channel and Spatial
       Reliability", 2017.

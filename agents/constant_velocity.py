@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from agents.base import BoxTracker
-from agents.opencv import to_box, to_images, to_rects
-from agents.template import TemplateTracker
+from agents.opencv.boxes import to_box, to_images, to_rects
+from agents.opencv.template import TemplateTracker
 from envs.trajectory import Observation
 
 
@@ -26,8 +26,8 @@ class ConstantVelocity(BoxTracker):
     """Measures the target's velocity between the first two frames, then coasts with closed eyes.
 
     Nothing but the second frame can tell a velocity, so it is measured there: the first patch is
-    looked for around the first box (``agents.template``). From then on the box goes on by as much
-    in every frame, of constant size, and stops at the frame's border.
+    looked for around the first box (``agents.opencv.template``). From then on the box goes on by
+    as much in every frame, of constant size, and stops at the frame's border.
 
     Args:
         search: How far the target may move between two frames, pixels per axis.

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from agents.learner import Learner
-from agents.policy import REFLECTIONS, Decision, RecurrentPolicy, Sight
-from agents.returns import advantages
-from agents.schedule import Table, check, stage
+from agents.learning.learner import Learner
+from agents.learning.policy import REFLECTIONS, Decision, RecurrentPolicy, Sight
+from agents.learning.returns import advantages
+from agents.learning.schedule import Table, check, stage
 from envs.trajectory import Trajectory
 
 
@@ -40,7 +40,7 @@ class PPO(Learner):
         seed: Seed of the weights, the exploration and the order of minibatches.
         device: Where the policy lives.
         gamma: Discount. 0 is right for tracking (each reward judges one action); 0.9 breaks it.
-        gae_lambda: See ``agents.returns``.
+        gae_lambda: See ``agents.learning.returns``.
         clip: Largest change of an action's probability that is still rewarded.
         learning_rate: Step size of Adam, as (until agent frames, step size).
         final_rate: What is left of it at the end of the training, falling linearly to there.

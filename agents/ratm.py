@@ -19,9 +19,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from agents import attention, losses
-from agents.lesson import Lesson, Objective
-from agents.policy import Decision, RecurrentPolicy, Sight
+from agents.learning import attention, losses
+from agents.learning.lesson import Lesson, Objective
+from agents.learning.policy import Decision, RecurrentPolicy, Sight
 from envs import boxes
 
 

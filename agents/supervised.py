@@ -3,7 +3,7 @@
 The boxes that it visits are its own, with some noise, and the labels are the answers there (Ross,
 Gordon and Bagnell, "A Reduction of Imitation Learning", 2011): a policy that had only ever been
 shown perfect boxes could not come back from an error. Labels are imagined boxes if there is a
-world model, the scene's own if there is none (``dyna.loop``).
+world model, the scene's own if there is none (``dyna.loop.loop``).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from agents.learner import Learner
-from agents.lesson import VISIBLE, Lesson, Objective, reflect, rescue
-from agents.losses import AdaptiveWeights
-from agents.policy import REFLECTIONS, RecurrentPolicy
-from agents.schedule import Table, check, stage
+from agents.learning.learner import Learner
+from agents.learning.lesson import VISIBLE, Lesson, Objective, reflect, rescue
+from agents.learning.losses import AdaptiveWeights
+from agents.learning.policy import REFLECTIONS, RecurrentPolicy
+from agents.learning.schedule import Table, check, stage
 from envs import boxes
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
@@ -44,7 +44,7 @@ class Supervised(Learner):
         adaptive: Whether the losses' weights are learned; otherwise all are 1.
         std: Spread of the actions at the start and at the end, falling geometrically.
         rescue_after: Steps out of touch with the target after which passes go on near it
-            (``agents.lesson.rescue``); None for never.
+            (``agents.learning.lesson.rescue``); None for never.
         mirror: Whether passes see the episodes reflected left to right, top to bottom, or both.
         epochs: Passes over the episodes, as (until agent frames, passes).
         minibatch: Episodes per gradient step, as (until agent frames, episodes).

@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 
 from agents.last_box import LastBox
-from dyna import results
-from dyna.imagination import Imagination
-from dyna.rollout import rollout
+from dyna.loop.imagination import Imagination
+from dyna.loop.rollout import rollout
+from dyna.scores import results
 from envs import digits
-from world_models.air import AIR
+from world_models.air.model import AIR
 
 HORIZON = 20
 

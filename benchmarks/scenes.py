@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from dyna import results
+from dyna.scores import results
 from envs import digits
-from envs.tiers import TIERS
+from envs.simulator.tiers import TIERS
 
 HORIZON = 20
 

@@ -22,9 +22,12 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from dyna import checkpoint, film, results, track
-from dyna.build import build
-from dyna.subject import describe
+from dyna import track
+from dyna.pictures import video_file
+from dyna.running import checkpoint
+from dyna.running.build import build
+from dyna.running.subject import describe
+from dyna.scores import results
 
 WIDTH, HEIGHT, SIZE = 320, 240, 48
 
@@ -38,7 +41,7 @@ def make_video(path: Path, frames: int) -> None:
         return np.asarray(Image.fromarray(coarse).resize((width, height)))
 
     ground, patch = texture(WIDTH, HEIGHT, 20), texture(SIZE, SIZE, 8)
-    with film.recorder(path, Fraction(25)) as write:
+    with video_file.recorder(path, Fraction(25)) as write:
         for t in range(frames):
             x, y = corner(t)
             picture = ground.copy()

@@ -18,8 +18,8 @@ import hydra
 import torch
 
 from agents.ppo import PPO
-from dyna import results
-from dyna.rollout import rollout
+from dyna.loop.rollout import rollout
+from dyna.scores import results
 from envs import digits
 
 

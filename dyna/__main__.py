@@ -1,6 +1,6 @@
 """``python -m dyna``."""
 
-from dyna.cli import main
+from dyna.command_line import main
 
 if __name__ == "__main__":
     main()

@@ -14,11 +14,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from agents.base import Agent
-from dyna import checkpoint, comparison, results
-from dyna.build import make
-from dyna.cli import check_device, clear_errors, quote_paths
-from dyna.evaluate import SEED, Outcome, observe, speed
-from dyna.subject import Subject, check_fit, held_out, restore
+from dyna.command_line import check_device, clear_errors, quote_paths
+from dyna.evaluation.heldout import SEED, Outcome, observe, speed
+from dyna.reporting import comparison
+from dyna.running import checkpoint
+from dyna.running.build import make
+from dyna.running.subject import Subject, check_fit, held_out, restore
+from dyna.scores import results
 from envs.tracking import Tracking
 
 

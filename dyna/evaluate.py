@@ -1,198 +1,148 @@
-"""Scores agents on held-out scenes: ``python -m dyna.evaluate agent=csrt env.tier=medium``."""
+"""The command line of ``dyna.evaluate``: finds agent, env and world model, scores, writes."""
 
-import dataclasses
+import contextlib
+import json
+import shlex
+import sys
 import time
+from pathlib import Path
+from typing import Any
 
+import hydra
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
-from agents.base import Agent
-from dyna import metrics, protocol
-from dyna.rollout import rollout
+from agents.last_box import LastBox
+from dyna.command_line import check_device, clear_errors, quote_paths
+from dyna.diagnosis.measure import diagnose
+from dyna.evaluation.heldout import SEED, observe, speed, start_over
+from dyna.evaluation.metrics import summary
+from dyna.loop.rollout import rollout
+from dyna.pictures import showcase
+from dyna.reporting import comparison
+from dyna.running.subject import check_fit, from_checkpoint, from_config, held_out
+from dyna.scores import results
 from envs.tracking import Tracking
+from world_models.base import WorldModel
 
-SEED = 1_000_003
-"""Seed of the held-out episodes, far from those that training uses."""
-BATCH = 64
-"""Episodes side by side, at most; it decides which episodes a seed draws."""
-BYTES = 2**28
-"""Frames that are held at a time, at most: large ones are scored in smaller batches."""
-EPISODES = 256
-"""How many are scored if nobody says, and the scene has no end."""
+MODEL_EPISODES = 128
+"""Held-out episodes to measure a world model on, at most."""
+SHOWN = ("step", "error", "iou", "spread", "bounce_error", "copy_error", "oracle_error")
+"""What is printed of rollouts."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How an agent fared, step by step, in E episodes.
-
-    Attributes:
-        iou: Overlap with the target, both boxes cut at the border.
-        counts: Which steps count (``metrics.counted``).
-        error: Distance of the centres in pixels.
-        objects: How many objects each episode starts with.
-    """
-
-    iou: Float[Tensor, "E T"]
-    counts: Bool[Tensor, "E T"]
-    error: Float[Tensor, "E T"]
-    objects: Float[Tensor, " E"]
-
-    def first(self, steps: int) -> "Outcome":
-        """The same, had the episodes ended after so many steps."""
-        cut = (self.iou[:, :steps], self.counts[:, :steps], self.error[:, :steps])
-        return Outcome(*cut, self.objects)
-
-    def episode_scores(self) -> dict[str, Float[Tensor, " E"]]:
-        """One number per episode and metric."""
-        return metrics.episode_scores(self.iou, self.counts, self.error)
-
-    def curves(self) -> dict[str, list[float]]:
-        """Means over episodes, as plain numbers.
-
-        ``iou_by_step`` (the first step included) and its standard error ``se_by_step``;
-        ``success_curve`` over ``protocol.OVERLAPS``, ``precision_curve`` over
-        ``protocol.DISTANCES``.
-        """
-        counts = self.counts.clone()
-        counts[:, 0] = True
-        centre, error = protocol.by_step(self.iou, counts)
-        success = protocol.success_curve(self.iou, self.counts).nanmean(0)
-        precision = protocol.precision_curve(self.error, self.counts).nanmean(0)
-        return {
-            "iou_by_step": centre.tolist(),
-            "se_by_step": error.tolist(),
-            "success_curve": success.tolist(),
-            "precision_curve": precision.tolist(),
-        }
+def measure(model: WorldModel, env: Tracking, seed: int) -> dict[str, Any] | None:
+    """How well a model sees and predicts held-out episodes; None if it cannot look at any."""
+    if not model.sees:
+        return None
+    start_over(env, seed)
+    return diagnose(model, rollout(env, LastBox(), explore=False), seed)  # type: ignore[arg-type]
 
 
-def observe(
-    agent: Agent,
-    env: Tracking,
-    episodes: int | None = None,
-    horizon: int | None = None,
-    seed: int = SEED,
-) -> Outcome:
-    """Lets an agent that does not explore act; the same seed gives the same episodes every time.
-
-    Scenes that end (videos) show each of their episodes once, in order, whatever the seed.
-
-    Args:
-        agent: Whom to watch.
-        env: Held-out scenes; its generator is set to ``seed``, its batch size to what is needed.
-        episodes: How many; at most, and by default, as many as there are (``EPISODES`` if the
-            scene has no end).
-        horizon: Frames per episode, at most the task's (which is the default).
-        seed: Seed of the episodes.
+def validate(cfg: DictConfig) -> None:
+    """Checks what can be checked before any work.
 
     Raises:
-        ValueError: ``episodes`` is below 1, or ``horizon`` not between 2 and the task's.
+        ValueError: A value is bad; the message names it and the mend.
     """
-    if episodes is not None and episodes < 1:
-        raise ValueError(f"episodes must be at least 1, got {episodes}")
-    horizon = env.horizon if horizon is None else horizon
-    if not 2 <= horizon <= env.horizon:
-        raise ValueError(
-            f"horizon must be from 2 to the task's {env.horizon} frames, got {horizon}; "
-            "a longer one needs env.horizon"
-        )
-    start_over(env, seed)
-    channels, height, width = env.scene.frame_shape
-    most = max(1, min(BATCH, BYTES // (horizon * channels * height * width)))
-    parts, missing = [], available(env, episodes)
-    while missing > 0:
-        env.batch_size = min(most, missing)
-        trajectory = rollout(env, agent, horizon, explore=False)
-        parts.append(
-            Outcome(
-                metrics.overlap(trajectory, *env.gains),
-                metrics.counted(trajectory),
-                metrics.centre_error(trajectory, *env.gains),
-                metrics.num_objects(trajectory),
-            )
-        )
-        missing -= trajectory.num_episodes
-    names = [field.name for field in dataclasses.fields(Outcome)]
-    return Outcome(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
+    for key, least in {"episodes": 1, "horizon": 2, "seed": 0, "threads": 1}.items():
+        value = cfg[key]
+        if value is None and key in ("episodes", "horizon"):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{key}={value} must be a whole number from {least} up")
+    for key in ("video", "world_model"):
+        if not isinstance(cfg[key], bool):
+            raise ValueError(f"{key}={cfg[key]} is neither true nor false: give one of them")
+    check_device(str(cfg.device))
 
 
-def available(env: Tracking, episodes: int | None) -> int:
-    """How many episodes are scored if so many are asked for (None: what is usual)."""
-    there = env.scene.num_episodes
-    if there is None:
-        return EPISODES if episodes is None else episodes
-    return there if episodes is None else min(episodes, there)
-
-
-def start_over(env: Tracking, seed: int) -> None:
-    """Makes the env show the episodes of a seed from the first one on."""
-    env.rng.manual_seed(seed)
-    env.scene.rewind()
-
-
-@torch.no_grad()
-def speed(agent: Agent, env: Tracking, frames: int = 60, seed: int = SEED) -> dict[str, float]:
-    """Frames per second of the agent alone, one episode at a time; its start is not counted.
+def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
+    """Scores what a config asks for, prints it, and writes ``evaluation.json``.
 
     Args:
-        agent: Whom to time.
-        env: Held-out scenes; generator and batch size are set anew.
-        frames: How many, at most the task's horizon.
-        seed: Seed of the episode.
+        cfg: A composed ``conf/evaluate.yaml``.
+        overrides: What of it the user gave.
 
     Returns:
-        ``fps`` by the wall clock and ``fps_cpu`` by the clock of the process.
+        The document that was written.
     """
-    start_over(env, seed)
-    env.batch_size = 1
-    agent.prepare(env)
-    obs = env.reset()
-    state = agent.initial(obs)
-    wall = cpu = 0.0
-    frames = min(frames, env.horizon)
-    for _ in range(frames):
-        begin = time.perf_counter(), time.process_time()
-        action, state, _ = agent.act(obs, state)
-        wall += time.perf_counter() - begin[0]
-        cpu += time.process_time() - begin[1]
-        obs = env.step(action).obs
-    return {"fps": frames / max(wall, 1e-9), "fps_cpu": frames / max(cpu, 1e-9)}
+    validate(cfg)
+    torch.set_num_threads(cfg.threads)
+    subject = from_config(cfg) if cfg.checkpoint is None else from_checkpoint(cfg, overrides)
+    env = held_out(subject.env, cfg.seed, cfg.device, cfg.horizon)
+    check_fit(subject, env)
+    begin = time.process_time()
+    outcome = observe(subject.agent, env, cfg.episodes, seed=SEED + cfg.seed)
+    metrics = summary(outcome.episode_scores(), outcome.objects)
+    metrics["time/cpu_seconds"] = time.process_time() - begin
+    timed = speed(subject.agent, env)
+    metrics |= {f"speed/{name}": value for name, value in timed.items()}
+    episodes = round(metrics["eval/episodes"])
+    print(f"{subject.name}: {episodes} held-out episodes of {env.horizon} frames")
+    _table(metrics)
+    model = None
+    same = subject.frame_shape == env.scene.frame_shape
+    if cfg.world_model and subject.model is not None and same:
+        env.batch_size = min(MODEL_EPISODES, episodes)
+        model = measure(subject.model, env, SEED + cfg.seed)
+    if model is not None:
+        print("world model")
+        for group in ("perception", "target", "occlusion", "trust"):
+            _table(model[group])
+        _rollout_table(model["rollout"])
+    folder = Path(cfg.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {
+        **results.provenance(shlex.join(["python", "-m", "dyna.evaluate", *overrides])),
+        "subject": subject.name,
+        "env": OmegaConf.to_container(subject.env, resolve=True),
+        "horizon": env.horizon,
+        "metrics": metrics,
+        "curves": (curves := results.clean(outcome.curves())),
+        "world_model": model,
+    }
+    path = folder / "evaluation.json"
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    figure = folder / "iou.svg"
+    one = {"tracker": subject.name, "seed": None, f"iou_{env.horizon}": metrics["eval/iou"]}
+    figure.write_text(comparison.figure([one | curves], page_ink=False))
+    print(f"written: {path}\nwritten: {figure}")
+    if cfg.video:
+        for video in showcase.record(folder / "videos", subject.agent, env, subject.dream):
+            print(f"written: {video}")
+    return document
 
 
-def evaluate(
-    agent: Agent,
-    env: Tracking,
-    episodes: int | None = None,
-    horizon: int | None = None,
-    seed: int = SEED,
-) -> dict[str, float]:
-    """Scores an agent (arguments and errors as of ``observe``).
+def _table(metrics: dict[str, float]) -> None:
+    for name, value in metrics.items():
+        print(f"  {name:32} {value:.4g}")
 
-    Returns:
-        * ``eval/iou``: mean over the steps after the first that show more than 0.3 of the target,
-          then over episodes; ``eval/iou_se`` is its standard error over episodes.
-        * ``eval/iou_with_first``: the same with the first step, whose box was given.
-        * ``eval/iou_1_object``, ``eval/iou_2_objects`` ...: the same by the number of objects.
-        * ``eval/success_0.5``, ``eval/success_auc``: share of such steps with an IoU above 0.5,
-          and above 0, 0.05, ... 1 on average.
-        * ``eval/precision_20px``: share of such steps whose centre is at most 20 pixels off.
-        * ``eval/lost``: share of episodes whose last such step has an IoU below 0.05.
-        * ``eval/losses``: how often the target was lost in an episode (``protocol.losses``), and
-          ``eval/refound``: the share of such losses that ended; left out when there are none.
-        * ``eval/reappearance_iou``: at the first such step after 3 or more that are none; left
-          out when there are none.
-        * ``eval/visible``: share of such steps; ``eval/episodes``: how many were scored.
-    """
-    outcome = observe(agent, env, episodes, horizon, seed)
-    return metrics.summary(outcome.episode_scores(), outcome.objects)
+
+def _rollout_table(rows: list[dict[str, float]]) -> None:
+    """Predictions 1, 2, 5, 10, ... frames ahead; errors are of the centre, in pixels."""
+    shown = [n for n in SHOWN if rows and n in rows[0]]
+    print("".join(f"{name:>14}" for name in shown))
+    for row in rows:
+        if row["step"] in (1, 2) or row["step"] % 5 == 0:
+            print("".join(f"{row[name]:14.3g}" for name in shown))
+
+
+@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="evaluate")
+def _task(cfg: DictConfig) -> None:
+    # In a sweep Hydra itself goes on with the other agents, and raises in the end.
+    alone = HydraConfig.get().mode is RunMode.RUN
+    with clear_errors() if alone else contextlib.nullcontext():
+        run(cfg, list(HydraConfig.get().overrides.task))
 
 
 def main() -> None:
-    """Entry point of the command line."""
-    from dyna import score  # which builds on this module
-
-    score.main()
+    """Entry point."""
+    sys.argv[1:] = quote_paths(sys.argv[1:])
+    with clear_errors():
+        _task()
 
 
 if __name__ == "__main__":

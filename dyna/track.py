@@ -13,11 +13,11 @@ from omegaconf import DictConfig, ListConfig
 from tqdm import tqdm
 
 from agents.base import Agent
-from dyna import film, gaze, render
-from dyna.build import make
-from dyna.cli import check_device, clear_errors
-from dyna.follow import follow, pictures_of, read, to_box, to_pixels
-from dyna.subject import restore
+from dyna.command_line import check_device, clear_errors
+from dyna.evaluation.follow import follow, pictures_of, read, to_box, to_pixels
+from dyna.pictures import gaze, render, video_file
+from dyna.running.build import make
+from dyna.running.subject import restore
 
 TAKES_A_VALUE = {"--cfg", "-c", "--info", "-i", "--package", "-p"}
 """Options of Hydra that are followed by a word."""
@@ -112,7 +112,7 @@ def run(cfg: DictConfig) -> Path:
     table, movie = folder / "boxes.csv", folder / "tracked.mp4"
     with (
         table.open("w", newline="") as sink,
-        film.recorder(movie, film.rate_of(source), threads=cfg.threads) as write,
+        video_file.recorder(movie, video_file.rate_of(source), threads=cfg.threads) as write,
     ):
         lines = csv.writer(sink, lineterminator="\n")
         lines.writerow(["frame", "x", "y", "w", "h", "visible"])

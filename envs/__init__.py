@@ -3,6 +3,6 @@
 Importing this package registers ``dyna/TrackDigits-v0`` and ``dyna/TrackShapes-v0``.
 """
 
-from envs.gym import register
+from envs.gymnasium.registration import register
 
 register()

@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from envs import boxes, fabrics, patches
+from envs import boxes
 from envs.scene import Scene, View
+from envs.simulator import fabrics, patches
 from envs.tracking import Tracking
 
 TEXTURES = 384

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from envs import sprites
-from envs.moving import Moving, task
-from envs.tiers import Factors, named
+from envs.simulator import sprites
+from envs.simulator.moving import Moving, task
+from envs.simulator.tiers import Factors, named
 from envs.tracking import Tracking
 
 
@@ -13,9 +13,10 @@ class Digits(Moving):
     """Scenes of moving digits.
 
     Args:
-        factors: What varies; see ``envs.tiers``.
+        factors: What varies; see ``envs.simulator.tiers``.
         split: ``train`` or ``test``: which digits are drawn.
-        digits: None for scikit-learn's digits, or an MNIST-like file; see ``envs.sprites.load``.
+        digits: None for scikit-learn's digits, or an MNIST-like file; see
+            ``envs.simulator.sprites.load``.
         device: Where the scenes live.
     """
 
@@ -42,14 +43,14 @@ def make(
     """The tracking task on moving digits.
 
     Args:
-        tier: One of ``envs.tiers.TIERS``.
+        tier: One of ``envs.simulator.tiers.TIERS``.
         split: ``train`` or ``test``: which digits are drawn.
         batch_size: Episodes side by side.
         horizon: Frames per episode.
         seed: Seed of all episodes to come.
         device: Where the scenes live.
         digits: None for scikit-learn's digits, or the path of an MNIST-like file.
-        factors: Changes to the factors of the tier, by name; see ``envs.tiers.Factors``.
+        factors: Changes to the factors of the tier, by name; see ``envs.simulator.tiers.Factors``.
 
     Raises:
         ValueError: An unknown tier, factor or split, or a value out of range.

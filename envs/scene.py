@@ -1,6 +1,6 @@
 """A scene shows frames with objects in them; it knows nothing of tasks, agents or rewards.
 
-A scene is a simulator, a video, or a world model's imagination (``dyna.imagination``). The
+A scene is a simulator, a video, or a world model's imagination (``dyna.loop.imagination``). The
 tracking task is written once over this interface, so real and imagined episodes differ in nothing
 else.
 """

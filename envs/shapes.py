@@ -2,16 +2,16 @@
 
 Squares, discs, triangles, bars, crosses, stars, rings and corners of different sizes and aspect
 ratios turn, move and hide each other. Only the sprites differ from scenes of digits; every factor
-of ``envs.tiers.Factors`` works here too. Shapes of the test split have aspect ratios and forms
-that no training shape has; see ``envs.silhouettes``.
+of ``envs.simulator.tiers.Factors`` works here too. Shapes of the test split have aspect ratios and
+forms that no training shape has; see ``envs.simulator.silhouettes``.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from envs import silhouettes
-from envs.moving import Moving, task
-from envs.tiers import Factors, named
+from envs.simulator import silhouettes
+from envs.simulator.moving import Moving, task
+from envs.simulator.tiers import Factors, named
 from envs.tracking import Tracking
 
 SHAPES = Factors(
@@ -27,7 +27,7 @@ class Shapes(Moving):
     """Scenes of moving shapes.
 
     Args:
-        factors: What varies; see ``envs.tiers``.
+        factors: What varies; see ``envs.simulator.tiers``.
         split: ``train`` or ``test``: which shapes are drawn.
         device: Where the scenes live.
     """
@@ -54,7 +54,7 @@ def make(
         horizon: Frames per episode.
         seed: Seed of all episodes to come.
         device: Where the scenes live.
-        factors: Changes to the factors of the tier, by name; see ``envs.tiers.Factors``.
+        factors: Changes to the factors of the tier, by name; see ``envs.simulator.tiers.Factors``.
 
     Raises:
         ValueError: An unknown tier, factor or split, or a value out of range.

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from envs import sprites
 from envs.boxes import from_xyxy
 from envs.scene import Scene, View
+from envs.simulator import sprites
 from envs.tracking import Tracking
 
 FRAME = 50
@@ -49,7 +49,7 @@ class Pictures:
 
 @functools.cache
 def load(split: str, digits: str | None = None, device: str = "cpu") -> Pictures:
-    """The digits of one split at 28 x 28; arguments and errors as of ``envs.sprites.load``."""
+    """The digits of one split at 28 x 28; arguments and errors as of ``sprites.load``."""
     if digits is None:
         small = torch.from_numpy(sprites.bundled()[0])[:, None]
         # The margins of MNIST: a digit of 20 px in 28.

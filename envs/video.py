@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from envs import formats
-from envs.clips import Clip, cut_all, of_split
-from envs.pictures import Album
+from envs.footage import formats
+from envs.footage.clips import Clip, cut_all, of_split
+from envs.footage.pictures import Album
+from envs.footage.window import Jitter, Window, around
 from envs.scene import Scene, View
 from envs.tracking import Tracking
-from envs.window import Jitter, Window, around
 
 
 class Shot(NamedTuple):
@@ -34,7 +34,7 @@ class Video(Scene):
     still, and nothing counts as visible; a training clip is played to and fro.
 
     Args:
-        groups: Clips of each sequence (``envs.clips.cut_all``).
+        groups: Clips of each sequence (``envs.footage.clips.cut_all``).
         horizon: T: frames of a clip.
         frame_size: Height and width of a frame. Videos of another shape get black bars.
         channels: 1 for grey, 3 for RGB.
@@ -200,18 +200,18 @@ def make(
 
     Args:
         path: A sequence, a folder of sequences, or a video file with a CSV (``docs/data.md``).
-        format: One of ``envs.formats.FORMATS``, or ``auto``.
+        format: One of ``envs.footage.formats.FORMATS``, or ``auto``.
         split: ``train`` draws clips and varies them; ``test`` serves each once, as it is.
         batch_size: Episodes side by side.
         horizon: Frames per episode.
         seed: Seed of all episodes to come.
         device: Where the scenes live.
-        split_by: As of ``envs.clips.of_split``.
-        test_sequences: As of ``envs.clips.of_split``.
-        objects: As of ``envs.clips.cut_all``.
+        split_by: As of ``envs.footage.clips.of_split``.
+        test_sequences: As of ``envs.footage.clips.of_split``.
+        objects: As of ``envs.footage.clips.cut_all``.
         stride: Frames between the starts of training clips; None: half of the horizon.
         min_length: Shorter clips are left out.
-        jitter: How training clips vary, by name; see ``envs.window.Jitter``.
+        jitter: How training clips vary, by name; see ``envs.footage.window.Jitter``.
         task: Further arguments of ``Tracking``, by name: what actions do, and the camera's speed.
         **view: Further arguments of ``Video``, such as ``frame_size``, ``channels``, ``window``.
 

@@ -4,7 +4,7 @@ import torch
 
 from envs.digits import Digits
 from envs.scene import View
-from envs.tiers import TIERS, named
+from envs.simulator.tiers import TIERS, named
 
 TRACKED = [tier for tier, factors in TIERS.items() if factors.min_objects > 0]
 

@@ -10,8 +10,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
-from dyna.build import make
-from dyna.cli import quote_paths
+from dyna.command_line import quote_paths
+from dyna.running.build import make
 from dyna.track import arguments
 from envs.tracking import Tracking
 from envs.watching import watch

@@ -1,1 +1,1 @@
-"""World models: learned and hand-written, all worn as a scene by `dyna.imagination`."""
+"""World models: learned and hand-written, all worn as a scene by `dyna.loop.imagination`."""

@@ -1,7 +1,7 @@
 """What every world model is: it may learn from real episodes, and it dreams scenes.
 
-``dyna.imagination`` wears any of these as a `Scene`; the tracking task on top of it then computes
-the reward from the boxes that ``decode`` gives, exactly as it does on real scenes.
+``dyna.loop.imagination`` wears any of these as a `Scene`; the tracking task on top of it then
+computes the reward from the boxes that ``decode`` gives, exactly as it does on real scenes.
 """
 
 import abc

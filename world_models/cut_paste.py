@@ -1,8 +1,8 @@
 """First boxes, pasted on first frames of other episodes, moved by hand: it learns nothing.
 
 The sharper free rival of every learned model. From the real world it takes first frames and first
-boxes; by hand it is told the law of motion (`world_models.bouncing`) and how many objects there
-are (1, 2 or 3, evenly). Both are the same on every tier.
+boxes; by hand it is told the law of motion (`world_models.blocks.bouncing`) and how many objects
+there are (1, 2 or 3, evenly). Both are the same on every tier.
 """
 
 from typing import Any, NamedTuple
@@ -14,8 +14,8 @@ from torch import Tensor
 from envs import boxes
 from envs.scene import View
 from envs.trajectory import Trajectory
-from world_models import bouncing
 from world_models.base import WorldModel
+from world_models.blocks import bouncing
 
 MARGIN = 2
 """Pixels around a first box that are filled with it: strokes have soft edges."""

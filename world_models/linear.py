@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from world_models.latent_filter import Dynamics, Gaussian, Latent, bounded_scale
-from world_models.monolith import Monolith
-from world_models.networks import mlp
+from world_models.blocks.networks import mlp
+from world_models.monolith.latent_filter import Dynamics, Gaussian, Latent, bounded_scale
+from world_models.monolith.model import Monolith
 
 
 class LocallyLinear(Dynamics):
@@ -64,7 +64,7 @@ class Linear(Monolith):
         frame_shape: (C, H, W).
         latent: Size of the state.
         modes: How many linear maps are mixed.
-        **training: See `world_models.monolith.Monolith`.
+        **training: See `world_models.monolith.model.Monolith`.
     """
 
     def __init__(

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from envs.scene import View
 from envs.trajectory import Trajectory
-from world_models import bouncing
 from world_models.base import WorldModel
+from world_models.blocks import bouncing
 
 
 class State(NamedTuple):

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from world_models.latent_filter import Dynamics, Gaussian, Latent, bounded_scale
-from world_models.monolith import Monolith
-from world_models.networks import mlp
+from world_models.blocks.networks import mlp
+from world_models.monolith.latent_filter import Dynamics, Gaussian, Latent, bounded_scale
+from world_models.monolith.model import Monolith
 
 
 class Recurrent(Dynamics):
@@ -53,7 +53,7 @@ class VAERNN(Monolith):
         frame_shape: (C, H, W).
         memory: Size of the deterministic state.
         latent: Size of the stochastic state.
-        **training: See `world_models.monolith.Monolith`.
+        **training: See `world_models.monolith.model.Monolith`.
     """
 
     def __init__(

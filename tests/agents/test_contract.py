@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from agents.base import Agent
-from dyna.build import make
-from dyna.rollout import rollout
+from dyna.loop.rollout import rollout
+from dyna.running.build import make
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
 from tests.conftest import names

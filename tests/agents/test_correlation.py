@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from agents.correlation import MAPS, SHAPES, matches
+from agents.hart.correlation import MAPS, SHAPES, matches
 
 
 def picture(batch: int = 8) -> torch.Tensor:

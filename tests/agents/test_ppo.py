@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from agents.base import Agent
-from agents.hart import HART
+from agents.hart.policy import HART
 from agents.last_box import LastBox
+from agents.learning.schedule import stage
 from agents.ppo import PPO, log_prob
-from agents.schedule import stage
-from dyna.rollout import rollout
+from dyna.loop.rollout import rollout
 from envs import digits
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory

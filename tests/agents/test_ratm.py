@@ -8,7 +8,7 @@ import torch
 
 from agents.ratm import RATM, RATMObjective
 from agents.supervised import Supervised
-from dyna.rollout import rollout
+from dyna.loop.rollout import rollout
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
 from tests.scenes import MovingPatch

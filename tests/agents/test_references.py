@@ -5,10 +5,10 @@ from agents.base import Agent
 from agents.classical import ALGORITHMS, Classical
 from agents.constant_velocity import ConstantVelocity
 from agents.last_box import LastBox
+from agents.opencv.template import TemplateTracker
 from agents.oracle import Oracle
 from agents.random_actions import RandomActions
-from agents.template import TemplateTracker
-from dyna.rollout import rollout
+from dyna.loop.rollout import rollout
 from envs.scene import Scene
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory

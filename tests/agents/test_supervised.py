@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from agents.hart import HART
-from agents.hart_objective import HARTObjective
-from agents.lesson import reflect, rescue
+from agents.hart.objective import HARTObjective
+from agents.hart.policy import HART
+from agents.learning.lesson import reflect, rescue
 from agents.ppo import PPO
 from agents.supervised import Supervised
-from dyna.rollout import rollout
+from dyna.loop.rollout import rollout
 from envs import digits
 from envs.tracking import Tracking
 from envs.trajectory import Labels, Trajectory

@@ -1,6 +1,6 @@
 """Made-up rows for the tests of tables, plots and pages."""
 
-from dyna.results import KEY, Row
+from dyna.scores.results import KEY, Row
 
 HEADER = {
     "command": "python -m dyna experiment=made_up",

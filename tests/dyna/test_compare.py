@@ -6,13 +6,15 @@ from pathlib import Path
 import hydra
 import pytest
 from omegaconf import DictConfig
+from tests.dyna.evaluation.test_heldout import trained
 
 from agents.last_box import LastBox
 from agents.oracle import Oracle
-from dyna import compare, comparison, readme, results
-from dyna.evaluate import Outcome, observe, speed
+from dyna import compare
+from dyna.evaluation.heldout import Outcome, observe, speed
+from dyna.reporting import blocks, comparison
+from dyna.scores import results
 from envs.tracking import Tracking
-from tests.dyna.test_evaluate import trained
 from tests.scenes import MovingPatch
 
 
@@ -142,7 +144,7 @@ def test_the_command_scores_checkpoints_and_agents(
     assert "| HART |" in text
     assert "<details>" in text
     assert document["command"] in text
-    assert readme.block(tmp_path / "out.json") == text
+    assert blocks.block(tmp_path / "out.json") == text
     assert "interval over 4 episodes" in capsys.readouterr().out
     again = compare.run(compose(*overrides, "reuse=true"), overrides)
     assert again[2] == document["rows"][2]

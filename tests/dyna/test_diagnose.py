@@ -1,128 +1,88 @@
-"""Diagnostics of models whose figures are known beforehand."""
+"""The command that measures world models on their own."""
 
-import dataclasses
-import math
+import json
+from pathlib import Path
 
+import hydra
 import pytest
-import torch
+from omegaconf import DictConfig
 
-from agents.last_box import LastBox
-from agents.random_actions import RandomActions
-from dyna.diagnose import Protocol, diagnose
-from dyna.extrapolation import coast
-from dyna.matching import match
-from dyna.occlusion import spells
-from dyna.rollout import rollout
-from envs.digits import make
-from envs.trajectory import Trajectory, Truth
-from tests.dyna.seeing import Seer
-from world_models.base import Posterior
+from dyna import diagnose
 
 
-def episodes(tier: str = "plain", horizon: int = 16, number: int = 30) -> Trajectory:
-    env = make(tier, split="test", batch_size=number, horizon=horizon, seed=0)
-    agent = RandomActions() if tier == "active" else LastBox()
-    return rollout(env, agent, explore=False)
+def compose(*overrides: str) -> DictConfig:
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        return hydra.compose("diagnose", overrides=list(overrides))
 
 
-@pytest.fixture(scope="module")
-def plain() -> Trajectory:
-    return episodes()
+def test_no_episodes_are_refused() -> None:
+    with pytest.raises(ValueError, match="episodes=0"):
+        diagnose.run(compose("episodes=0"), [])
 
 
-def test_who_knows_all_is_never_wrong(plain: Trajectory) -> None:
-    found = diagnose(Seer(plain), plain)
-    seen, target, last = found["perception"], found["target"], found["rollout"][-1]
-    assert seen["count_accuracy"] == seen["count_accuracy_2"] == 1
-    assert seen["box_iou"] == pytest.approx(1)
-    assert seen["switches"] == seen["false_objects"] == seen["reconstruction_mse"] == 0
-    assert target["target_iou"] == pytest.approx(1)
-    assert target["target_lost"] == 0
-    assert last["step"] == len(found["rollout"]) == 10
-    wrong = [last[name] for name in ("error", "target_error", "reward_error", "spread")]
-    assert wrong == pytest.approx([0, 0, 0, 0], abs=1e-4)
-    assert last["presence"] == last["count_accuracy"] == 1
-    assert found["trust"]["trust_horizon"] == 11
-    assert found["trust"]["copy_trust_horizon"] < found["trust"]["oracle_trust_horizon"]
-    assert last["oracle_error"] < last["copy_error"]
-    assert last["copy_reward_error"] > 0.05
+def test_models_that_cannot_see_are_refused() -> None:
+    with pytest.raises(ValueError, match="choose world_model=air"):
+        diagnose.run(compose("world_model=rigid"), [])
 
 
-def test_gaussian_wander_is_well_calibrated(plain: Trajectory) -> None:
-    protocol = Protocol(samples=16, ahead=3)
-    row = diagnose(Seer(plain, wander=2 / 48), plain, protocol=protocol)["rollout"][-1]
-    # One sample is a Rayleigh variable away from the truth, two are sqrt(2) of that apart.
-    assert row["sample_error"] == pytest.approx(2 * math.sqrt(math.pi / 2), rel=0.05)
-    assert row["spread"] == pytest.approx(2 * math.sqrt(math.pi), rel=0.05)
-    assert row["error"] < row["sample_error"] / 3
-
-
-def test_hidden_objects_are_refound_or_not() -> None:
-    hard = episodes("hard", horizon=30)
-    kept = diagnose(Seer(hard), hard)["occlusion"]
-    assert kept["occlusions_1_5"] > 5
-    assert kept["refound_1_5"] == kept["predicted_1_5"] == kept["filtered_1_5"] == 1
-    assert kept["held_6_up"] < kept["extrapolated_6_up"]
-    lost = diagnose(Seer(hard, forget=True), hard)["occlusion"]
-    assert lost["occlusions_1_5"] == kept["occlusions_1_5"]
-    assert lost["refound_1_5"] == lost["predicted_1_5"] == 0
-
-
-def test_spells_end_within_the_episode_and_were_followed() -> None:
-    visible = torch.tensor([[1.0, 1, 0, 0, 1, 0]])[..., None]
-    box = torch.tensor([0.5, 0.5, 0.2, 0.2]).expand(1, 6, 1, 4)
-    identity = torch.zeros(1, 6, 1, dtype=torch.long)
-    truth = Truth(torch.zeros(1, dtype=torch.long), box, visible, identity)
-    posterior = Posterior([], box, visible, identity + 7, _frames(6), torch.zeros(1, 6))
-    found = dataclasses.astuple(spells(match(posterior, truth), truth.id >= 0))
-    assert [x.tolist() for x in found] == [[0], [0], [1], [4], [7]]
-    unseen = dataclasses.replace(posterior, visible=torch.zeros(1, 6, 1))
-    assert len(spells(match(unseen, truth), truth.id >= 0).last) == 0
-
-
-def test_camera_that_acts_is_given_to_rivals() -> None:
-    active = episodes("active", horizon=12)
-    row = diagnose(Seer(active), active)["rollout"][3]
-    assert row["error"] == pytest.approx(0, abs=1e-4)
-    assert row["oracle_error"] < row["view_error"] / 2
-    assert row["bounce_iou"] == pytest.approx(row["oracle_iou"], abs=0.2)
-    assert "no_action_iou" in row
-
-
-def test_coasting_meets_the_walls_and_the_moving_view() -> None:
-    box = torch.tensor([[[0.8, 0.5, 0.2, 0.2]]])
-    velocity = torch.tensor([[[0.1, 0.0]]])
-    still = coast(box, velocity, 3)[0, :, 0, 0].tolist()
-    assert still == pytest.approx([0.9, 0.8, 0.7])
-    camera = torch.tensor([[[0.1, 0.0]] * 3])
-    moved = coast(box, velocity, 3, camera)[0, :, 0, 0].tolist()
-    assert moved == pytest.approx([0.8, 0.8, 0.8])
-
-
-def test_one_slot_for_the_target_is_not_asked_to_count(plain: Trajectory) -> None:
-    assert plain.truth is not None
-    truth = plain.truth
-    alone = Truth(
-        torch.zeros_like(truth.target),
-        truth.target_box[:, :, None],
-        truth.target_visible[:, :, None],
-        torch.zeros_like(truth.id[..., :1]),
+def test_figures_are_printed_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "figures.json"
+    small = {"background": 60, "static": 40, "sequence": 2, "motion": 2}
+    steps = [f"world_model.{stage}_steps={number}" for stage, number in small.items()]
+    brief = [
+        "episodes=20",
+        "test_episodes=6",
+        "seeds=[3]",
+        "samples=2",
+        "ahead=10",
+        "pictures=false",
+    ]
+    brief += ["pictures=false", f"folder={tmp_path}/pictures"]
+    more = "generalise={min_objects: 4, max_objects: 5}"
+    models = tmp_path / "models"
+    config = compose(*brief, f"output={output}", f"save={models}", more, *steps)
+    diagnose.run(config, ["seeds=[3]"])
+    document = json.loads(output.read_text())
+    row, harder = document["rows"]
+    assert row["seed"] == 3
+    assert 0 <= row["box_iou"] < 1
+    assert [step["step"] for step in row["steps"]] == list(range(1, 11))
+    assert row["steps"][9]["error"] == row["error_at_10"]
+    assert harder["test_factors"] == {"min_objects": 4, "max_objects": 5}
+    assert harder["test_slots"] == 6
+    assert document["command"] == "python -m dyna.diagnose 'seeds=[3]'"
+    assert f"box IoU {row['box_iou']:.3f}" in capsys.readouterr().out
+    (again,) = diagnose.run(
+        compose(*brief, f"output={output}", f"load={models}", *steps),
+        [],
     )
-    found = diagnose(Seer(dataclasses.replace(plain, truth=alone)), plain)
-    assert "count_accuracy" not in found["perception"]
-    assert found["target"]["target_iou"] == pytest.approx(1)
-    assert found["rollout"][4]["target_error"] == pytest.approx(0, abs=1e-4)
+    same = ("box_iou", "error_at_10", "cpu_seconds", "elbo")
+    assert [again[name] for name in same] == pytest.approx([row[name] for name in same], rel=1e-4)
+    with pytest.raises(ValueError, match="another world model"):
+        diagnose.run(compose(*brief, f"load={models}", "world_model.what_dim=8"), [])
 
 
-def test_single_images_have_no_rollout() -> None:
-    still = episodes(horizon=1)
-    found = diagnose(Seer(still), still, protocol=Protocol(settled=0))
-    assert found["rollout"] == []
-    assert found["trust"] == {}
-    assert found["perception"]["count_accuracy"] == 1
-    with pytest.raises(ValueError, match="settled=2"):
-        diagnose(Seer(still), still)
+def test_the_simulator_foresees_what_is_not_random() -> None:
+    factors = "env.factors={velocity_jitter: 0}"
+    for tier in ("interaction", "active"):
+        config = compose(
+            f"env.tier={tier}", factors, "agent=random_actions", "test_episodes=8", "ahead=5"
+        )
+        real = diagnose._held_out(config, config.env, 0)
+        boxes = diagnose._foreseen(config, 0, real)
+        assert real.truth is not None
+        assert boxes is not None
+        there = real.truth.id[:, 6:11] >= 0
+        assert (boxes - real.truth.box[:, 6:11])[there].abs().max() < 1e-4
 
 
-def _frames(horizon: int) -> torch.Tensor:
-    return torch.zeros(1, horizon, 1, 4, 4, dtype=torch.uint8)
+def test_scenes_that_may_be_empty_are_watched() -> None:
+    config = compose("env.factors={min_objects: 0}")
+    env = hydra.utils.instantiate(config.env, batch_size=20, seed=0, horizon=3)
+    seen = diagnose.film(config, env, seed=0)
+    assert seen.truth is not None
+    assert bool((seen.truth.id < 0).all(-1).any())
+    assert diagnose.test_horizon(1, 6, 30) == 1
+    assert diagnose.test_horizon(20, 6, 30) == 36

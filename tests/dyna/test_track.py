@@ -13,13 +13,15 @@ import pytest
 import torch
 from omegaconf import DictConfig
 from PIL import Image
+from tests.dyna.evaluation.test_heldout import trained
 
-from dyna import checkpoint, film, render, track
-from dyna.build import make
-from dyna.follow import follow
-from envs.frames import Film
+from dyna import track
+from dyna.evaluation.follow import follow
+from dyna.pictures import render, video_file
+from dyna.running import checkpoint
+from dyna.running.build import make
+from envs.footage.frames import Film
 from tests.conftest import ROOT
-from tests.dyna.test_evaluate import trained
 
 WIDTH, HEIGHT, FRAMES = 79, 61, 12  # odd sides, which grow by a pixel in an MP4
 SIZE = 18
@@ -49,7 +51,7 @@ def pictures() -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "a=b, c.mp4"  # a name that Hydra would not like
-    with film.recorder(path, Fraction(10)) as write:
+    with video_file.recorder(path, Fraction(10)) as write:
         for picture in pictures():
             write(picture)
     return path
@@ -104,7 +106,7 @@ def test_some_frames_from_the_middle(
 def test_a_file_that_is_cut_off_is_tracked_as_far_as_it_goes(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("envs.frames.count", lambda path: FRAMES + 5)
+    monkeypatch.setattr("envs.footage.frames.count", lambda path: FRAMES + 5)
     track.run(compose(str(clip), *BOX, "agent=ncc", f"output={tmp_path}", "progress=false"))
     assert len(table(tmp_path)) == FRAMES
     assert "only 12 of 17 frames can be read" in capsys.readouterr().err

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from envs import fabrics, patches
 from envs.collage import Collage, make
-from envs.painting import hat
+from envs.simulator import fabrics, patches
+from envs.simulator.painting import hat
 
 
 def test_textures_are_seamless_pictures() -> None:

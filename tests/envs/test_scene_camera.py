@@ -5,7 +5,7 @@ import torch
 
 from envs import digits
 from envs.digits import Digits
-from envs.tiers import TIERS, named
+from envs.simulator.tiers import TIERS, named
 from tests.digit_scenes import TRACKED, clean, generator, shown
 
 

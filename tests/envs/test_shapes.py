@@ -1,10 +1,11 @@
 import pytest
 import torch
 
-from envs import boxes, shapes, silhouettes
+from envs import boxes, shapes
 from envs.scene import View
 from envs.shapes import TIERS, Shapes
-from envs.tiers import named
+from envs.simulator import silhouettes
+from envs.simulator.tiers import named
 from envs.watching import watch
 
 

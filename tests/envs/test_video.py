@@ -8,9 +8,9 @@ from torch import Tensor
 
 from envs import video
 from envs.boxes import clip_to_frame, iou
+from envs.footage.window import Window
 from envs.tracking import Tracking
 from envs.watching import watch
-from envs.window import Window
 from tests import footage
 
 STILL = {"mirror": False, "reverse": False, "zoom": 1.0, "light": 0.0}

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from agents.last_box import LastBox
-from dyna.rollout import rollout
+from dyna.loop.rollout import rollout
 from envs import boxes, digits
 from envs.digits import Digits
-from envs.tiers import named
+from envs.simulator.tiers import named
 from envs.trajectory import Trajectory
 from envs.watching import watch
 from tests.scenes import MovingPatch

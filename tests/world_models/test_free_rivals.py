@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from envs.trajectory import Trajectory
-from world_models import bouncing
 from world_models.base import WorldModel
+from world_models.blocks import bouncing
 from world_models.cut_paste import CutPaste, fill
 from world_models.rigid import Rigid, translate
 

@@ -1,0 +1,294 @@
+"""HART: hierarchical attentive recurrent tracking (Kosiorek, Bewley and Posner, NIPS 2017).
+
+Equation numbers are the paper's. Where the paper learns from boxes, this policy learns from
+rewards, and one thing changes for that: attention is anchored at the policy's own (acted) box
+instead of being a sum of its own updates, so the glimpse always shows the present error. The
+update ``tanh(c) * delta_a`` of equation 7 moves the window against that anchor if asked for.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from agents.hart.correlation import MAPS, matches
+from agents.hart.recurrence import Moment, Recurrence, Weights
+from agents.hart.recurrence import step as recurrent_step
+from agents.hart.state import HARTState, Inspection
+from agents.learning import attention
+from agents.learning.policy import Decision, RecurrentPolicy, Sight, Trace
+from envs.trajectory import Observation
+
+DYNAMIC_MAPS = 6
+VENTRAL_MAPS = 8
+APPEARANCE = 32
+HIDDEN = 64
+
+
+class HART(RecurrentPolicy[HARTState]):
+    """Spatial attention, V1, ventral and dorsal streams, LSTM, appearance, box update.
+
+    Args:
+        frame_shape: (C, H, W) of the frames.
+        channels: Maps of V1's two convolutions.
+        features: Size of ``v_t`` (equation 4).
+        memory: Size of the LSTM.
+        glimpse: Rows and columns of the glimpse.
+        scale: Extent of the attended window in own boxes.
+        learn_scale: Whether the extent (per axis) is learned, starting from ``scale``.
+        attention_update: Whether the window also moves by ``tanh(c) * delta_a`` (equation 7).
+        size_pace: How fast the update of the box's size is learned against that of its centre.
+            Rewards tell little of the size, and a wrong tendency adds up over an episode.
+        appearance: Whether there is appearance attention; without it the location map is 1.
+        zoneout: Probability that a number of the LSTM stays as it was (while learning).
+        dropout: Probability that a number of the ventral stream is 0 (while learning).
+        keep_bias: Where the bias of the LSTM's forget gates starts: above 0, memory lasts longer.
+        template: Whether the ventral stream is also told where the first glimpse's target matches
+            (``agents.hart.correlation``). The paper's knows the target by its memory alone.
+
+    Raises:
+        ValueError: A size is out of range.
+    """
+
+    def __init__(
+        self,
+        frame_shape: tuple[int, int, int],
+        channels: Sequence[int] = (8, 16),
+        features: int = 64,
+        memory: int = 100,
+        glimpse: int = 20,
+        scale: float = 1.8,
+        learn_scale: bool = False,
+        attention_update: bool = False,
+        size_pace: float = 0.1,
+        appearance: bool = True,
+        zoneout: float = 0.0,
+        dropout: float = 0.0,
+        keep_bias: float = 0.0,
+        template: bool = False,
+    ) -> None:
+        super().__init__()
+        if glimpse < 8 or glimpse % 2:
+            raise ValueError(f"glimpse must be even and at least 8, got {glimpse}")
+        if scale < 1:
+            raise ValueError(f"scale must be at least 1 (see the whole box), got {scale}")
+        if not 0 <= zoneout < 1 or not 0 <= dropout < 1:
+            raise ValueError(f"zoneout and dropout are shares, got {zoneout} and {dropout}")
+        first, last = channels
+        self.glimpse = glimpse
+        self.side = glimpse // 2
+        places = self.side**2
+        self.fixed_window = not (learn_scale or attention_update)
+        self.attention_update = attention_update
+        self.zoneout, self.dropout, self.template = zoneout, dropout, template
+        self.log_scale = nn.Parameter(torch.full((2,), math.log(scale)), learn_scale)
+        self.update_gain = nn.Parameter(torch.full((4,), 0.1), attention_update)
+        self.v1 = attention.convolutions(frame_shape[0], first, last)
+        self.ventral = nn.Conv1d(last, VENTRAL_MAPS, 1)
+        self.filters = nn.Linear(APPEARANCE, DYNAMIC_MAPS * (last + 1))
+        self.location = nn.Linear(DYNAMIC_MAPS, 1)
+        nn.init.ones_(self.location.bias)  # the location map starts open
+        if not appearance:  # ... and stays so: a sigmoid of 20 is 1 without a slope
+            nn.init.zeros_(self.location.weight)
+            nn.init.constant_(self.location.bias, 20.0)
+            self.location.requires_grad_(False)
+        self.ventral_maps = VENTRAL_MAPS + MAPS * template
+        self.to_features = nn.Linear(self.ventral_maps * places, features)
+        self.lstm_in = nn.Linear(features, 4 * memory)
+        self.lstm_back = nn.Linear(memory, 4 * memory, bias=False)
+        self._begin_memory(keep_bias)
+        self.first_appearance = nn.Linear(last, APPEARANCE)
+        self.first_memory = nn.Linear(self.ventral_maps * places, 2 * memory)
+        self.read_out = nn.Linear(memory + places, HIDDEN)
+        self.next_appearance = nn.Linear(HIDDEN, APPEARANCE)
+        self.next_shift = nn.Linear(HIDDEN, 4)
+        self.box_update = nn.Linear(HIDDEN, 4)
+        for layer in (self.next_shift, self.box_update):
+            nn.init.zeros_(layer.bias)
+            with torch.no_grad():
+                layer.weight.mul_(0.1)
+        self.register_buffer("caution", torch.tensor([1.0, 1.0, size_pace, size_pace]))
+        into = nn.Linear(memory + places, HIDDEN)
+        self.value = nn.Sequential(into, nn.ELU(), nn.Linear(HIDDEN, 1))
+
+    @torch.no_grad()
+    def _begin_memory(self, keep_bias: float) -> None:
+        """Draws the LSTM's input weights as torch's own cell does."""
+        memory = self.lstm_back.in_features
+        for parameter in (self.lstm_in.weight, self.lstm_in.bias):
+            nn.init.uniform_(parameter, -(memory**-0.5), memory**-0.5)
+        self.lstm_in.bias[memory : 2 * memory] += keep_bias
+
+    def window(
+        self, box: Float[Tensor, "N 4"], shift: Float[Tensor, "N 4"] | None = None
+    ) -> Tensor:
+        """The attended window ``a_t`` around the own box (equation 7, anchored at the box)."""
+        centre, size = box[:, :2], box[:, 2:]
+        if self.attention_update and shift is not None:
+            shift = torch.tanh(self.update_gain) * shift
+            centre = centre + shift[:, :2] * size
+            size = size * shift[:, 2:].exp()
+        return torch.cat([centre, size * self.log_scale.exp()], dim=-1)
+
+    def prepare(self, frame: UInt8[Tensor, "B T C H W"], box: Float[Tensor, "B T 4"]) -> Sight:
+        """Glimpses at the boxes, unless the window has parameters of its own."""
+        if not self.fixed_window:
+            return {"frame": frame, "box": box}
+        with torch.no_grad():
+            flat = {"frame": frame.flatten(0, 1), "box": box.flatten(0, 1)}
+            glimpse = self._glimpse(flat)
+        glimpse = glimpse.unflatten(0, box.shape[:2])
+        if not self.template or box.shape[1] == 1:
+            return {"glimpse": glimpse}
+        match = [self._match(each, glimpse[:, 0]) for each in glimpse.unbind(1)]
+        return {"glimpse": glimpse, "match": torch.stack(match, 1)}
+
+    def initial(self, sight: Sight) -> HARTState:
+        """Starts the memory from the first sight, where the box is the target's."""
+        return self._start({k: v[:, 0] for k, v in sight.items()})
+
+    def step(self, sight: Sight, state: HARTState) -> tuple[Decision, HARTState]:
+        """Equations 2 to 8 for one frame."""
+        now = {k: v[:, 0] for k, v in sight.items()}
+        v1, ventral = self._see(now, state.first, state.shift)
+        moment, state = self._remember(v1, ventral, state)
+        return self._decide(moment.h, moment.location, moment.hidden), state
+
+    def unroll(self, sight: Sight) -> Decision:
+        """All steps of whole episodes; only what needs the memory runs step by step."""
+        return self._decide(*self._unfold(sight)[:3])
+
+    def trace(self, sight: Sight, box: Float[Tensor, "B T 4"]) -> Trace:
+        """``unroll`` with what supervision judges beside the decision.
+
+        Args:
+            sight: What is seen.
+            box: The own boxes.
+        """
+        h, location, hidden, shift = self._unfold(sight)
+        window = self.window(box.flatten(0, 1), None if shift is None else shift.flatten(0, 1))
+        filters = self.filters(torch.tanh(self.next_appearance(hidden)))
+        decision = self._decide(h, location, hidden)
+        return Trace(decision, location, window.unflatten(0, box.shape[:2]), filters)
+
+    def noise(self, batch: int, times: int, rng: torch.Generator) -> Sight:
+        """Masks of dropout and zoneout."""
+        sight, device = {}, rng.device
+        if self.dropout:
+            shape = (batch, times, self.ventral_maps, self.side**2)
+            keep = torch.rand(shape, generator=rng, device=device) >= self.dropout
+            sight["keep"] = keep / (1 - self.dropout)
+        if self.zoneout:
+            shape = (batch, times, 2, self.lstm_back.in_features)
+            stay = torch.rand(shape, generator=rng, device=device) < self.zoneout
+            sight["stay"] = stay.to(self.lstm_back.weight.dtype)
+        return sight
+
+    def _unfold(self, sight: Sight) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Output, location map, hidden layer, and shift of the window if it moves: ``B T ...``."""
+        sight = {name: x.transpose(0, 1) for name, x in sight.items()}
+        if self.attention_update or self.zoneout:
+            return self._unfold_stepwise(sight)
+        times, batch = next(iter(sight.values())).shape[:2]
+        flat = {name: x.flatten(0, 1) for name, x in sight.items()}
+        first = self._glimpse({k: v[0] for k, v in sight.items()})
+        seen = self._see(flat, first.repeat(times, 1, 1, 1))
+        v1, ventral = (x.unflatten(0, (times, batch)) for x in seen)
+        state = self._begin(v1[0], ventral[0], first)
+        location, h, hidden = Recurrence.apply(
+            v1, ventral, state.h, state.c, state.appearance, *self._weights()
+        )
+        return h.transpose(0, 1), location.transpose(0, 1), hidden.transpose(0, 1), None
+
+    def _unfold_stepwise(self, sight: Sight) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The same where the memory moves the window, so that even glimpses wait for it."""
+        kept = []
+        state = self._start({k: v[0] for k, v in sight.items()})
+        for t in range(len(next(iter(sight.values())))):
+            moment_sight = {k: v[t] for k, v in sight.items()}
+            shift = state.shift
+            v1, ventral = self._see(moment_sight, state.first, shift)
+            moment, state = self._remember(v1, ventral, state, moment_sight.get("stay"))
+            kept.append((moment.h, moment.location, moment.hidden, shift))
+        h, location, hidden, shift = (torch.stack(x, 1) for x in zip(*kept, strict=True))
+        return h, location, hidden, shift
+
+    @torch.no_grad()
+    def inspect(self, obs: Observation, state: HARTState) -> Inspection:
+        """What HART would attend to in this frame, for pictures."""
+        window = self.window(obs.box, state.shift)
+        glimpse = attention.extract(obs.frame, window, self.glimpse)
+        moment, _ = self._remember(*self._see({"glimpse": glimpse}, state.first), state)
+        location = moment.location.unflatten(-1, (self.side, self.side))
+        return Inspection(window, glimpse, location)
+
+    def _glimpse(self, moment: Sight, shift: Tensor | None = None) -> Tensor:
+        if "glimpse" in moment:
+            return moment["glimpse"]
+        window = self.window(moment["box"], shift)
+        return attention.extract(moment["frame"], window, self.glimpse)
+
+    def _match(self, glimpse: Tensor, first: Tensor) -> Float[Tensor, "N M S S"]:
+        return matches(glimpse, first, float(self.log_scale[0].detach().exp()), self.side)
+
+    def _see(
+        self, moment: Sight, first: Tensor, shift: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The streams of one sight (``N ...``), with dropout if that is a part of it."""
+        glimpse = self._glimpse(moment, shift)
+        v1, ventral = self._streams(glimpse)
+        if self.template:
+            match = moment["match"] if "match" in moment else self._match(glimpse, first)
+            ventral = torch.cat([ventral, match.flatten(2)], 1)
+        return v1, ventral * moment["keep"] if "keep" in moment else ventral
+
+    def _streams(
+        self, glimpse: Float[Tensor, "N C G G"]
+    ) -> tuple[Float[Tensor, "N F P"], Float[Tensor, "N V P"]]:
+        """V1, with a last map of ones for the filters' biases, and on it the ventral stream."""
+        v1 = self.v1((glimpse - 0.25) * 3.0).flatten(2)
+        return torch.cat([v1, torch.ones_like(v1[:, :1])], dim=1), self.ventral(v1)
+
+    def _start(self, moment: Sight) -> HARTState:
+        first = self._glimpse(moment)
+        return self._begin(*self._see(moment, first), first)
+
+    def _begin(self, v1: Tensor, ventral: Tensor, first: Tensor) -> HARTState:
+        """The first memory, from what lies inside the box in the first glimpse."""
+        middle = (torch.arange(self.side, device=v1.device) + 0.5) / self.side - 0.5
+        inside = middle.abs() * 2 * self.log_scale.detach().exp()[:, None] <= 1
+        mask = (inside[1][:, None] & inside[0]).flatten().to(v1.dtype)
+        appearance = self.first_appearance((v1[:, :-1] * mask).sum(-1) / mask.sum())
+        h, c = self.first_memory((ventral * mask).flatten(1)).chunk(2, dim=-1)
+        shift = torch.zeros_like(appearance[:, :4])
+        return HARTState(h, c, torch.tanh(appearance), shift, first)
+
+    def _weights(self) -> Weights:
+        before = (self.filters, self.location, self.to_features)
+        after = (self.read_out, self.next_appearance)
+        weights = [x for layer in before for x in (layer.weight, layer.bias)]
+        weights += [self.lstm_in.weight, self.lstm_back.weight, self.lstm_in.bias]
+        return Weights(*weights, *(x for layer in after for x in (layer.weight, layer.bias)))
+
+    def _remember(
+        self, v1: Tensor, ventral: Tensor, state: HARTState, stay: Tensor | None = None
+    ) -> tuple[Moment, HARTState]:
+        """Equations 3 to 6, as far as they feed back."""
+        if self.zoneout and stay is None:  # not learning: what is expected
+            stay = state.h.new_full((len(state.h), 2, 1), self.zoneout)
+        memory = (state.h, state.c, state.appearance)
+        moment = recurrent_step(self._weights(), v1, ventral, *memory, stay)
+        shift = self.next_shift(moment.hidden) if self.attention_update else state.shift
+        return moment, HARTState(moment.h, moment.c, moment.appearance, shift, state.first)
+
+    def _decide(
+        self,
+        h: Float[Tensor, "*n D"],
+        location: Float[Tensor, "*n P"],
+        hidden: Float[Tensor, "*n H"],
+    ) -> Decision:
+        """``delta_b`` (equations 6 and 8) and the value, which must not disturb the policy."""
+        seen = torch.cat([h, location], dim=-1).detach()
+        return Decision(self.box_update(hidden) * self.caution, self.value(seen)[..., 0])

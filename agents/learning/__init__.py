@@ -1,0 +1,1 @@
+"""What learners and their networks share. Imports no agent."""

@@ -1,0 +1,1 @@
+"""Frames and boxes into OpenCV and out of it, and template matching."""

@@ -1,0 +1,1 @@
+"""The Dyna loop and its parts: rollout, replay, imagination. Knows no config, file or picture."""

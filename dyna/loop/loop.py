@@ -1,0 +1,158 @@
+"""The Dyna loop (Sutton 1991): learn from real episodes, model the world, learn from dreams."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from agents.base import Agent
+from dyna.loop.replay import Replay
+from dyna.loop.rollout import rollout
+from envs.tracking import Tracking
+from envs.trajectory import Labels, Trajectory
+from world_models.base import WorldModel
+
+Row = dict[str, float]
+
+
+@dataclasses.dataclass
+class Dyna:
+    """One run of the loop; ``steps`` is the algorithm, everything else counts and times.
+
+    Attributes:
+        env: Real episodes.
+        agent: Who learns.
+        model: The world model; None makes the run model-free, on real episodes alone.
+        dream: The same task in the model's imagination; None without a model.
+        replay: Real episodes so far, for the model.
+        rng: For the fitting of the model.
+        real_frames: Budget of frames from ``env``.
+        imagined_frames: Budget of frames from ``dream``; the agent trains on the sum of both.
+        rounds: How often to go through collect, fit, imagine; budgets are split evenly.
+        batch_size: Episodes side by side.
+        effort: Share of the model's training schedule at its first fit.
+        refit_effort: The same at later fits.
+        real, imagined, fits: Frames had and fits done so far. They alone say where the loop is,
+            so a resumed run goes on from any row.
+        seconds: Wall seconds by part, and CPU seconds under ``part_cpu``.
+    """
+
+    env: Tracking
+    agent: Agent
+    model: WorldModel | None
+    dream: Tracking | None
+    replay: Replay
+    rng: torch.Generator
+    real_frames: int
+    imagined_frames: int
+    rounds: int = 1
+    batch_size: int = 32
+    effort: float = 1.0
+    refit_effort: float = 0.5
+    real: int = 0
+    imagined: int = 0
+    fits: int = 0
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def steps(self) -> Iterator[Row]:
+        """Runs the loop; one row of metrics per step. It may be left for good after any row."""
+        for done in range(1, self.rounds + 1):
+            while self.real < self.due(self.real_frames, done):
+                yield self.learn(self.env, self.due(self.real_frames, done) - self.real)
+            if self.model is not None and self.dream is not None:
+                if self.fits < done:
+                    yield self.fit(self.model)
+                while self.imagined < self.due(self.imagined_frames, done):
+                    left = self.due(self.imagined_frames, done) - self.imagined
+                    yield self.learn(self.dream, left)
+
+    def learn(self, env: Tracking, left: int) -> Row:
+        """Acts in new episodes, real or dreamed, at most ``left`` frames; learns from them."""
+        real = env is self.env
+        name, progress = "train" if real else "imagined", self.progress
+        with self.clock("collect" if real else "imagine"):
+            # A world model is fitted to whole episodes; otherwise the agent has its curriculum.
+            whole = real and self.model is not None
+            horizon = None if whole else self.agent.horizon(self.real + self.imagined)
+            horizon = min(horizon or env.horizon, env.horizon, left)
+            env.batch_size = min(self.batch_size, left // horizon)
+            trajectory = rollout(env, self.agent, horizon)
+            trajectory = dataclasses.replace(
+                trajectory, truth=None, labels=self.labels(trajectory, real)
+            )
+            if whole:
+                self.replay.add(trajectory)
+        with self.clock("update"):
+            metrics = self.agent.update(trajectory, progress)
+        if real:
+            self.real += trajectory.num_frames
+        else:
+            self.imagined += trajectory.num_frames
+        return {f"{name}/reward": float(trajectory.reward.mean()), **metrics}
+
+    def labels(self, trajectory: Trajectory, real: bool) -> Labels | None:
+        """What a supervised agent is told: imagined boxes; real ones only if it has no model."""
+        if not self.agent.supervised or (real and self.model is not None):
+            return None
+        return None if trajectory.truth is None else trajectory.truth.labels
+
+    def fit(self, model: WorldModel) -> Row:
+        """Fits the world model to every real episode so far."""
+        effort = self.effort if self.fits == 0 else self.refit_effort
+        with self.clock("fit"):
+            metrics = model.fit(self.replay.all(), self.rng, effort)
+        self.fits += 1
+        return {f"world_model/{key}": value for key, value in metrics.items()}
+
+    @property
+    def total_frames(self) -> int:
+        """Frames that the agent trains on in all."""
+        return self.real_frames + (self.imagined_frames if self.model is not None else 0)
+
+    @property
+    def progress(self) -> float:
+        """Share of the agent's training that is over."""
+        return (self.real + self.imagined) / self.total_frames
+
+    def due(self, budget: int, rounds: int) -> int:
+        """Frames of a budget to have after so many rounds: whole episodes, all in the end."""
+        if rounds == self.rounds:
+            return budget
+        return budget * rounds // self.rounds // self.env.horizon * self.env.horizon
+
+    @contextlib.contextmanager
+    def clock(self, part: str) -> Iterator[None]:
+        """Adds the seconds spent within to ``part`` (wall) and ``part_cpu`` (process)."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        spent = {part: time.perf_counter() - wall, f"{part}_cpu": time.process_time() - cpu}
+        for key, seconds in spent.items():
+            self.seconds[key] = self.seconds.get(key, 0.0) + seconds
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the rest of the run depends on."""
+        return {
+            "env": self.env.state_dict(),
+            "agent": self.agent.state_dict(),
+            "world_model": None if self.model is None else dict(self.model.state_dict()),
+            "dream": None if self.dream is None else self.dream.state_dict(),
+            "replay": self.replay.state_dict(),
+            "rng": self.rng.get_state(),
+            "counters": [self.real, self.imagined, self.fits],
+            "seconds": dict(self.seconds),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what ``state_dict`` gave."""
+        self.env.load_state_dict(state["env"])
+        self.agent.load_state_dict(state["agent"])
+        if self.model is not None and self.dream is not None:
+            self.model.load_state_dict(state["world_model"])
+            self.dream.load_state_dict(state["dream"])
+        self.replay.load_state_dict(state["replay"])
+        self.rng.set_state(state["rng"])
+        self.real, self.imagined, self.fits = state["counters"]
+        self.seconds = dict(state["seconds"])

@@ -1,0 +1,1 @@
+"""Arrays to pictures and films. May import evaluation and diagnosis, whose numbers it shows."""

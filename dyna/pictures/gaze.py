@@ -1,0 +1,79 @@
+"""Where an agent looks and what it attends to there, as pictures (figures 4 and 6 of HART).
+
+The glimpse is what the agent sees of the frame; the location map below it says where in the
+glimpse the agent takes the target to be: black for nowhere, bright for surely here.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from agents.base import Agent
+from dyna.pictures import render
+from envs.trajectory import Observation, Trajectory
+
+GAP = 8
+"""Pixels between the parts of a panel."""
+HEAT = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
+"""Colours from 0 to 1, evenly spaced (matplotlib's "inferno")."""
+_TABLE = np.stack(
+    [np.interp(np.linspace(0, 4, 256), range(5), channel) for channel in zip(*HEAT, strict=True)],
+    axis=-1,
+).astype(np.uint8)
+
+
+def inspect(agent: Agent, obs: Observation, state: Any) -> Any | None:
+    """What the agent's policy attends to (``agents.hart.Inspection``); None if it cannot say."""
+    look = getattr(getattr(agent, "policy", None), "inspect", None)
+    return None if look is None else look(obs, state)
+
+
+@torch.no_grad()
+def replay(agent: Agent, episodes: Trajectory) -> list[Any] | None:
+    """What the agent attended to at each step of its episodes (it did not explore in them).
+
+    Returns:
+        An inspection of all episodes for every step; None if the agent cannot say.
+    """
+    found = []
+    obs = Observation(episodes.frame[:, 0], episodes.box[:, 0])
+    state = agent.initial(obs)
+    for t in range(episodes.horizon):
+        obs = Observation(episodes.frame[:, t], episodes.box[:, t])
+        seen = inspect(agent, obs, state)
+        if seen is None:
+            return None
+        found.append(seen)
+        _, state, _ = agent.act(obs, state)
+    return found
+
+
+def panel(
+    glimpse: Float[Tensor, "C G G"], location: Float[Tensor, "S S"], height: int
+) -> UInt8[np.ndarray, "height W 3"]:
+    """The glimpse above the location map, as high as the frame that it stands beside."""
+    side = (height - GAP) // 2
+    seen = (glimpse.clamp(0, 1) * 255).byte().cpu().numpy()
+    parts = [
+        np.broadcast_to(np.moveaxis(seen, 0, -1), (*seen.shape[1:], 3)),
+        _TABLE[(location.clamp(0, 1) * 255).byte().cpu().numpy()],
+    ]
+    picture = np.full((height, side, 3), render.MARGIN, dtype=np.uint8)
+    for top, part in zip((0, height - side), parts, strict=True):
+        large = Image.fromarray(np.ascontiguousarray(part)).resize(
+            (side, side), Image.Resampling.NEAREST
+        )
+        picture[top : top + side] = np.asarray(large)
+    return picture
+
+
+def beside(
+    picture: UInt8[np.ndarray, "H W 3"], seen: Any, episode: int = 0
+) -> UInt8[np.ndarray, "H _ 3"]:
+    """A frame with the panel of what was attended to in it."""
+    side = panel(seen.glimpse[episode], seen.location[episode], picture.shape[0])
+    return render.beside([picture, side], GAP)

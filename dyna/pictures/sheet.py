@@ -1,0 +1,231 @@
+"""Pictures of what a world model sees and dreams: real | filtered | imagined samples.
+
+Every identity has a colour: a true object's own one, and for an identity of the model that of the
+object which it followed first. So one object whose colour changes has been taken for another.
+Dashed boxes are hidden objects. Truth is read to draw it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from dyna.diagnosis.extrapolation import camera_path
+from dyna.diagnosis.matching import VISIBLE, match
+from dyna.pictures import render
+from envs.trajectory import Trajectory
+from world_models.base import Posterior, WorldModel
+
+COLOURS: Sequence[render.Colour] = (
+    (255, 149, 0), (86, 190, 255), (46, 214, 130), (255, 112, 197), (240, 228, 66),
+    (165, 140, 255), (255, 84, 70), (120, 230, 230),
+)  # fmt: skip
+SEEN = (1, 3)
+"""Frames that are shown before the last that is seen."""
+AHEAD = (1, 3, 5, 10, 20)
+"""Steps of rollouts that are shown."""
+FILMED = 2
+"""Rollouts that are shown in films."""
+SIDE = 144
+"""Pixels of one picture, roughly."""
+MOST_IMAGES = 24
+"""Single images that are shown, if episodes have but one frame."""
+
+
+class Story(NamedTuple):
+    """One episode as videos with boxes; imagined ones begin after the context."""
+
+    real: render.Array
+    filtered: render.Array
+    imagined: list[render.Array]
+
+
+@torch.no_grad()
+def tell(
+    model: WorldModel,
+    episodes: Trajectory,
+    context: int = 6,
+    samples: int = 3,
+    ahead: int = 30,
+    seed: int = 0,
+) -> list[Story]:
+    """What a model makes of each of some episodes, which must carry their truth."""
+    truth = episodes.truth
+    if truth is None:
+        raise ValueError("episodes without truth cannot be shown with boxes")
+    posterior = model.posterior(episodes.without_truth())
+    own = own_colours(posterior, match(posterior, truth).identity)
+    paint = _Painter(max(1, round(SIDE / episodes.frame.shape[-1])))
+    real = paint(episodes.frame, truth.box, truth.visible, truth.id, _true_colours(truth.id))
+    seen = (posterior.reconstruction, posterior.box, posterior.visible, posterior.id)
+    filtered = paint(*seen, own)
+    steps = min(ahead, episodes.horizon - context)
+    dreams: list[list[render.Array]] = [[] for _ in real]
+    rng = torch.Generator(episodes.frame.device).manual_seed(seed)
+    for _ in range(samples if steps > 0 else 0):
+        views = _dream(model, posterior, context - 1, steps, camera_path(episodes), rng)
+        names = posterior.id[:, context - 1, None].expand(-1, steps, -1)
+        for b, video in enumerate(paint(*views, names, own)):
+            dreams[b].append(video)
+    return [Story(*parts) for parts in zip(real, filtered, dreams, strict=True)]
+
+
+def sheet(stories: Sequence[Story], context: int = 6) -> render.Array:
+    """The stories as one picture, moments from left to right."""
+    if len(stories[0].real) == 1:
+        return _images(stories)
+    blocks = []
+    for story in stories:
+        horizon = len(story.real)
+        before = sorted({t for t in (*SEEN, context - 1) if t < min(context, horizon)})
+        after = [h for h in AHEAD if context + h <= horizon]
+        times = [(t, f"t {t}") for t in before] + [(context - 1 + h, f"+{h}") for h in after]
+        lines = []
+        for title, video in (("real", story.real), ("filtered", story.filtered)):
+            lines.append(render.beside([_titled(video[t], f"{title} {n}") for t, n in times], 4))
+        for number, video in enumerate(story.imagined, 1):
+            cells = [_titled(np.full_like(story.real[0], 24), "") for _ in before]
+            cells += [_titled(video[h - 1], f"sample {number} +{h}") for h in after]
+            lines.append(render.beside(cells, 4))
+        blocks.append(np.concatenate(lines))
+    return render.grid(np.stack(blocks), columns=1, gap=14)
+
+
+def film(stories: Sequence[Story], context: int = 6) -> render.Array:
+    """The stories as one video, one below the other: real | filtered | imagined samples."""
+    lines = []
+    for story in stories:
+        parts = [_narrated(story.real, "real"), _narrated(story.filtered, "filtered")]
+        for number, video in enumerate(story.imagined[:FILMED], 1):
+            whole = np.concatenate([story.filtered[:context], video])
+            titles = ["still looking"] * context
+            titles += [f"sample {number} +{h + 1}" for h in range(len(video))]
+            frames = [_titled(p, n) for p, n in zip(whole, titles, strict=True)]
+            parts.append(np.stack(frames + frames[-1:] * (len(story.real) - len(frames))))
+        lines.append(render.beside(parts, 4))
+    return render.grid(np.stack(lines), columns=1, gap=14)
+
+
+def write(
+    folder: Path,
+    model: WorldModel,
+    episodes: Trajectory,
+    context: int = 6,
+    ahead: int = 30,
+    number: int = 3,
+) -> list[Path]:
+    """Writes ``sheet.png`` and, where there is motion, ``film.mp4``; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stories = tell(model, _worth_showing(episodes, number), context, ahead=ahead)
+    picture = folder / "sheet.png"
+    picture.write_bytes(render.png_bytes(sheet(stories, context)))
+    if episodes.horizon == 1:
+        return [picture]
+    video = film(stories, context)
+    path = folder / "film.mp4"
+    render.write_mp4(np.concatenate([video, np.repeat(video[-1:], 3, axis=0)]), path)
+    return [picture, path]
+
+
+def _worth_showing(episodes: Trajectory, number: int) -> Trajectory:
+    """The first episodes; of videos, those with nothing in them come last."""
+    if episodes.horizon == 1 or episodes.truth is None:
+        return episodes[:MOST_IMAGES]
+    empty = (episodes.truth.id < 0).all(-1).all(-1)
+    return episodes[empty.float().argsort(stable=True)[:number]]
+
+
+def _images(stories: Sequence[Story]) -> render.Array:
+    pairs = [
+        np.concatenate([_titled(s.real[0], "real"), _titled(s.filtered[0], "explained")])
+        for s in stories
+    ]
+    return render.grid(np.stack(pairs), columns=min(6, len(pairs)))
+
+
+def _titled(picture: render.Array, text: str) -> render.Array:
+    return render.caption(picture, text, size=12)
+
+
+def _narrated(video: render.Array, title: str) -> render.Array:
+    return np.stack([_titled(picture, f"{title} t {t}") for t, picture in enumerate(video)])
+
+
+def _dream(
+    model: WorldModel,
+    posterior: Posterior,
+    now: int,
+    steps: int,
+    camera: Float[Tensor, "B T 2"] | None,
+    rng: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Frames, boxes and visible shares of one rollout."""
+    state, views = model.resume(posterior, now), []
+    for h in range(steps):
+        state = model.prior(state, rng, None if camera is None else camera[:, now + h])
+        views.append(model.decode(state))
+    return (
+        torch.stack([v.frame for v in views], 1),
+        torch.stack([v.box for v in views], 1),
+        torch.stack([v.visible for v in views], 1),
+    )
+
+
+Palette = dict[int, render.Colour]
+
+
+def _true_colours(identity: Int[Tensor, "B T O"]) -> list[Palette]:
+    """A colour for each true object, in the order of slots."""
+    palettes = []
+    for episode in identity:
+        names = list(dict.fromkeys(n for n in episode.flatten().tolist() if n >= 0))
+        palettes.append({n: COLOURS[i % len(COLOURS)] for i, n in enumerate(sorted(names))})
+    return palettes
+
+
+def own_colours(posterior: Posterior, followed: Int[Tensor, "B T O"]) -> list[Palette]:
+    """A colour for each identity of the model: that of the object it followed first, if free."""
+    palettes = []
+    for b in range(len(followed)):
+        palette: Palette = {}
+        for moment in followed[b].tolist():
+            for place, name in enumerate(moment):
+                colour = COLOURS[place % len(COLOURS)]
+                if name >= 0 and name not in palette and colour not in palette.values():
+                    palette[name] = colour
+        spare = [c for c in reversed(COLOURS) if c not in palette.values()] or list(COLOURS)
+        rest = sorted(set(posterior.id[b].flatten().tolist()) - {-1} - set(palette))
+        palette |= {name: spare[i % len(spare)] for i, name in enumerate(rest)}
+        palettes.append(palette)
+    return palettes
+
+
+class _Painter:
+    """Draws boxes in the colours of identities."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def __call__(
+        self,
+        frame: Tensor,
+        box: Float[Tensor, "B T K 4"],
+        visible: Float[Tensor, "B T K"],
+        identity: Int[Tensor, "B T K"],
+        colours: list[Palette],
+    ) -> list[render.Array]:
+        videos = []
+        for b, palette in enumerate(colours):
+            video = render.upscale(frame[b].cpu().numpy(), self.factor)
+            for t, picture in enumerate(video):
+                for k, name in enumerate(identity[b, t].tolist()):
+                    if name >= 0:
+                        hidden = bool(visible[b, t, k] <= VISIBLE)
+                        place = box[b, t, k].cpu().numpy()
+                        render.draw_box(picture, place, palette[name], dashed=hidden)
+            videos.append(video)
+        return videos

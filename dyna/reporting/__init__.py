@@ -1,0 +1,1 @@
+"""Rows to tables, sentences, charts and pages. May import scores and pictures, never a run."""

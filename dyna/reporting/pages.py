@@ -1,0 +1,257 @@
+"""Pages that open from disk: one per run and one per study, nothing fetched from anywhere.
+
+``python -m dyna.report study NAME``, ``run FOLDER`` or ``readme [--check]``.
+"""
+
+import importlib.resources
+import json
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from omegaconf import OmegaConf
+
+from agents.base import Agent
+from dyna.pictures import render, showcase
+from dyna.reporting import blocks, plots, tables
+from dyna.reporting.findings import findings
+from dyna.scores import results
+from dyna.scores.results import Row
+from envs.tracking import Tracking
+
+GREEN, ORANGE, GREY = (
+    "rgb({}, {}, {})".format(*c) for c in (render.TARGET, render.AGENT, render.OTHER)
+)
+TRACKING_KEY = (
+    ("target", GREEN, "dashed"),
+    ("agent", ORANGE, "solid"),
+    ("other objects", GREY, "solid"),
+)
+MODEL_KEY = (("true box", GREEN, "solid"), ("box of the world model", ORANGE, "solid"))
+TABLE_NOTE = (
+    "IoU: mean over held-out episodes, first frame not counted. ±: 95 % interval over seeds "
+    "(Student's t); for trackers, which learn nothing, over episodes. Lost: share of episodes "
+    "that end off the target. CPU s: whole run, evaluation included."
+)
+SECTIONS = {
+    "tracking": (
+        "Tracking held-out episodes",
+        "Digits that were never seen in training; every arm shows the same episodes. "
+        "Beside a frame: the glimpse, and below it the location map.",
+        TRACKING_KEY,
+        "Stills: moments of the first three episodes.",
+    ),
+    "world_model": (
+        "What the world model sees and predicts",
+        "Real frames, what the model makes of them, and what it dreams without looking any more.",
+        MODEL_KEY,
+        "Stills of the first episode: real, reconstruction, imagined.",
+    ),
+    "imagination": (
+        "Imagined episodes",
+        "What the agent was trained on beside real frames, with the boxes that give the reward.",
+        TRACKING_KEY,
+        "Stills: moments of the first three episodes.",
+    ),
+}
+
+
+def page(context: Mapping[str, Any], path: Path) -> Path:
+    """Fills the template and writes the page in one go."""
+    template = importlib.resources.files("dyna.reporting").joinpath("report.html.j2").read_text()
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".tmp")
+    draft.write_text(environment.from_string(template).render(**context))
+    draft.replace(path)
+    return path
+
+
+def write_study(path: Path, folder: Path) -> Path:
+    """The page of a study.
+
+    Args:
+        path: The results file.
+        folder: Where the runs are, for their videos; the page is written there.
+
+    Returns:
+        The page.
+    """
+    document = results.read(path)
+    rows = document["rows"]
+    runs: dict[str, Path] = {}  # the first run of each arm stands for it in pictures
+    for row in rows:
+        run = row.get("folder")
+        if run and row["status"] == "ok" and row["arm"] != "reference":
+            runs.setdefault(tables.LABELS.get(row["arm"], row["arm"]), Path(run))
+    failed = [row for row in rows if row["status"] != "ok"]
+    lines = [f"{row['arm']} {row['agent']} seed {row['seed']}: {row['error']}" for row in failed]
+    context = {
+        **_figures(rows),
+        "title": f"{path.stem if path.stem != 'results' else folder.name}: arms compared",
+        "subtitle": "An agent learns to follow a digit with a box, from real frames and from "
+        "frames that a world model imagines.",
+        "sections": _sections(runs),
+        "provenance": provenance_lines(document),
+        "details": [("Runs that failed", "\n".join(lines))] if lines else [],
+    }
+    return page(context, folder / "report.html")
+
+
+def write_run(folder: Path) -> Path:
+    """The page of a finished run, from what lies in its folder; returns the page.
+
+    Raises:
+        ValueError: There is no finished run.
+    """
+    try:
+        summary = json.loads((folder / "summary.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        raise ValueError(f"{folder} holds no finished run: {error}") from None
+    config = (folder / "config.yaml").read_text() if (folder / "config.yaml").exists() else ""
+    row = run_row(folder, summary)
+    name = str(tables.LABELS.get(row["arm"], row["arm"]))
+    by_objects = [
+        f"{row[c]:.2f} with {c[4:].replace('_', ' ')}" for c in tables.object_columns([row])
+    ]
+    figures = _figures([row])
+    figures["charts"] += [
+        {"svg": svg, "caption": "Reward while training: IoU of the exploring agent's box."}
+        for svg in [plots.rewards(results.read_metrics(folder))]
+        if svg
+    ]
+    everything = {k: v for k, v in row.items() if isinstance(v, int | float)}
+    context = {
+        **figures,
+        "title": f"{name}, seed {row['seed']}",
+        "subtitle": f"{row['tier']}, {row['real_frames']:,} real and "
+        f"{row['imagined_frames']:,} imagined frames",
+        "headline": [
+            f"Held-out IoU {row['iou']:.3f} after {row['real_frames']:,} real frames.",
+            "; ".join(by_objects) + "." if by_objects else "",
+        ],
+        "sections": _sections({name: folder}),
+        "provenance": provenance_lines(summary),
+        "details": [
+            ("Configuration", config),
+            ("All final metrics", "\n".join(f"{k:32} {v:.6g}" for k, v in everything.items())),
+        ],
+    }
+    return page(context, folder / "report.html")
+
+
+def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | None) -> list[Path]:
+    """Films a run that has ended into ``folder/videos``; a failure is only a warning."""
+    try:
+        return showcase.record(folder / "videos", agent, held_out, dream)
+    except Exception as error:  # the run and its numbers are worth more than its pictures
+        warnings.warn(f"no videos were made in {folder}: {error!r}", stacklevel=2)
+        return []
+
+
+def write_run_or_warn(folder: Path) -> None:
+    """The page of a run that has ended; a failure is only a warning."""
+    try:
+        write_run(folder)
+    except Exception as error:  # as above
+        warnings.warn(f"no report was made in {folder}: {error!r}", stacklevel=2)
+
+
+def run_row(folder: Path, summary: Mapping[str, Any]) -> Row:
+    """The row of one run that was not part of a study."""
+    metrics = results.final_metrics(folder)
+    config = OmegaConf.load(folder / "config.yaml")
+    known: Row = {
+        "arm": _stem(OmegaConf.select(config, "world_model._target_")),
+        "agent": _stem(OmegaConf.select(config, "agent.policy._target_", default=None)),
+        "tier": str(OmegaConf.select(config, "env.tier", default="")),
+    }
+    budget = {k: int(summary.get(k, 0)) for k in ("real_frames", "imagined_frames", "seed")}
+    return {**known, **budget, "status": "ok", **metrics}
+
+
+def _stem(target: str | None) -> str:
+    """``world_models.air.AIR`` -> ``air``."""
+    return "none" if target is None else target.split(".")[-2]
+
+
+def _figures(rows: Sequence[Row]) -> dict[str, Any]:
+    header, body = tables.cells(rows)
+    kinds = []
+    for line in tables.lines(rows):
+        kind = "reference" if line.is_reference else ""
+        learned = not line.is_reference and line.arm not in (*tables.FREE, "oracle")
+        kinds.append("learned" if learned else kind if line.rows else "failed")
+    drawn = [
+        (plots.learning_curves(rows), "Held-out IoU while the agent trains, evaluated on the way; "
+         "bands are 95 % intervals over seeds."),
+        (plots.efficiency(rows), "Held-out IoU at the end of a run against its real frames."),
+        (plots.standings(rows), "Everyone at the end, with 95 % intervals; hollow: trackers that "
+         "were not trained here."),
+    ]  # fmt: skip
+    return {
+        "headline": findings(rows),
+        "charts": [{"svg": svg, "caption": text} for svg, text in drawn if svg],
+        "header": header,
+        "body": [{"kind": k, "cells": c} for k, c in zip(kinds, body, strict=True)],
+        "table_note": TABLE_NOTE,
+    }
+
+
+def _sections(runs: Mapping[str, Path]) -> list[dict[str, Any]]:
+    sections = []
+    for name, (title, text, key, rows) in SECTIONS.items():
+        clips = []
+        for label, folder in runs.items():
+            video, strip = (folder / "videos" / f"{name}.{e}" for e in ("mp4", "png"))
+            if video.exists():
+                clip = {"title": label, "video": uri(video, "video/mp4")}
+                clips.append({**clip, "strip": uri(strip, "image/png") if strip.exists() else ""})
+        if clips:
+            sections.append(
+                {"title": title, "text": text, "key": key, "rows": rows, "clips": clips}
+            )
+    return sections
+
+
+def uri(path: Path, mime: str) -> str:
+    """The file as an address, so that the page needs nothing beside it."""
+    return render.data_uri(path.read_bytes(), mime)
+
+
+def provenance_lines(known: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and texts of what is known of where figures come from."""
+    found = []
+    for name in ("command", "commit", "date", "machine", "packages"):
+        value = known.get(name)
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{key} {item}" for key, item in value.items())
+        if name == "commit" and known.get("dirty"):
+            value = f"{value} (with changes that were not committed)"
+        if value:
+            found.append((name, str(value)))
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``study NAME`` | ``run FOLDER`` | ``readme [--check]``; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        match given:
+            case ["study", name]:
+                page_path = write_study(Path("results") / f"{name}.json", Path("outputs") / name)
+                print(page_path.resolve())
+            case ["run", folder]:
+                print(write_run(Path(folder)).resolve())
+            case ["readme", *options]:
+                return blocks.main(options)
+            case _:
+                print(__doc__, file=sys.stderr)
+                return 2
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,223 @@
+"""Figures as SVG text: learning curves, data efficiency, where everyone stands.
+
+Colours are Okabe and Ito's, which colour-blind people can tell apart; every arm has a marker and a
+stroke of its own as well. Text and axes take the colour of the page around them.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from dyna.reporting.tables import Line, lines
+from dyna.scores import statistics
+from dyna.scores.results import Row
+
+INK = "#0a0b0c"
+"""Stands for the colour of the page's text."""
+STYLES = {
+    "none": ("#0072B2", "o", "-"),
+    "rigid": ("#8C8C8C", "s", "--"),
+    "cut_paste": ("#CC79A7", "D", "-."),
+    "air": ("#D55E00", "^", "-"),
+    "oracle": ("#009E73", "v", ":"),
+}
+OTHERS = (("#56B4E9", "P", "-"), ("#E69F00", "X", "--"))
+SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dyna",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "grid.alpha": 0.18,
+    "grid.color": INK,
+    "legend.frameon": False,
+}
+
+
+def style(arm: str) -> tuple[str, str, str]:
+    """Colour, marker and stroke of an arm; the same arm looks the same in every figure."""
+    return STYLES.get(arm) or OTHERS[sum(map(ord, arm)) % len(OTHERS)]
+
+
+def learning_curves(rows: Sequence[Row], page_ink: bool = True) -> str | None:
+    """Held-out IoU on the way, against the frames that the agent trained on.
+
+    Drawn are the settings with the fewest real frames, and model-free learning with the most: one
+    line per arm and budget, a band for the 95 % interval over seeds. None if the runs have no
+    evaluations on the way.
+    """
+    known = [line for line in _arms(rows) if any("curve" in r for r in line.rows.values())]
+    if not known:
+        return None
+    fewest = min(line.real_frames for line in known)
+    most = max((line.real_frames for line in known if line.arm == "none"), default=fewest)
+    figure, axes = _figure("frames the agent trained on (real and imagined)")
+    drawn: set[str] = set()
+    for line in known:
+        if line.real_frames == fewest or (line.arm == "none" and line.real_frames == most):
+            _band(axes, line, _name(line), line.arm in drawn, *_curve(line))
+            drawn.add(line.arm)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda frames, _: _short(round(frames))))
+    axes.minorticks_off()
+    return _finish(figure, axes, page_ink)
+
+
+def efficiency(rows: Sequence[Row], page_ink: bool = True) -> str | None:
+    """Final held-out IoU against real frames; None if all runs had equally many."""
+    arms = _arms(rows)
+    budgets = sorted({line.real_frames for line in arms})
+    if len(budgets) < 2:
+        return None
+    figure, axes = _figure("real frames")
+    drawn: set[str] = set()
+    for arm, imagined in dict.fromkeys((x.arm, x.imagined_frames) for x in arms):
+        points = [x for x in arms if (x.arm, x.imagined_frames) == (arm, imagined)]
+        points.sort(key=lambda x: x.real_frames)
+        means = np.array([x.mean("iou") or 0.0 for x in points])
+        half = np.array([x.half_width or 0.0 for x in points])
+        frames = np.array([x.real_frames for x in points])
+        label = points[0].label + (f" ({_short(imagined)} imagined)" if imagined else "")
+        _band(axes, points[0], label, arm in drawn, frames, means, half)
+        drawn.add(arm)
+    axes.set_xscale("log")
+    axes.set_xticks(budgets, [f"{budget:,}" for budget in budgets])
+    axes.minorticks_off()
+    return _finish(figure, axes, page_ink)
+
+
+def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
+    """Every method's IoU as a dot, best on top; None if there is nothing to compare."""
+    every = sorted((x for x in lines(rows) if x.rows), key=lambda x: x.mean("iou") or 0.0)
+    if len(every) < 2:
+        return None
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=(6.2, 0.9 + 0.27 * len(every)), layout="constrained")
+        axes = figure.subplots()
+        for place, line in enumerate(every):
+            colour, marker, _ = (INK, "o", "") if line.is_reference else style(line.arm)
+            axes.errorbar(
+                line.mean("iou") or 0.0,
+                place,
+                xerr=line.half_width or 0.0,
+                fmt=marker,
+                color=colour,
+                markerfacecolor="none" if line.is_reference else colour,
+                capsize=2,
+            )
+        axes.set_yticks(range(len(every)), [_name(line) for line in every])
+        axes.set_xlabel("held-out IoU")
+        axes.set_xlim(0, 1.03)
+        return as_svg(figure, page_ink)
+
+
+def rewards(history: Sequence[Row]) -> str | None:
+    """Reward of one run against the frames it trained on, real and imagined, smoothed."""
+    figure, axes = _figure("frames the agent trained on (real and imagined)")
+    axes.set_ylabel("reward (IoU)")
+    drawn = False
+    for name, arm, label in (("train", "none", "real"), ("imagined", "air", "imagined")):
+        known = [row for row in history if f"{name}/reward" in row]
+        if len(known) < 2:
+            continue
+        frames = np.array([row["agent_frames"] for row in known])
+        reward = np.array([row[f"{name}/reward"] for row in known])
+        width = max(1, len(known) // 40)
+        colour = style(arm)[0]
+        axes.plot(frames, reward, color=colour, alpha=0.2, linewidth=0.8)
+        smooth = np.convolve(reward, np.ones(width) / width, mode="valid")
+        axes.plot(frames[width - 1 :], smooth, style(arm)[2], color=colour, label=label)
+        drawn = True
+    return _finish(figure, axes, page_ink=True) if drawn else None
+
+
+def _name(line: Line) -> str:
+    if line.is_reference:
+        return line.label
+    imagined = f" + {_short(line.imagined_frames)}" if line.imagined_frames else ""
+    return f"{line.label}, {_short(line.real_frames)}{imagined}"
+
+
+def _short(frames: int) -> str:
+    return f"{frames / 1000:g}k" if frames >= 1000 else str(frames)
+
+
+def _arms(rows: Sequence[Row]) -> list[Line]:
+    return [line for line in lines(rows) if not line.is_reference and line.rows]
+
+
+def _figure(x_label: str) -> tuple[Figure, Axes]:
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=(6.2, 4.2), layout="constrained")
+        axes = figure.subplots()
+        axes.set_xlabel(x_label)
+        axes.set_ylabel("held-out IoU")
+        return figure, axes
+
+
+def _curve(line: Line) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frames, mean and half-width over the seeds, at the evaluations that all seeds have."""
+    curves = [row["curve"] for row in line.rows.values() if "curve" in row]
+    tables = [dict(zip(c["agent_frames"], c["iou"], strict=True)) for c in curves]
+    frames = sorted(set.intersection(*(set(table) for table in tables)) - {0})
+    scores = [[table[f] for table in tables] for f in frames]
+    half = [statistics.student_interval(s) if len(s) > 1 else 0.0 for s in scores]
+    return np.array(frames), np.array([np.mean(s) for s in scores]), np.array(half)
+
+
+def _band(
+    axes: Axes,
+    line: Line,
+    label: str,
+    again: bool,
+    x: np.ndarray,
+    means: np.ndarray,
+    half: np.ndarray,
+) -> None:
+    """One line; hollow markers if it shows another budget of an arm that was drawn before."""
+    colour, marker, stroke = style(line.arm)
+    axes.plot(
+        x,
+        means,
+        stroke,
+        color=colour,
+        marker=marker,
+        markersize=5,
+        markerfacecolor="none" if again else colour,
+        label=label,
+    )
+    if half.any():
+        axes.fill_between(x, means - half, means + half, color=colour, alpha=0.15, linewidth=0)
+
+
+def _finish(figure: Figure, axes: Axes, page_ink: bool) -> str:
+    axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(1.0, axes.get_ylim()[1]))
+    with matplotlib.rc_context(SETTINGS):
+        figure.legend(loc="outside lower center", ncols=2)
+        return as_svg(figure, page_ink)
+
+
+def as_svg(figure: Figure, page_ink: bool) -> str:
+    """The figure as text, its ink in the colour of the page around it or in grey on white."""
+    buffer = io.StringIO()
+    blank = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    face = "none" if page_ink else "white"
+    figure.savefig(buffer, format="svg", metadata=blank, facecolor=face)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    return text.replace(INK, "currentColor") if page_ink else text.replace(INK, "#222222")

@@ -1,0 +1,108 @@
+"""What was found of a world model, in print and for loggers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from dyna.running.build import make
+from dyna.running.logger import JSONL, Logger
+
+SHOWN_STEPS = (1, 3, 5, 10, 20, 30)
+"""Steps ahead that are printed."""
+
+
+def text(row: Mapping[str, Any]) -> str:
+    """What is printed of a row."""
+    lines = [f"seed {row['seed']}, {row['cpu_seconds']:.0f} CPU seconds to learn"]
+    if row.get("test_factors"):
+        lines = [f"seed {row['seed']}, tested on {row['test_factors']}, {row['test_slots']} slots"]
+    if "count_accuracy" in row:
+        counts = [n for n in row if n.startswith("count_accuracy_") and n[15:].isdigit()]
+        by_number = ", ".join(f"{n[15:]}: {row[n]:.3f}" for n in counts)
+        lines.append(
+            f"  count accuracy {row['count_accuracy']:.3f} ({by_number}), "
+            f"box IoU {row['box_iou']:.3f}, identity switches {row['switches']:.2f}"
+        )
+    lines.append(
+        f"  target IoU {row['target_iou']:.3f}, found at first {row['target_found']:.3f}, "
+        f"lost {row['target_lost']:.3f}; ELBO {row.get('elbo', math.nan):.1f}, "
+        f"squared error {row['reconstruction_mse']:.4f}"
+    )
+    for name, text in {"1_5": "1 to 5", "6_up": "6 or more"}.items():
+        if row.get(f"occlusions_{name}"):
+            shares = ("refound", "predicted", "filtered", "held", "extrapolated")
+            found = ", ".join(f"{share} {row[f'{share}_{name}']:.2f}" for share in shares)
+            number = row[f"occlusions_{name}"]
+            lines.append(f"  {number:.0f} times hidden for {text} frames: {found}")
+    if row["steps"]:
+        lines.append("  steps ahead: centre error in pixels (IoU)")
+    for step in (r for r in row["steps"] if r["step"] in SHOWN_STEPS):
+        figures = [
+            f"{label} {step[f'{name}error']:.2f} ({step[f'{name}iou']:.2f})"
+            for name, label in (
+                ("", "model"), ("no_action_", "without actions"), ("bounce_", "bounce"),
+                ("copy_", "copy"), ("oracle_", "oracle"), ("simulator_", "simulator"),
+                ("target_", "target"),
+            )
+            if f"{name}error" in step
+        ]  # fmt: skip
+        lines.append(f"  {step['step']:3.0f}: {'   '.join(figures)}")
+    return "\n".join(lines)
+
+
+def log(
+    cfg: DictConfig, folder: Path, row: Mapping[str, Any], pictures: Sequence[Path] = ()
+) -> None:
+    """Gives one seed's figures to the loggers: ``diagnose/NAME``, and ``forecast/NAME`` by step.
+
+    Args:
+        cfg: A composed ``conf/diagnose.yaml``.
+        folder: Where the loggers write.
+        row: The figures.
+        pictures: Sheets (png) and films (mp4).
+    """
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    config = {**config, "name": "diagnose", "seed": row["seed"]}
+    frames = row["episodes"] * int(cfg.env.get("horizon", 1))
+    axes = {"real_frames": frames, "imagined_frames": 0, "agent_frames": frames}
+    figures = _numbers("diagnose", row)
+    first = JSONL(folder, config)
+    first.load_state_dict({"bytes": 0})  # figures of the same seed are replaced
+    loggers: list[Logger] = [first]
+    try:
+        if get_class(cfg.logger._target_) is not JSONL:
+            loggers.append(make(cfg.logger, folder=folder, config=config))
+        for logger in loggers:
+            logger.log({**axes, **figures})
+            for step in row["steps"]:
+                later = _later(axes, int(step["step"]))
+                logger.log({**later, **_numbers("forecast", step)})
+            for path in pictures:
+                show = logger.video if path.suffix == ".mp4" else logger.picture
+                show(f"diagnose/{path.stem}", path, axes)
+            logger.summary(figures)
+    finally:
+        for logger in loggers:
+            logger.close()
+
+
+def _numbers(group: str, row: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers of a row (what had no case to measure is none), keys ``group/name``."""
+    return {
+        f"{group}/{name}": value
+        for name, value in row.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
+
+
+def _later(axes: Mapping[str, int], steps: int) -> dict[str, int]:
+    """The axes so many imagined frames later."""
+    return {
+        "real_frames": axes["real_frames"],
+        "imagined_frames": steps,
+        "agent_frames": axes["agent_frames"] + steps,
+    }

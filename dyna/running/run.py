@@ -1,0 +1,291 @@
+"""One run from a config: drive the loop, evaluate, log, save, sum up."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+from dyna.evaluation.heldout import BATCH, evaluate
+from dyna.loop.loop import Row
+from dyna.running.build import build, make
+from dyna.running.checkpoint import Checkpoints, config_hash, load
+from dyna.running.logger import JSONL, Logger
+from dyna.running.subject import describe
+from dyna.scores import results
+
+OWN_FILES = ("config.yaml", "metrics.jsonl", "summary.json", "report.html")
+OWN_FOLDERS = ("checkpoints", "videos", "tensorboard", "wandb")
+
+
+class Run:
+    """What surrounds the loop: held-out evaluation, loggers, checkpoints, signals, clocks.
+
+    Args:
+        cfg: A composed config of ``conf/train.yaml``.
+    """
+
+    def __init__(self, cfg: DictConfig) -> None:
+        self.cfg = cfg
+        self.config: dict[str, Any] = _plain(cfg)
+        self.folder = Path(cfg.folder)
+        self.checkpoints = Checkpoints(self.folder / "checkpoints", self.config)
+        self.evaluation: Row = {}
+        self.rows = 0
+        self.cpu = self.wall = 0.0
+        self.stop: int | None = None
+
+    def summary(self) -> dict[str, Any] | None:
+        """The summary of the finished run, if it is one of this config."""
+        path = self.folder / "summary.json"
+        if not path.is_file():
+            return None
+        try:
+            summary = json.loads(path.read_text())
+        except ValueError:
+            return None
+        return summary if summary.get("config_hash") == config_hash(self.config) else None
+
+    def go(self) -> dict[str, Any]:
+        """Runs from the start or the last checkpoint to the end."""
+        cfg = self.cfg
+        self.dyna = build(cfg)
+        self.held_out = make(cfg.env, split="test", batch_size=BATCH, seed=0, device=cfg.device)
+        state = self.checkpoints.latest()
+        self.loggers: list[Logger] = []
+        if get_class(cfg.logger._target_) is not JSONL:
+            self.loggers.append(make(cfg.logger, folder=self.folder, config=self.config))
+        jsonl = JSONL(self.folder, self.config)
+        self.loggers.insert(0, jsonl)
+        if state is None:
+            jsonl.load_state_dict({"bytes": 0})
+            (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+            if cfg.start is not None:
+                self.dyna.agent.inherit(load(cfg.start)["agent"])
+        else:
+            self._restore(state)
+        try:
+            with _Signals(self), self._bar() as bar:
+                self._drive(bar)
+            return self._finish()
+        finally:
+            for logger in self.loggers:
+                logger.close()
+
+    def _drive(self, bar: tqdm) -> None:
+        dyna = self.dyna
+        self._start_cpu, self._start_wall = time.process_time(), time.perf_counter()
+        saved = time.monotonic()
+        before = dyna.real + dyna.imagined
+        began = time.perf_counter()
+        if dyna.model is not None and dyna.fits == 0:
+            bar.set_postfix_str("the model is fitted after the real frames", refresh=False)
+        for row in dyna.steps():
+            frames = dyna.real + dyna.imagined
+            seconds = time.perf_counter() - began
+            row["speed/frames_per_second"] = (frames - before) / max(seconds, 1e-9)
+            if self._due(before, frames):
+                with dyna.clock("evaluate"):
+                    self.evaluation = self._evaluate()
+                row |= self.evaluation
+            self._log(row)
+            bar.update(frames - before)
+            if row.get("eval/iou") is not None:
+                bar.set_postfix_str(f"held-out IoU {row['eval/iou']:.3f}", refresh=False)
+            fitted = before == frames
+            late = time.monotonic() - saved >= self.cfg.checkpoint_every
+            if late or fitted or self.stop or self._over:
+                self._save()
+                saved = time.monotonic()
+            if self.stop:
+                self._leave()
+            before, began = frames, time.perf_counter()
+
+    @property
+    def _over(self) -> bool:
+        dyna = self.dyna
+        return dyna.real + dyna.imagined >= dyna.total_frames
+
+    def _due(self, before: int, frames: int) -> bool:
+        """Whether the frames passed one of the evenly spaced evaluations, or are all done."""
+        count, total = self.cfg.evaluations, self.dyna.total_frames
+        if frames == before:
+            return False
+        return frames >= total or before * count // total < frames * count // total
+
+    def _evaluate(self) -> Row:
+        episodes = self.cfg.final_episodes if self._over else self.cfg.evaluation_episodes
+        return evaluate(self.dyna.agent, self.held_out, episodes)
+
+    def _times(self) -> tuple[float, float]:
+        cpu = self.cpu + time.process_time() - self._start_cpu
+        return cpu, self.wall + time.perf_counter() - self._start_wall
+
+    def _log(self, row: Row) -> None:
+        dyna = self.dyna
+        cpu, wall = self._times()
+        whole: Row = {
+            "real_frames": dyna.real,
+            "imagined_frames": dyna.imagined,
+            "agent_frames": dyna.real + dyna.imagined,
+            **row,
+            "time/cpu_seconds": round(cpu, 3),
+            "time/wall_seconds": round(wall, 3),
+        }
+        self.rows += 1
+        for logger in self.loggers:
+            logger.log(whole)
+
+    def _save(self) -> None:
+        with self.dyna.clock("save"):
+            cpu, wall = self._times()
+            state = {
+                **self.dyna.state_dict(),
+                "loggers": {type(x).__name__: x.state_dict() for x in self.loggers},
+                "task": describe(self.dyna.env),
+                "evaluation": self.evaluation,
+                "rows": self.rows,
+                "cpu": cpu,
+                "wall": wall,
+            }
+            self.checkpoints.save(state, self.rows)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.dyna.load_state_dict(state)
+        self.evaluation, self.rows = state["evaluation"], state["rows"]
+        self.cpu, self.wall = state["cpu"], state["wall"]
+        for logger in self.loggers:
+            known = state["loggers"].get(type(logger).__name__)
+            if known is not None:
+                logger.load_state_dict(known)
+        frames = self.dyna.real + self.dyna.imagined
+        print(f"goes on after {frames:,} frames in {self.folder}", file=sys.stderr)
+
+    def _bar(self) -> tqdm:
+        shown = sys.stderr.isatty()
+        return tqdm(
+            total=self.dyna.total_frames,
+            initial=self.dyna.real + self.dyna.imagined,
+            desc=f"{self.cfg.name} seed={self.cfg.seed}",
+            unit="frame",
+            unit_scale=True,
+            disable=not self.cfg.progress,
+            mininterval=0.5 if shown else 30.0,
+            maxinterval=30.0,
+            dynamic_ncols=shown,
+        )
+
+    def _leave(self) -> None:
+        """Ends the process after a signal; everything is saved."""
+        name = signal.Signals(self.stop or 0).name
+        print(f"stopped by {name}; saved: the same command goes on from here", file=sys.stderr)
+        raise SystemExit(128 + (self.stop or 0))
+
+    def _finish(self) -> dict[str, Any]:
+        dyna = self.dyna
+        cpu, wall = self._times()
+        summary: dict[str, Any] = {
+            "name": self.cfg.name,
+            "seed": self.cfg.seed,
+            "real_frames": dyna.real,
+            "imagined_frames": dyna.imagined,
+            "agent_frames": dyna.real + dyna.imagined,
+            **self.evaluation,
+            "time/cpu_seconds": cpu,
+            "time/wall_seconds": wall,
+            **{f"time/{part}": seconds for part, seconds in dyna.seconds.items()},
+            "config_hash": config_hash(self.config),
+            **results.provenance(f"python -m dyna {' '.join(sys.argv[1:])}".strip()),
+        }
+        if self.cfg.pictures:
+            from dyna.reporting import pages
+
+            for video in pages.record(self.folder, dyna.agent, self.held_out, dyna.dream):
+                for logger in self.loggers:
+                    logger.video(f"videos/{video.stem}", video, summary)
+        for logger in self.loggers:
+            logger.summary({k: v for k, v in summary.items() if isinstance(v, int | float | str)})
+        temporary = self.folder / "summary.json.tmp"
+        temporary.write_text(json.dumps(summary, indent=1) + "\n")
+        temporary.replace(self.folder / "summary.json")
+        if self.cfg.pictures:
+            pages.write_run_or_warn(self.folder)
+        return summary
+
+
+class _Signals:
+    """Turns the first SIGTERM or SIGINT into a wish to stop; the second has its usual force."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.old: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        def note(number: int, frame: Any) -> None:
+            self.run.stop = number
+            signal.signal(number, self.old[number])
+            print(
+                f"{signal.Signals(number).name}: will save and stop after this step "
+                "(again to stop at once)",
+                file=sys.stderr,
+            )
+
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self.old[number] = signal.getsignal(number)
+                signal.signal(number, note)
+        except ValueError:  # not in the main thread: whoever runs us minds the signals
+            self.old = {}
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self.old.items():
+            signal.signal(number, handler)
+
+
+def clear(folder: Path) -> None:
+    """Removes what a run has left in its folder, and nothing else."""
+    for name in OWN_FILES:
+        (folder / name).unlink(missing_ok=True)
+    for name in OWN_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def run(cfg: DictConfig) -> dict[str, Any]:
+    """Runs a config, or goes on where its last checkpoint was; returns the summary.
+
+    A finished run is not repeated: its summary is returned (``overwrite=true`` starts anew).
+
+    Args:
+        cfg: ``conf/train.yaml`` with overrides; outside ``python -m dyna`` set ``folder``.
+
+    Raises:
+        ValueError: A setting or a checkpoint is bad; the message names it and the mend.
+        SystemExit: A signal came; all is saved.
+    """
+    torch.set_num_threads(cfg.threads)
+    # The same as use_deterministic_algorithms(True), which takes seconds to import a compiler.
+    torch.set_deterministic_debug_mode("error")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if "cuda" in str(cfg.device):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    this = Run(cfg)
+    if cfg.overwrite:
+        clear(this.folder)
+    elif (summary := this.summary()) is not None:
+        print(f"{this.folder} is finished; overwrite=true runs it again", file=sys.stderr)
+        return summary
+    return this.go()
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    plain: Mapping = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    return {str(key): value for key, value in plain.items() if key != "hydra"}

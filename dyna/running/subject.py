@@ -1,0 +1,150 @@
+"""Who is scored: the agent of a checkpoint, or one that its config describes."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from agents.base import Agent
+from dyna.evaluation.heldout import SEED
+from dyna.loop import seeding
+from dyna.running import checkpoint
+from dyna.running.build import build, make
+from envs.tracking import Tracking
+from world_models.base import WorldModel
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """What is scored.
+
+    Attributes:
+        env: Config of the env.
+        agent: Whom to score.
+        name: Its name in print.
+        frame_shape: (C, H, W) that it was made for.
+        model: The world model of the checkpoint, if there is one.
+        dream: The task in its imagination.
+        centre_gain: What its actions did to the centre of its box in training, if known.
+    """
+
+    env: DictConfig
+    agent: Agent
+    name: str
+    frame_shape: tuple[int, int, int]
+    model: WorldModel | None = None
+    dream: Tracking | None = None
+    centre_gain: float | None = None
+
+
+def from_checkpoint(given: DictConfig, overrides: list[str]) -> Subject:
+    """The agent and the world model of a run; its agent alone where ``env=...`` is given.
+
+    Args:
+        given: A composed ``conf/evaluate.yaml``.
+        overrides: What of it the user gave; that of ``env.`` changes the run's env.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged, or an override does not go with it.
+    """
+    names = [override.lstrip("+~").split("=")[0] for override in overrides]
+    wrong = [name for name in names if name == "agent" or name.startswith("agent.")]
+    if wrong:
+        raise ValueError(f"{wrong[0]}=... does not go with checkpoint=..., which has its agent")
+    if "env" in names:
+        return dataclasses.replace(restore(given.checkpoint, given.device), env=given.env)
+    state = _load(given.checkpoint)
+    cfg = OmegaConf.create({**state["config"], "device": given.device})
+    dyna = build(cfg)
+    for name in names:
+        if name.startswith("env."):
+            OmegaConf.update(cfg, name, OmegaConf.select(given, name))
+    dyna.agent.load_state_dict(state["agent"])
+    if dyna.model is not None:
+        dyna.model.load_state_dict(state["world_model"])
+    shape, gain, name = dyna.env.scene.frame_shape, dyna.env.centre_gain, given.checkpoint
+    return Subject(cfg.env, dyna.agent, name, shape, dyna.model, dyna.dream, gain)
+
+
+def restore(path: str | Path, device: str = "cpu") -> Subject:
+    """The agent of a run, told what its actions did there; its world model is left alone.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged, or no checkpoint of a run.
+    """
+    state = _load(path)
+    cfg = OmegaConf.create({**state["config"], "device": device})
+    task = state.get("task")
+    if task is None:  # an older file: the env must be there to tell
+        env = make(cfg.env, split="train", batch_size=1, seed=0, device=device)
+        task = describe(env)
+    shape = tuple(task["frame_shape"])
+    with seeding.initialised(cfg.seed, "agent/init"):
+        agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=device)
+    agent.load_state_dict(state["agent"])
+    agent.centre_gain, agent.size_gain = task["centre_gain"], task["size_gain"]
+    return Subject(cfg.env, agent, str(path), shape, centre_gain=agent.centre_gain)
+
+
+def describe(env: Tracking) -> dict[str, Any]:
+    """What an agent must know of the task that it was trained in, as plain values."""
+    return {
+        "frame_shape": list(env.scene.frame_shape),
+        "centre_gain": env.centre_gain,
+        "size_gain": env.size_gain,
+    }
+
+
+def from_config(cfg: DictConfig) -> Subject:
+    """An agent as its config describes it, untrained."""
+    shape = held_out(cfg.env, cfg.seed, cfg.device, cfg.horizon).scene.frame_shape
+    agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=cfg.device)
+    given = HydraConfig.get().runtime.choices["agent"] if HydraConfig.initialized() else None
+    return Subject(cfg.env, agent, given or type(agent).__name__, shape)
+
+
+def held_out(
+    env: DictConfig, seed: int = 0, device: str = "cpu", horizon: int | None = None
+) -> Tracking:
+    """Scenes that no training has seen.
+
+    Args:
+        env: A config of an env.
+        seed: Another one draws other episodes.
+        device: Where the scenes live.
+        horizon: Frames per episode; None: as the config says.
+    """
+    more = {} if horizon is None else {"horizon": horizon}
+    return make(env, split="test", batch_size=1, seed=SEED + seed, device=device, **more)
+
+
+def check_fit(subject: Subject, env: Tracking) -> None:
+    """Makes sure that an agent meets frames and actions of the kind that it was made for.
+
+    Raises:
+        ValueError: Frames have other channels, or actions do other things than in its training.
+    """
+    known, shown = subject.frame_shape[0], env.scene.frame_shape[0]
+    if known != shown:
+        raise ValueError(
+            f"{subject.name} was trained on frames of {known} channel(s), but these have {shown}: "
+            "score it on another env or env.tier"
+        )
+    if subject.centre_gain not in (None, env.centre_gain):
+        raise ValueError(
+            f"{subject.name} was trained with a centre_gain of {subject.centre_gain:g}, but the "
+            f"env has {env.centre_gain:g}: set env.centre_gain (env=video: env.task.centre_gain)"
+        )
+
+
+def _load(path: str | Path) -> dict[str, Any]:
+    state = checkpoint.load(path)
+    if "agent" not in state or "config" not in state:
+        raise ValueError(
+            f"{path} holds no agent: give a checkpoint of a run (outputs/.../checkpoints)"
+        )
+    return state

@@ -1,0 +1,4 @@
+"""What runs leave behind: results files, and the statistics of their seeds.
+
+Imports nothing of ours.
+"""

@@ -1,0 +1,195 @@
+"""What a study runs: arms x tiers x real frames x seeds, and trackers to compare with.
+
+Every run is a command of its own, so a study does nothing that cannot be repeated by hand. Seeds
+are paired across arms: the same seed draws the same episodes.
+"""
+
+import dataclasses
+import importlib.resources
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dyna.scores import results
+
+OWN_KEYS = ("env.tier", "world_model", "real_frames", "imagined_frames", "seed")
+"""What a study varies itself: ``study.*`` sets these."""
+TRACKER_COST = {"csrt": 700, "mil": 700, "kcf": 80, "medianflow": 20}
+"""Of an episode, in frames that an agent trains on in the same time."""
+TAKEN = (*OWN_KEYS, "folder", "name")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One run of a study, or the score of a reference tracker (``arm`` is "reference").
+
+    Attributes:
+        row: What identifies it (``dyna.scores.results.KEY``).
+        command: Arguments after ``python``.
+        folder: Where it leaves its files.
+        place: Its place in the results file.
+        episodes: That a reference is scored on.
+    """
+
+    row: results.Row
+    command: list[str]
+    folder: Path
+    place: int = 0
+    episodes: int = 0
+
+    @property
+    def title(self) -> str:
+        """For the progress line."""
+        row = self.row
+        if row["arm"] == "reference":
+            return f"{row['agent']} on {row['tier']}"
+        frames = f"{row['real_frames']:,} real + {row['imagined_frames']:,} imagined"
+        return f"{row['arm']} on {row['tier']}, {frames}, seed {row['seed']}"
+
+    @property
+    def weight(self) -> float:
+        """Guess of its cost, in frames to train on, for the remaining time."""
+        if self.row["arm"] == "reference":
+            return 5_000 + TRACKER_COST.get(self.row["agent"], 5) * self.episodes
+        fit = 0 if self.row["arm"] in ("none", "rigid", "cut_paste", "oracle") else 200_000
+        return 20_000 + 3 * self.row["real_frames"] + self.row["imagined_frames"] + fit
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What to run; the ``study`` node of a config.
+
+    Attributes:
+        name: Of the experiment; runs go to ``outputs/<name>``.
+        arms: World models, or ``none`` for model-free.
+        tiers: Of the env.
+        real_frames: One or more budgets.
+        imagined_frames: Of every arm with a world model.
+        seeds: Shared by all arms.
+        extra: Further settings, each with its own ``arms``, ``real_frames`` and
+            ``imagined_frames``; arms that are not among ``arms`` are left out.
+        references: Trackers to score beside the runs, each with its number of episodes.
+        overrides: Further arguments for every run.
+        workers: Runs at a time.
+        results: The file to write; ``results/<name>.json`` if left empty.
+    """
+
+    name: str
+    arms: list[str]
+    tiers: list[str]
+    real_frames: list[int]
+    imagined_frames: int
+    seeds: list[int]
+    extra: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    references: dict[str, int] = dataclasses.field(default_factory=dict)
+    overrides: list[str] = dataclasses.field(default_factory=list)
+    workers: int = 2
+    results: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("arms", "tiers", "real_frames", "seeds"):
+            if not isinstance(getattr(self, name), list) or not getattr(self, name):
+                raise ValueError(f"study.{name} must be a filled list, got {getattr(self, name)}")
+        for key, group in (("arms", "world_model"), ("references", "agent")):
+            known = _choices(group)
+            unknown = sorted(set(getattr(self, key)) - known)
+            if unknown:
+                raise ValueError(f"study.{key}: unknown {unknown}; choose of {sorted(known)}")
+        if self.workers < 1:
+            raise ValueError(f"study.workers must be at least 1, got {self.workers}")
+        if self.imagined_frames < 0 or min(self.real_frames) < 0:
+            raise ValueError("study.real_frames and study.imagined_frames must not be negative")
+
+    @classmethod
+    def from_config(cls, node: DictConfig) -> "Study":
+        """Reads the node.
+
+        Raises:
+            ValueError: A key is unknown or missing, or a value is out of range.
+        """
+        values = OmegaConf.to_container(node, resolve=True)
+        if not isinstance(values, dict):
+            raise ValueError(f"study must be a mapping, got {values!r}")
+        given = {str(name): value for name, value in values.items() if value is not None}
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(given) - known)
+        if unknown:
+            raise ValueError(f"study does not know {unknown}; it knows {sorted(known)}")
+        try:
+            return cls(**given)
+        except TypeError as error:
+            raise ValueError(f"study is not complete: {error}") from None
+
+    @property
+    def folder(self) -> Path:
+        """Where the runs go."""
+        return Path("outputs") / self.name
+
+    @property
+    def path(self) -> Path:
+        """The results file."""
+        return Path(self.results or f"results/{self.name}.json")
+
+    def settings(self) -> Iterator[tuple[str, int, int]]:
+        """(arm, real frames, imagined frames) of every curve point, without repetition."""
+        blocks = [dataclasses.asdict(self)]
+        blocks += [{**blocks[0], **block} for block in self.extra]
+        seen = set()
+        for block in blocks:
+            for real, arm in itertools.product(block["real_frames"], block["arms"]):
+                setting = (arm, real, 0 if arm == "none" else block["imagined_frames"])
+                if arm in self.arms and setting not in seen:
+                    seen.add(setting)
+                    yield setting
+
+    def jobs(self, forwarded: Sequence[str] = ()) -> list[Job]:
+        """Every run and reference, first to be started first.
+
+        Seeds are outermost, so that what is there early is paired; within a seed the longest come
+        first, so that no worker is left alone with one in the end.
+
+        Args:
+            forwarded: Arguments that the user gave beside ``experiment`` and ``study``.
+
+        Raises:
+            ValueError: One of them sets what the study varies.
+        """
+        for argument in forwarded:
+            name = argument.lstrip("+~").split("=")[0]
+            if name in TAKEN:
+                raise ValueError(
+                    f"{argument} would be overruled by the study: set study.* instead "
+                    "(arms, tiers, real_frames, imagined_frames, seeds)"
+                )
+        jobs: list[Job] = []
+        for tier, (agent, episodes) in itertools.product(self.tiers, self.references.items()):
+            row = _row("reference", agent, tier, 0, 0, 0)
+            folder = self.folder / "references" / f"{tier}_{agent}"
+            env = [a for a in forwarded if a.lstrip("+~").startswith("env.")]
+            options = [f"env.tier={tier}", f"agent={agent}", f"episodes={episodes}", *env]
+            options.append(f"folder='{folder}'")
+            jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs), episodes))
+        for seed, tier in itertools.product(self.seeds, self.tiers):
+            for arm, real, imagined in self.settings():
+                row = _row(arm, "hart", tier, real, imagined, seed)
+                folder = self.folder / f"{tier}_{arm}_real={real}_imagined={imagined}"
+                folder = folder / f"seed={seed}"
+                values = (tier, arm, real, imagined, seed)
+                options = [f"{k}={v}" for k, v in zip(OWN_KEYS, values, strict=True)]
+                options += [*self.overrides, *forwarded, f"folder='{folder}'", f"name={self.name}"]
+                jobs.append(Job(row, ["-m", "dyna", *options], folder, len(jobs)))
+        return sorted(jobs, key=lambda job: (job.row["seed"], -job.weight))
+
+
+def _choices(group: str) -> set[str]:
+    """Members of a group of the configuration."""
+    folder = importlib.resources.files("conf").joinpath(group)
+    return {x.name.removesuffix(".yaml") for x in folder.iterdir() if x.name.endswith(".yaml")}
+
+
+def _row(arm: str, agent: str, tier: str, real: int, imagined: int, seed: int) -> results.Row:
+    values = (arm, agent, tier, real, imagined, seed)
+    return dict(zip(results.KEY, values, strict=True))

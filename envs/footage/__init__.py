@@ -1,0 +1,1 @@
+"""What recorded scenes are made of: files, sequences, clips, windows, formats."""

@@ -1,0 +1,1 @@
+"""What drawn scenes are made of: sprites, looks, motion, stage, paint."""

@@ -1,0 +1,258 @@
+"""The loop from config to summary: exact counts, same numbers twice, resumable, blind to truth."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from dyna.loop import loop
+from dyna.loop.imagination import Imagination
+from dyna.loop.rollout import rollout
+from dyna.running import run as running
+from dyna.running.checkpoint import Checkpoints, load
+from envs.trajectory import Trajectory
+from tests.conftest import names
+
+TINY = [
+    "real_frames=140",
+    "imagined_frames=160",
+    "batch_size=4",
+    "effort=0.01",
+    "evaluations=2",
+    "evaluation_episodes=4",
+    "final_episodes=6",
+    "checkpoint_every=0",
+    "progress=false",
+    "pictures=false",
+    "env.horizon=10",
+    "agent.horizons=[[60,5],[null,null]]",
+    "agent.epochs=[[null,1]]",
+]
+# One is a preset of another for single images, where there is nothing to imagine.
+MODELS = [name for name in names("world_model") if name != "air_stills"]
+MORE = {
+    "air": ["real_frames=200", "effort=0.02", "imagined_frames=80"],
+    "vae_rnn": ["world_model.steps=200", "world_model.width=4"],
+    "linear": ["world_model.steps=200", "world_model.width=4"],
+}
+"""What a world model needs beyond TINY: AIR must have found an object to dream of."""
+
+
+def tiny(folder: Path, *overrides: str) -> DictConfig:
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        return hydra.compose("train", [*TINY, f"folder={folder}", *overrides])
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """What was logged, timings aside."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [
+        {k: v for k, v in json.loads(line).items() if not k.startswith(("time/", "speed/"))}
+        for line in lines
+    ]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load(Checkpoints(folder / "checkpoints", {}).paths()[-1])["agent"]["policy"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folder of a whole run with a world model, made once."""
+
+    @functools.cache
+    def folder(model: str) -> Path:
+        path = tmp_path_factory.mktemp(model)
+        running.run(tiny(path, f"world_model={model}", *MORE.get(model, [])))
+        return path
+
+    return folder
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_world_model_runs_exactly_its_budget(
+    model: str, undisturbed: Callable[[str], Path]
+) -> None:
+    torch_state = torch.get_rng_state()
+    summary = json.loads((undisturbed(model) / "summary.json").read_text())
+    assert torch.equal(torch.get_rng_state(), torch_state), "global randomness was used"
+    imagined = {"none": 0, "air": 80}.get(model, 160)
+    real = 200 if model == "air" else 140
+    assert (summary["real_frames"], summary["imagined_frames"]) == (real, imagined)
+    assert summary["eval/episodes"] == 6
+
+
+SIZE = ["agent.policy.channels=[16,24]", "agent.policy.features=128", "agent.policy.scale=2.0"]
+"""The network of supervision, for PPO."""
+
+
+class Killed(Exception):
+    """Stands for SIGKILL."""
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_run_that_was_killed_ends_with_the_same_bits(
+    tmp_path: Path,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    undisturbed: Callable[[str], Path],
+) -> None:
+    config = [f"world_model={model}", *MORE.get(model, [])]
+    expected = rows(undisturbed(model))
+    log = running.Run._log
+
+    def killing(self: running.Run, row: loop.Row) -> None:
+        log(self, row)
+        if self.rows == len(expected) - 2:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running.Run, "_log", killing)
+        with pytest.raises(Killed):
+            running.run(tiny(tmp_path, *config))
+    running.run(tiny(tmp_path, *config))
+    assert rows(tmp_path) == expected
+    a, b = weights(tmp_path), weights(undisturbed(model))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def spoiled(*args: Any, dreams: bool = True, **kwargs: Any) -> Trajectory:
+    """A rollout whose truth is garbage, that of dreams included if ``dreams`` is true."""
+    trajectory = rollout(*args, **kwargs)
+    if trajectory.truth is None or (isinstance(args[0].scene, Imagination) and not dreams):
+        return trajectory
+    truth = dataclasses.replace(
+        trajectory.truth,
+        box=trajectory.truth.box * torch.nan,
+        visible=trajectory.truth.visible * torch.nan,
+        id=trajectory.truth.id * 0 - 7,
+        target=trajectory.truth.target * 0,
+    )
+    return dataclasses.replace(trajectory, truth=truth)
+
+
+@pytest.mark.parametrize("model", ["none", "rigid", "cut_paste", "air", "vae_rnn", "linear"])
+def test_no_truth_beyond_first_boxes_and_rewards_reaches_learning(
+    tmp_path: Path,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    undisturbed: Callable[[str], Path],
+) -> None:
+    monkeypatch.setattr(loop, "rollout", spoiled)
+    running.run(tiny(tmp_path, f"world_model={model}", *MORE.get(model, [])))
+    a, b = weights(tmp_path), weights(undisturbed(model))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert rows(tmp_path) == rows(undisturbed(model))
+
+
+def supervised(folder: Path, model: str, *overrides: str) -> DictConfig:
+    more = [*MORE.get(model, []), "evaluations=0", *overrides]
+    return tiny(folder, f"world_model={model}", "agent=hart_supervised", *more)
+
+
+@pytest.mark.parametrize("model", ["rigid", "air"])
+def test_with_a_world_model_supervision_is_told_no_real_box(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.run(supervised(tmp_path / "a", model))
+    monkeypatch.setattr(loop, "rollout", functools.partial(spoiled, dreams=False))
+    running.run(supervised(tmp_path / "b", model))
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert rows(tmp_path / "a") == rows(tmp_path / "b")
+    if model == "air":  # takes long; what follows is no matter of the model
+        return
+    monkeypatch.setattr(loop, "rollout", spoiled)
+    running.run(supervised(tmp_path / "c", model))
+    c = weights(tmp_path / "c")
+    assert not all(torch.equal(a[name], c[name]) for name in a), "no dreamed box was used"
+
+
+def test_supervision_resumes_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    running.run(supervised(whole, "none"))
+    log = running.Run._log
+
+    def killing(self: running.Run, row: loop.Row) -> None:
+        log(self, row)
+        if self.rows == 3:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running.Run, "_log", killing)
+        with pytest.raises(Killed):
+            running.run(supervised(cut, "none"))
+    running.run(supervised(cut, "none"))
+    assert rows(cut) == rows(whole)
+    a, b = weights(cut), weights(whole)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_an_agent_starts_from_the_policy_of_another_run(tmp_path: Path) -> None:
+    running.run(supervised(tmp_path / "taught", "none"))
+    start = [f"start={tmp_path / 'taught' / 'checkpoints'}", "agent.learning_rate=[[null,1e-9]]"]
+    running.run(tiny(tmp_path / "b", "world_model=none", *SIZE, *start))
+    taught, after = weights(tmp_path / "taught"), weights(tmp_path / "b")
+    for name, x in after.items():
+        torch.testing.assert_close(x, taught[name], atol=1e-5, rtol=0)
+
+
+def test_arms_of_one_seed_meet_the_same_real_episodes(tmp_path: Path) -> None:
+    replays = []
+    for model in ("rigid", "cut_paste"):
+        running.run(tiny(tmp_path / model, f"world_model={model}", "imagined_frames=0"))
+        path = Checkpoints(tmp_path / model / "checkpoints", {}).paths()[-1]
+        replays.append(load(path)["replay"]["episodes"]["frame"])
+    assert torch.equal(*replays)
+
+
+def test_rounds_split_the_budgets(tmp_path: Path) -> None:
+    running.run(tiny(tmp_path, "world_model=rigid", "rounds=2", "evaluations=0"))
+    fits = [row for row in rows(tmp_path) if "world_model/episodes" in row]
+    assert [(row["real_frames"], row["imagined_frames"]) for row in fits] == [(70, 0), (140, 80)]
+    assert [row["world_model/episodes"] for row in fits] == [7, 14]
+
+
+def test_a_budget_that_the_horizon_does_not_divide_is_met_exactly(tmp_path: Path) -> None:
+    config = ["world_model=rigid", "real_frames=27", "imagined_frames=33", "evaluations=0"]
+    summary = running.run(tiny(tmp_path, *config))
+    assert (summary["real_frames"], summary["imagined_frames"]) == (27, 33)
+
+
+def test_model_free_training_follows_the_agents_curriculum(tmp_path: Path) -> None:
+    running.run(tiny(tmp_path, "world_model=none", "evaluations=0"))
+    assert [row["real_frames"] for row in rows(tmp_path)] == [20, 40, 60, 100, 140]
+
+
+def test_a_finished_run_is_not_repeated_unless_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ["world_model=none", "real_frames=40", "evaluations=0"]
+    first = running.run(tiny(tmp_path, *config))
+    (tmp_path / "notes.txt").write_text("mine")
+
+    def forbidden(self: running.Run) -> dict:
+        raise AssertionError("it ran again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running.Run, "go", forbidden)
+        assert running.run(tiny(tmp_path, *config)) == json.loads(json.dumps(first))
+    again = running.run(tiny(tmp_path, *config, "overwrite=true"))
+    assert again["eval/iou"] == first["eval/iou"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_run_does_not_go_on_with_another_config(tmp_path: Path) -> None:
+    config = ["world_model=none", "evaluations=0"]
+    running.run(tiny(tmp_path, *config, "real_frames=40"))
+    with pytest.raises(ValueError, match=r"real_frames=40 \(now 60\)"):
+        running.run(tiny(tmp_path, *config, "real_frames=60"))

@@ -1,0 +1,202 @@
+"""Tables, sentences, pages and the README: what they say is what the rows say."""
+
+import html.parser
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dyna.pictures import render
+from dyna.reporting import blocks, pages, plots, tables
+from dyna.reporting.findings import findings
+from dyna.scores import results
+from tests.conftest import ROOT
+from tests.dyna.rows import HEADER, failed, row, seeds, study_rows
+
+
+def text_of(line_start: str, text: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(line_start))
+
+
+def test_table_holds_means_intervals_and_failures():
+    text = tables.as_text(study_rows())
+    # .50 .51 .52: mean .51, sd .01, 4.303 * .01 / sqrt(3) = .0248
+    assert text_of("model-free", text).split()[1:5] == ["1,000", "0", "0.510", "±"]
+    assert "0.510 ± 0.025" in text
+    assert "failed" in text_of("rigid", text)
+    assert "0.570 ± 0.020" in text_of("kcf", text)  # 1.96 standard errors over episodes
+    lines = text.splitlines()
+    assert lines.index(text_of("oracle (reads", text)) < lines.index(text_of("kcf", text))
+    assert "2 objects" in lines[0]
+    assert "0.41" in text_of("model-free", text)  # IoU with two objects
+
+
+def test_one_seed_claims_no_interval():
+    assert "±" not in tables.as_text(seeds("air", 0.7))
+    assert "±" in tables.as_text(seeds("air", 0.7, 0.72))
+
+
+def test_markdown_table_is_rectangular():
+    widths = {line.count("|") for line in tables.as_markdown(study_rows()).splitlines()}
+    assert len(widths) == 1
+
+
+@pytest.mark.parametrize(
+    ("ours", "said"),
+    [
+        ((0.80, 0.81, 0.82), "it beats cut_paste (+0.110 ± 0.000)"),
+        ((0.70, 0.69, 0.72), "it does NOT beat cut_paste beyond the scatter of the seeds"),
+        ((0.60, 0.61, 0.62), "it does NOT beat cut_paste but is below it"),
+    ],
+)
+def test_findings_say_whether_the_model_earns_its_keep(ours, said):
+    rows = [*seeds("cut_paste", 0.69, 0.70, 0.71), *seeds("air", *ours)]
+    assert said in findings(rows)[0]
+
+
+@pytest.mark.parametrize(
+    # Standard errors of .01 each: 1.96 * sqrt(2) * .01 = .028
+    ("ours", "said"),
+    [(0.73, "is ahead of"), (0.71, "is NOT clearly ahead of"), (0.67, "is behind")],
+)
+def test_one_seed_claims_no_more_than_its_episodes_show(ours, said):
+    rows = [row("cut_paste", 0.70), row("air", ours)]
+    assert f"it {said} cut_paste ({ours - 0.70:+.3f}, one seed)" in findings(rows)[0]
+
+
+def test_findings_compare_like_with_like():
+    rows = [
+        *seeds("none", 0.9, real=4000),
+        *seeds("cut_paste", 0.9, imagined=300_000),
+        *seeds("cut_paste", 0.6),
+        *seeds("air", 0.7),
+    ]
+    sentence = findings(rows)[0]
+    assert "ahead of cut_paste (+0.100, one seed)" in sentence
+    assert "model-free" not in sentence  # not run at 1,000 real frames
+    assert findings([row("reference", 0.6, agent="kcf"), row("reference", 0.5, agent="ncc")]) == [
+        "The best classical tracker on plain is kcf: IoU 0.600."
+    ]
+    assert findings([failed("air")]) == ["1 of 1 runs failed; their rows say why."]
+
+
+def test_figures_are_svg_that_takes_the_colour_of_the_page():
+    rows = study_rows()
+    for draw in (plots.learning_curves, plots.efficiency, plots.standings):
+        svg = draw(rows)
+        assert svg.startswith("<svg")
+        assert "currentColor" in svg
+        assert plots.INK not in svg
+        assert "currentColor" not in draw(rows, page_ink=False)
+    assert plots.efficiency(rows) == plots.efficiency(rows)  # the same rows, the same bytes
+    assert ">Dyna (air), 1k + 120k<" in plots.standings(rows)
+    assert plots.standings([row("air", 0.7)]) is None
+    assert plots.efficiency([row("air", 0.7)]) is None
+    assert plots.learning_curves([row("reference", 0.5, agent="kcf")]) is None
+
+
+class Links(html.parser.HTMLParser):
+    """Gathers what a page would fetch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = ("src", "href", "poster", "data", "srcset", "xlink:href")
+        self.found += [value for name, value in attrs if name in named and value]
+
+
+def fetched(page: Path) -> list[str]:
+    links = Links()
+    text = page.read_text()
+    links.feed(text)
+    assert not re.search(r"@import|url\((?![\"']?(#|data:))", text)
+    return [link for link in links.found if not link.startswith(("data:", "#"))]
+
+
+def film(folder: Path) -> None:
+    (folder / "videos").mkdir(parents=True)
+    video = render.upscale(np.zeros((3, 1, 8, 8), dtype=np.uint8), 2)
+    render.write_mp4(video, folder / "videos" / "tracking.mp4")
+    (folder / "videos" / "tracking.png").write_bytes(render.png_bytes(video[0]))
+
+
+def test_page_of_a_study_needs_nothing_beside_it(tmp_path):
+    film(tmp_path / "air")
+    rows = [{**r, "folder": str(tmp_path / r["arm"])} for r in study_rows()]
+    results.write(tmp_path / "made_up.json", HEADER, rows)
+    page = pages.write_study(tmp_path / "made_up.json", tmp_path)
+    text = page.read_text()
+    assert fetched(page) == []
+    assert "it does NOT beat cut_paste" in text
+    assert "no &lt;disk&gt; left" in text
+    assert text.count("<video") == 1
+    assert "data:video/mp4;base64," in text
+    assert HEADER["commit"] in text
+
+
+def test_page_of_a_run(tmp_path):
+    with pytest.raises(ValueError, match="no finished run"):
+        pages.write_run(tmp_path)
+    summary = {**HEADER, "seed": 3, "real_frames": 640, "imagined_frames": 20, "eval/iou": 0.625}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    (tmp_path / "config.yaml").write_text(
+        "env: {tier: hard}\nworld_model: {_target_: world_models.air.AIR}\n"
+        "agent: {policy: {_target_: agents.hart.HART}}\n"
+    )
+    history = [{"agent_frames": n, "train/reward": n / 9} for n in range(3)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history))
+    text = pages.write_run(tmp_path).read_text()
+    assert "reward (IoU)" in text
+    assert "Dyna (air), seed 3" in text
+    assert "Held-out IoU 0.625 after 640 real frames." in text
+    assert "world_models.air.AIR" in text
+
+
+def write_readme(root: Path) -> Path:
+    path = root / "README.md"
+    path.write_text("A\n<!-- results:made_up -->\nold\n<!-- /results:made_up -->\nB\n")
+    return path
+
+
+def test_readme_is_filled_and_checked(tmp_path, capsys):
+    path = write_readme(tmp_path)
+    results.write(tmp_path / "results" / "made_up.json", HEADER, study_rows())
+    assert blocks.main(["--check"], tmp_path) == 1
+    assert "out of date" in capsys.readouterr().err
+    assert blocks.main([], tmp_path) == 0
+    text = path.read_text()
+    assert text.startswith('A\n<!-- results:made_up -->\n<img src="docs/made_up.svg"')
+    assert "\n| method |" in text
+    assert text.endswith("<!-- /results:made_up -->\nB\n")
+    assert (tmp_path / "docs" / "made_up.svg").read_text().startswith("<svg")
+    assert blocks.main(["--check"], tmp_path) == 0
+
+
+def test_readme_says_what_was_not_run_and_what_is_not_closed(tmp_path):
+    path = write_readme(tmp_path)
+    assert blocks.main([], tmp_path) == 0
+    assert "_Not run yet: `python -m dyna experiment=made_up`._" in path.read_text()
+    with pytest.raises(ValueError, match="without an end: \\['x'\\]"):
+        blocks.filled("<!-- results:x -->\n", tmp_path)
+
+
+def test_our_readme_is_up_to_date():
+    assert blocks.main(["--check"], ROOT) == 0
+
+
+def test_results_files_are_whole_or_refused(tmp_path):
+    path = tmp_path / "x.json"
+    results.write(path, HEADER, [row("air", float("nan"))])
+    document = results.read(path)
+    assert document["rows"][0]["iou"] is None
+    assert document["command"] == HEADER["command"]
+    with pytest.raises(ValueError, match="missing: run"):
+        results.read(tmp_path / "y.json")
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(ValueError, match="no results file"):
+        results.read(path)

@@ -1,0 +1,68 @@
+"""Statistics against numbers worked by hand and against scipy."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from dyna.scores import statistics
+
+
+def test_iqm_leaves_a_quarter_out_at_either_end():
+    assert statistics.iqm([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 90.0]) == pytest.approx(3.5)
+    assert statistics.iqm([[0.2], [0.4], [0.9]]) == pytest.approx(0.5)
+    sample = np.random.default_rng(0).normal(size=(8, 5))
+    assert statistics.iqm(sample) == pytest.approx(stats.trim_mean(sample.ravel(), 0.25))
+
+
+def test_student_interval_by_hand_and_by_scipy():
+    # mean .70, sd .02, n 3: 4.303 * .02 / sqrt(3)
+    assert statistics.student_interval([0.68, 0.70, 0.72]) == pytest.approx(0.04969, abs=1e-4)
+    for size in (2, 5, 20, 31):
+        sample = np.random.default_rng(size).normal(size=size)
+        low, high = stats.t.interval(0.95, size - 1, sample.mean(), stats.sem(sample))
+        assert statistics.student_interval(sample) == pytest.approx((high - low) / 2, rel=1e-3)
+    assert np.isnan(statistics.student_interval([0.5]))
+
+
+def test_bootstrap_interval_is_seeded_and_agrees_with_scipy():
+    sample = np.random.default_rng(1).normal(size=40)
+    low, high = statistics.bootstrap_interval(sample, resamples=600)
+    reference = stats.bootstrap((sample,), np.mean, method="percentile", n_resamples=4000, rng=0)
+    assert low == pytest.approx(reference.confidence_interval.low, abs=0.06)
+    assert high == pytest.approx(reference.confidence_interval.high, abs=0.06)
+    assert (low, high) == statistics.bootstrap_interval(sample, resamples=600)
+    assert low < sample.mean() < high
+
+
+def test_bootstrap_is_stratified_by_task():
+    # Within each task all runs agree, so no draw can move the mean, however far tasks differ.
+    scores = np.tile([[0.1, 0.9]], (5, 1))
+    assert statistics.bootstrap_interval(scores, resamples=50) == pytest.approx((0.5, 0.5))
+
+
+def test_probability_of_improvement_pairs_seeds():
+    # 2 wins, 1 draw, 1 loss of 4.
+    ours, theirs = [0.7, 0.6, 0.5, 0.4], [0.6, 0.6, 0.4, 0.5]
+    assert statistics.probability_of_improvement(ours, theirs) == pytest.approx(0.625)
+    assert statistics.probability_of_improvement(theirs, ours) == pytest.approx(0.375)
+    with pytest.raises(ValueError, match="pair up"):
+        statistics.probability_of_improvement([0.1, 0.2], [0.1])
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ([0.70, 0.71, 0.72], [0.60, 0.61, 0.62], "above"),
+        ([0.60, 0.61, 0.62], [0.70, 0.71, 0.72], "below"),
+        ([0.60, 0.75, 0.62], [0.61, 0.61, 0.62], "level"),
+        ([0.9], [0.1], "level"),
+    ],
+)
+def test_verdict(ours, theirs, expected):
+    assert statistics.verdict(ours, theirs) == expected
+
+
+@pytest.mark.parametrize("scores", [[], [float("nan"), 0.1], np.zeros((2, 2, 2))])
+def test_bad_scores_are_refused(scores):
+    with pytest.raises(ValueError, match="scores"):
+        statistics.mean(scores)

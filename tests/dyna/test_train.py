@@ -1,0 +1,178 @@
+"""The command line, as a user meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+from hydra.core.hydra_config import HydraConfig
+
+from dyna import command_line
+from dyna.running.run import run
+from tests.conftest import ROOT
+
+TINY = [
+    "world_model=rigid",
+    "real_frames=100",
+    "imagined_frames=200",
+    "batch_size=4",
+    "evaluations=2",
+    "evaluation_episodes=4",
+    "final_episodes=4",
+    "env.horizon=10",
+    "agent.epochs=[[null,1]]",
+    "progress=false",
+    "pictures=false",
+    "checkpoint_every=0",
+]
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dyna", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen) -> tuple[int, str, str]:
+    out, error = process.communicate(timeout=400)
+    return process.returncode, out, error
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [
+        {k: v for k, v in json.loads(line).items() if not k.startswith(("time/", "speed/"))}
+        for line in lines
+    ]
+
+
+def wait_for_rows(folder: Path, number: int) -> None:
+    deadline = time.monotonic() + 300
+    path = folder / "metrics.jsonl"
+    while time.monotonic() < deadline:
+        if path.exists() and len(path.read_bytes().splitlines()) >= number:
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"{path} never had {number} rows")
+
+
+def test_a_killed_run_ends_with_the_numbers_of_an_undisturbed_one(tmp_path: Path) -> None:
+    killed = start(tmp_path, *TINY, "folder=b")
+    wait_for_rows(tmp_path / "b", 4)
+    killed.send_signal(signal.SIGKILL)
+    assert finish(killed)[0] == -signal.SIGKILL
+    assert not (tmp_path / "b" / "summary.json").exists()
+    code, out, error = finish(start(tmp_path, *TINY, "folder=b"))
+    assert code == 0, error
+    assert "goes on after" in error
+    assert "eval/iou" in out
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        run(hydra.compose("train", [*TINY, f"folder={tmp_path / 'a'}"]))
+    assert rows(tmp_path / "a") == rows(tmp_path / "b")
+
+
+def test_a_terminated_run_saves_and_says_so(tmp_path: Path) -> None:
+    process = start(tmp_path, *TINY, "checkpoint_every=1000", "imagined_frames=20000", "folder=a")
+    wait_for_rows(tmp_path / "a", 3)
+    process.terminate()
+    code, _, error = finish(process)
+    assert code == 143
+    assert "saved: the same command goes on" in error
+    saved = list((tmp_path / "a" / "checkpoints").glob("*.pt"))
+    assert max(int(path.stem[-8:]) for path in saved) == len(rows(tmp_path / "a"))
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    """Runs ``python -m dyna`` within this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["dyna", *arguments])
+        code = 0
+        try:
+            command_line.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capsys.readouterr()
+
+    yield call
+    HydraConfig.instance().cfg = None
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("env.tier=foo", "unknown tier 'foo'"),
+        ("nonsense=1", "unknown key nonsense"),
+        ("world_model=foo", "choose one of air, "),
+        ("+agent.nonsense=1", "nonsense"),
+        ("real_frames=-1", "real_frames=-1 is too low: give 1 or more"),
+        ("real_frames", "real_frames"),
+        ("env.digits=/nowhere/mnist.npz", "/nowhere/mnist.npz"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    tmp_path: Path, command: Callable, override: str, message: str
+) -> None:
+    code, out, error = command(override)
+    assert (code, out) == (2, "")
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("real_frames=-1", "real_frames=-1 is too low: give 1 or more"),
+        ("real_frames=many", "real_frames=many is not a whole number"),
+        ("batch_size=0", "batch_size=0"),
+        ("effort=-1", "effort=-1"),
+        ("overwrite=maybe", "overwrite=maybe"),
+        ("device=tpu", "device=tpu is unknown"),
+        ("device=cuda:99", "device=cuda:99"),
+    ],
+)
+def test_bad_values_are_named_before_any_work(override: str, message: str) -> None:
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        cfg = hydra.compose("train", [override])
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        command_line.validate(cfg)
+
+
+def test_help_lists_groups_and_keys(command: Callable) -> None:
+    code, out, _ = command("--help")
+    assert code == 0
+    for word in (
+        "world_model: air, ",
+        "cut_paste, linear, none, oracle",
+        "real_frames",
+        "env.tier",
+    ):
+        assert word in out
+
+
+def test_names_of_run_folders_are_short_and_without_slashes() -> None:
+    assert command_line.run_name("") == "default"
+    assert command_line.run_name("env.tier=plain,seed=1") == "env.tier=plain,seed=1"
+    assert "/" not in command_line.run_name("env.digits=/data/mnist.npz")
+    long = [command_line.run_name("x" * 300 + end) for end in "ab"]
+    assert len(set(long)) == 2
+    assert max(map(len, long)) < 140

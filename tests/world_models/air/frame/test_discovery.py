@@ -1,0 +1,90 @@
+"""Finding objects in single frames: proposals, the two ways to infer, and what noise is worth."""
+
+import pytest
+import torch
+
+from envs.stills import Stills
+from envs.watching import watch
+from world_models.air.frame.attend import RecurrentAttention
+from world_models.air.frame.discovery import discover, inhibit, misfit, propose
+from world_models.air.frame.scene_model import SceneModel
+from world_models.air.model import AIR
+
+SHAPE = (1, 40, 40)
+TINY = {"background_steps": 3, "static_steps": 3, "typical_side": 24.0, "window": 40.0}
+
+
+def test_the_next_look_is_where_least_is_explained() -> None:
+    residual = torch.zeros(2, *SHAPE)
+    residual[0, :, 8:14, 24:30] = 1.0
+    residual[1, :, 28:34, 10:16] = -1.0  # too bright counts like too dark
+    centre = propose(residual, torch.ones(2, 20, 20))
+    torch.testing.assert_close(centre, torch.tensor([[27.0, 11.0], [13.0, 31.0]]))
+    allowed = inhibit(torch.ones(2, 20, 20), torch.tensor([[27.0, 11, 2], [13, 31, 2]]), 8.0)
+    again = propose(residual, allowed)
+    assert ((again - centre).norm(dim=-1) > 5).all()
+
+
+@pytest.mark.parametrize("inference", ["residual", "recurrent"])
+@pytest.mark.parametrize("learning", [True, False])
+def test_both_ways_fill_slots(inference: str, learning: bool, rng: torch.Generator) -> None:
+    model = SceneModel(SHAPE, inference=inference)
+    frame = torch.rand(4, *SHAPE, generator=rng)
+    found = discover(model, frame, torch.zeros_like(frame), 3, 6.0, rng if learning else None)
+    assert found.where.shape == (4, 3, 3)
+    assert found.canvas.shape == frame.shape
+    assert ((found.clear >= 0) & (found.clear <= 1)).all()
+    if learning:
+        found.canvas.sum().backward()
+        first = model.attention.embed if model.attention else model.where_encoder[0]
+        assert first.weight.grad is not None
+        assert first.weight.grad.abs().sum() > 0
+
+
+def test_the_published_way_stops_where_it_finds_nothing(rng: torch.Generator) -> None:
+    model = SceneModel(SHAPE, inference="recurrent")
+    frame = torch.rand(32, *SHAPE, generator=rng)
+    presence = discover(model, frame, torch.zeros_like(frame), 3, 6.0, rng).presence
+    assert (presence[:, 1:] <= presence[:, :-1]).all()
+
+
+def test_the_recurrent_network_remembers_what_it_found(rng: torch.Generator) -> None:
+    attention = RecurrentAttention((2, 40, 40), 5, 3.0)
+    evidence = torch.rand(3, 2, 40, 40, generator=rng)
+    where, scale, logits, memory = attention(evidence, attention.initial(3))
+    assert ((where[:, :2] > 0) & (where[:, :2] < 40)).all()
+    assert scale.shape == (3, 3)
+    assert logits.shape == (3,)
+    told = attention.remember(memory, where, torch.ones(3, 5), torch.ones(3))
+    other = attention.remember(memory, where, -torch.ones(3, 5), torch.ones(3))
+    assert not torch.equal(attention(evidence, told)[0], attention(evidence, other)[0])
+
+
+def test_noisy_pixels_are_worth_less() -> None:
+    model = SceneModel(SHAPE)
+    frame, canvas = torch.ones(1, *SHAPE), torch.zeros(1, *SHAPE)
+    plain = misfit(model, frame, canvas, 0.2)
+    assert plain.item() == pytest.approx(1600 / (2 * 0.2**2))
+    model.background.noise.fill_(0.4)
+    assert misfit(model, frame, canvas, 0.2).item() == pytest.approx(plain.item() / 4)
+    model.background.noise.fill_(0.1)  # never finer than what is asked for
+    assert misfit(model, frame, canvas, 0.2).item() == pytest.approx(plain.item())
+
+
+@pytest.mark.parametrize("inference", ["residual", "recurrent"])
+def test_single_images_teach_perception_alone(inference: str, rng: torch.Generator) -> None:
+    real = watch(Stills("grid"), 64, 1, rng)
+    model = AIR((1, 50, 50), 3, background="free", inference=inference, **TINY)
+    before = {name: p.clone() for name, p in model.transition.named_parameters()}
+    metrics = model.fit(real.without_truth(), rng)
+    assert "kl_motion" not in metrics
+    assert all(torch.equal(p, before[name]) for name, p in model.transition.named_parameters())
+    seen = model.posterior(real.without_truth())
+    assert seen.visible.shape == (64, 1, 3)
+
+
+def test_bad_options_are_named() -> None:
+    with pytest.raises(ValueError, match="hunch"):
+        SceneModel(SHAPE, inference="hunch")
+    with pytest.raises(ValueError, match="presence_prior"):
+        AIR(SHAPE, presence_prior=0.0)

@@ -1,0 +1,174 @@
+"""The family of transitions: one interface, filtered velocities, objects that push each other."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from world_models.air.motion.learning import Tracks, fit_motion, mirror, motion_loss
+from world_models.air.motion.transition import Transition
+from world_models.air.motion.transitions import TRANSITIONS, make_transition
+from world_models.blocks import kalman
+
+FAMILY = [(name, "none") for name in TRANSITIONS] + [
+    ("rnn", "pairwise"),
+    ("kalman", "pairwise"),
+    ("linear", "pairwise"),
+]
+SIDE = 2.9
+
+
+def _make(name: str, relation: str, where_dim: int = 3) -> Transition:
+    return make_transition(name, relation, (48, 48), SIDE, where_dim)
+
+
+def _scene(slots: int, where_dim: int = 3) -> tuple[Tensor, Tensor, Tensor]:
+    where = torch.cat(
+        [48 * torch.rand(5, slots, 2), SIDE + 0.1 * torch.randn(5, slots, where_dim - 2)], -1
+    )
+    return where, 2 * torch.randn(5, slots, 2), torch.ones(5, slots)
+
+
+def _roll(transition: Transition, where: Tensor, velocity: Tensor, present: Tensor) -> Tensor:
+    """Windows after three steps of the mean."""
+    hidden = transition.initial(present.shape)
+    for _ in range(3):
+        prior, hidden = transition(where, velocity, hidden, present)
+        velocity, where = prior.loc[..., :2] - where[..., :2], prior.loc
+    return where
+
+
+@pytest.mark.parametrize("where_dim", [3, 4])
+@pytest.mark.parametrize(("name", "relation"), FAMILY)
+def test_objects_move_against_the_camera(name: str, relation: str, where_dim: int) -> None:
+    transition = _make(name, relation, where_dim)
+    where, velocity, present = _scene(3, where_dim)
+    hidden = transition.initial((5, 3))
+    still, after = transition(where, velocity, hidden, present)
+    camera = torch.tensor([[2.0, -1.0]]).expand(5, 2)
+    panned, also = transition(where, velocity, hidden, present, camera)
+    assert still.loc.shape == still.scale.shape == where.shape
+    assert bool((still.scale > 0).all())
+    assert torch.allclose(still.loc[..., :2] - panned.loc[..., :2], camera[:, None], atol=1e-4)
+    assert torch.equal(after, also)
+
+
+@pytest.mark.parametrize(("name", "relation"), FAMILY)
+def test_slots_may_be_permuted(name: str, relation: str) -> None:
+    transition = _make(name, relation)
+    for slots in (1, 5):
+        where, velocity, present = _scene(slots)
+        present[0, slots - 1] = 0
+        order = torch.randperm(slots)
+        ahead = _roll(transition, where, velocity, present)
+        shuffled = _roll(transition, where[:, order], velocity[:, order], present[:, order])
+        assert torch.allclose(ahead[:, order], shuffled, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "relation"), FAMILY)
+def test_an_empty_slot_changes_nothing(name: str, relation: str) -> None:
+    transition = _make(name, relation)
+    where, velocity, present = _scene(4)
+    present[:, 3] = 0
+    alone = _roll(transition, where[:, :3], velocity[:, :3], present[:, :3])
+    assert torch.allclose(_roll(transition, where, velocity, present)[:, :3], alone, atol=1e-4)
+
+
+def test_only_related_objects_notice_each_other() -> None:
+    where = torch.tensor([[[18.0, 24.0, SIDE], [26.0, 24.0, SIDE]]])
+    velocity = torch.tensor([[[2.0, 0.0], [-2.0, 0.0]]])
+    for relation in ("none", "pairwise"):
+        transition = _make("rnn", relation)
+        hidden = transition.initial((1, 2))
+        for t in range(3):
+            seen = where.clone()
+            seen[..., :2] += (t - 2) * velocity
+            moved = velocity if t else torch.zeros_like(velocity)
+            both, after = transition(seen, moved, hidden, torch.ones(1, 2))
+            alone, _ = transition(seen, moved, hidden, torch.tensor([[1.0, 0.0]]))
+            hidden = after
+        push = both.loc[0, 0, 0] - alone.loc[0, 0, 0]
+        assert push < -1 if relation == "pairwise" else push == 0
+
+
+def test_the_filter_is_the_mean_of_what_was_measured() -> None:
+    """With no drift and an unknown velocity, filtering is the least-squares line."""
+    measured = torch.tensor([0.0, 2.3, 3.8, 6.1, 8.2])
+    hidden, last = torch.zeros(1, kalman.SIZE), 0.0
+    one, zero = torch.tensor(1.0), torch.zeros(1, 2)
+    for now in measured.tolist():
+        state, _ = kalman.unpack(hidden)
+        moved = torch.tensor([[now - last, 0.0]])
+        belief, _ = kalman.correct(state, moved, one, 1e4 * one, 1e4 * one)
+        reach = belief.expected + belief.velocity
+        hidden = torch.cat(kalman.predict(belief, belief.velocity, reach, zero, zero), -1)
+        last = now
+    time = torch.arange(5.0)
+    slope = ((time - 2) * measured).sum() / 10
+    assert torch.allclose(belief.velocity[0, 0], slope, atol=0.02)
+    assert torch.allclose(last + belief.expected[0, 0], measured.mean() + 2 * slope, atol=0.03)
+    assert abs(belief.velocity[0, 1]) < 1e-4
+
+
+def test_a_jump_of_the_velocity_is_believed_at_once() -> None:
+    hidden, one, zero = torch.zeros(1, kalman.SIZE), torch.tensor(1.0), torch.zeros(1, 2)
+    for speed in [2.0] * 6 + [-10.0]:
+        state, _ = kalman.unpack(hidden)
+        moved = torch.tensor([[speed, 0.0]])
+        belief, _ = kalman.correct(state, moved, 0.1 * one, 5 * one, 3 * one)
+        reach = belief.expected + belief.velocity
+        hidden = torch.cat(kalman.predict(belief, belief.velocity, reach, zero, zero), -1)
+    assert belief.velocity[0, 0] < -8
+
+
+def _tracks(where_dim: int = 3) -> Tracks:
+    """Straight flights of two objects, the second of which is found late and lost early."""
+    time = torch.arange(12.0)[None, :, None, None]
+    start, speed = 16 + 16 * torch.rand(6, 1, 2, 2), torch.randn(6, 1, 2, 2)
+    sides = torch.full((6, 12, 2, where_dim - 2), SIDE)
+    present = torch.ones(6, 12, 2, dtype=torch.bool)
+    present[:, :2, 1] = present[:, 11:, 1] = False
+    run = torch.where(present, 0, -1)
+    where = torch.cat([start + speed * time, sides], -1)
+    return Tracks(where, torch.zeros(6, 12, 2), present, run)
+
+
+@pytest.mark.parametrize("where_dim", [3, 4])
+@pytest.mark.parametrize(("name", "relation"), FAMILY)
+def test_every_transition_learns(
+    name: str, relation: str, where_dim: int, rng: torch.Generator
+) -> None:
+    transition, tracks = _make(name, relation, where_dim), _tracks(where_dim)
+    before = sum(motion_loss(transition, tracks, rng)).item()
+    found = fit_motion(transition, tracks, 8, rng, batch=4)
+    assert found["num_tracks"] == 12
+    assert sum(motion_loss(transition, tracks, rng)).item() < before
+
+
+def test_slots_that_teach_nothing_cost_nothing(rng: torch.Generator) -> None:
+    transition, tracks = _make("rnn", "none"), _tracks()
+    clean = motion_loss(transition, tracks, torch.Generator().manual_seed(0))
+    tracks.where[:, :2, 1, :2] = 1e3
+    tracks.where[:, 11:, 1, :2] = -1e3
+    spoiled = motion_loss(transition, tracks, torch.Generator().manual_seed(0))
+    assert all(torch.equal(a, b) for a, b in zip(clean, spoiled, strict=True))
+    nothing = Tracks(tracks.where, tracks.camera, tracks.present, torch.full_like(tracks.run, -1))
+    assert fit_motion(transition, nothing, 1, rng) == {"num_tracks": 0.0}
+
+
+@pytest.mark.parametrize("where_dim", [3, 4])
+def test_mirrored_scenes_keep_their_distances(where_dim: int, rng: torch.Generator) -> None:
+    tracks = _tracks(where_dim)
+    mirrored = mirror(tracks, torch.tensor([24.0, 24.0]), rng)
+    xy, other = tracks.where[..., :2], mirrored.where[..., :2]
+    assert not torch.allclose(xy, other)
+    apart = [(a[:, :, 0] - a[:, :, 1]).norm(dim=-1) for a in (xy, other)]
+    assert torch.allclose(*apart, atol=1e-4)
+    assert torch.allclose((xy - 24).norm(dim=-1), (other - 24).norm(dim=-1), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "relation"), [("gru", "none"), ("rnn", "all"), ("constant_velocity", "pairwise")]
+)
+def test_unknown_names_are_named(name: str, relation: str) -> None:
+    with pytest.raises(ValueError, match="choose"):
+        _make(name, relation)

@@ -1,0 +1,38 @@
+"""What slots see of a frame when they are corrected by it."""
+
+import torch
+from jaxtyping import Float
+from tests.world_models.air.objects.test_slots import SIZE, slots_at
+from torch import Tensor
+
+from world_models.air.frame.scene_model import Gaussian, SceneModel
+from world_models.air.objects.correction import evidence
+from world_models.blocks.glimpse import read_glimpse, shift
+
+
+def _seen_at_the_edge(margin: int) -> tuple[Float[Tensor, "1 E g g"], Float[Tensor, "1 E g g"]]:
+    """The glimpse at an object half beyond the left edge, and at the same object inside."""
+    torch.manual_seed(0)
+    model = SceneModel((1, SIZE, SIZE), what_dim=5, margin=margin)
+    dark = torch.zeros(1, 1, SIZE, SIZE)
+    glimpses = []
+    for x in (0.0, 12.0):
+        slots = slots_at([[x, 12.0, 2.3]], [1.0], [0.0])
+        layers = model.place(model.decode_what(slots.what.loc), slots.where.loc)
+        prior = Gaussian(slots.where.loc, torch.ones(1, 1, 3))
+        seen, _ = evidence(model, slots, prior, layers[:, 0, :1], dark)
+        window = shift(slots.where.loc, margin)[0]
+        glimpses.append(read_glimpse(seen, window, model.GLIMPSE))
+    return glimpses[0], glimpses[1]
+
+
+def test_beyond_the_edge_the_own_prediction_stands_in() -> None:
+    at_the_edge, inside = _seen_at_the_edge(margin=8)
+    assert torch.allclose(at_the_edge, inside, atol=1e-4)
+
+
+def test_without_a_margin_the_world_ends_at_the_edge() -> None:
+    at_the_edge, inside = _seen_at_the_edge(margin=0)
+    assert torch.allclose(at_the_edge[..., 9:], inside[..., 9:], atol=1e-4)
+    assert at_the_edge[..., :7].abs().max() == 0
+    assert inside[..., :7].abs().max() > 0.1

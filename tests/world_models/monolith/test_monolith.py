@@ -1,0 +1,175 @@
+"""The monolithic world models: honest labels, causal sight, sane dreams."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+
+from agents.random_actions import RandomActions
+from dyna.loop.rollout import rollout
+from envs import digits
+from envs.boxes import iou
+from envs.tracking import Tracking
+from envs.trajectory import Trajectory
+from tests.scenes import MovingPatch
+from world_models.linear import Linear, LocallyLinear
+from world_models.monolith import target
+from world_models.monolith.latent_filter import Latent
+from world_models.monolith.model import Monolith
+from world_models.vae_rnn import VAERNN
+
+SMALL: dict[str, Any] = {"width": 4, "steps": 10, "batch": 2, "clip": 6, "latent": 8}
+KINDS: list[type[Monolith]] = [VAERNN, Linear]
+
+
+def episodes(batch: int = 6, horizon: int = 8, **scene: Any) -> Trajectory:
+    """Of a moving patch, with an agent that acts at random."""
+    env = Tracking(MovingPatch(**scene), batch, horizon)
+    return rollout(env, RandomActions(seed=0))
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
+def model(request: pytest.FixtureRequest, rng: torch.Generator) -> Monolith:
+    """A model that has hardly learned, but has seen episodes."""
+    model = request.param((1, 48, 48), **SMALL)
+    model.fit(episodes().without_truth(), rng)
+    return model
+
+
+@pytest.mark.parametrize("tier", ["plain", "active"])
+def test_rewards_score_the_box_that_is_said_to_be_scored(tier: str) -> None:
+    real = rollout(digits.make(tier, batch_size=8, horizon=6), RandomActions(seed=0))
+    assert real.truth is not None
+    overlap = iou(target.scored_box(real), real.truth.target_box)
+    assert torch.allclose(overlap, real.reward, atol=1e-4)
+    right = target.reward_error(real.truth.target_box, target.scored_box(real), real.reward)
+    wrong = target.reward_error(real.truth.target_box + 0.1, target.scored_box(real), real.reward)
+    assert right.max() < 1e-4 < wrong.mean()
+
+
+def test_a_lost_box_is_pulled_to_where_a_reward_was_had() -> None:
+    scored = torch.tensor([0.5, 0.5, 0.2, 0.2])
+    predicted = torch.tensor([0.1, 0.9, 0.2, 0.2], requires_grad=True)
+    target.reward_error(predicted, scored, torch.tensor(0.6)).backward()
+    assert predicted.grad is not None
+    assert predicted.grad[0] < 0 < predicted.grad[1]
+
+
+def test_a_pasted_patch_is_where_its_box_is(rng: torch.Generator) -> None:
+    frame, patch = torch.zeros(3, 5, 1, 48, 48), torch.zeros(3, 1, 48, 48)
+    patch[:, :, 10:20, 20:34] = 1.0
+    box = torch.tensor([[27.0, 15.0, 14.0, 10.0]]).expand(3, 4) / 48
+    pasted, placed = target.paste(frame, patch, box, target.fly(box, 5, rng))
+    for picture, where in zip(pasted.flatten(0, 2), placed.flatten(0, 1), strict=True):
+        left, top = ((where[:2] - where[2:] / 2) * 48).round().long().tolist()
+        expected = torch.zeros(48, 48)
+        expected[top : top + 10, left : left + 14] = 1.0
+        assert torch.equal(picture, expected)
+
+
+def test_a_mirrored_clip_keeps_its_target_in_its_box(rng: torch.Generator) -> None:
+    real = episodes()
+    assert real.truth is not None
+    moved = False
+    for _ in range(6):
+        frame, (box,), _ = target.mirror(
+            real.frame.float(), [real.truth.target_box], real.camera, rng
+        )
+        moved |= not torch.equal(frame, real.frame.float())
+        left, top = ((box[..., :2] - box[..., 2:] / 2) * 48).round().long().unbind(-1)
+        for i, t in [(0, 0), (1, 3), (5, 7)]:
+            outside = frame[i, t, 0].clone()
+            outside[top[i, t] : top[i, t] + 14, left[i, t] : left[i, t] + 14] = 0
+            assert not outside.any()
+    assert moved
+
+
+def test_nothing_is_seen_before_its_time(model: Monolith) -> None:
+    real = episodes().without_truth()
+    other = copy.deepcopy(real)
+    other.frame[:, 5:] = 255 - other.frame[:, 5:]
+    a, b = model.posterior(real), model.posterior(other)
+    assert torch.equal(a.box[:, :5], b.box[:, :5])
+    assert not torch.equal(a.box[:, 5:], b.box[:, 5:])
+
+
+def test_the_first_box_says_who_the_target_is(model: Monolith) -> None:
+    real = episodes().without_truth()
+    other = copy.deepcopy(real)
+    other.box[:, 0, :2] += 0.2
+    assert not torch.allclose(model.posterior(real).box, model.posterior(other).box)
+
+
+def test_dreams_are_sane_and_start_from_what_was_seen(
+    model: Monolith, rng: torch.Generator
+) -> None:
+    state = model.start(5, rng)
+    for _ in range(30):
+        state = model.prior(state, rng, torch.full((5, 2), 0.02))
+        view = model.decode(state)
+        assert view.frame.shape == (5, 1, 48, 48)
+        assert bool(((view.box[..., :2] >= 0) & (view.box[..., :2] <= 1)).all())
+        assert bool(((view.box[..., 2:] >= 0.04) & (view.box[..., 2:] <= 0.8)).all())
+    history = model.posterior(episodes().without_truth())
+    assert torch.equal(model.decode(model.resume(history, 3)).box, history.box[:, 3])
+
+
+def test_a_loaded_model_dreams_and_learns_the_same(model: Monolith) -> None:
+    other = type(model)((1, 48, 48), **SMALL)
+    other.load_state_dict(copy.deepcopy(model.state_dict()))
+    views = []
+    for one in (model, other):
+        rng = torch.Generator().manual_seed(3)
+        one.fit(episodes().without_truth(), rng, effort=0.3)
+        views.append(one.decode(one.prior(one.start(4, rng), rng)))
+    assert torch.equal(views[0].frame, views[1].frame)
+    assert torch.equal(views[0].box, views[1].box)
+
+
+def test_dreaming_before_seeing_is_refused(rng: torch.Generator) -> None:
+    with pytest.raises(RuntimeError, match="call fit"):
+        VAERNN((1, 48, 48)).start(2, rng)
+
+
+@pytest.mark.parametrize("argument", [{"sigma": 0.0}, {"batch": 0}, {"clip": 1}, {"latent": 0}])
+@pytest.mark.parametrize("kind", KINDS)
+def test_bad_numbers_are_refused(kind: type[Monolith], argument: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(argument))):
+        kind((1, 48, 48), **argument)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_frame_will_do(kind: type[Monolith], rng: torch.Generator) -> None:
+    frame = torch.randint(0, 255, (3, 4, 3, 50, 37), dtype=torch.uint8)
+    box = torch.full((3, 5, 4), 0.4)
+    zero = torch.zeros(3, 4)
+    real = Trajectory(frame, box, torch.zeros(3, 4, 4), zero, torch.zeros(3, 4, 2))
+    model = kind((3, 50, 37), **SMALL)
+    model.fit(real, rng, effort=0.2)
+    assert model.decode(model.start(2, rng)).frame.shape == (2, 3, 50, 37)
+
+
+def test_one_linear_map_is_linear_near_the_middle_and_bounded_beyond(
+    rng: torch.Generator,
+) -> None:
+    dynamics = LocallyLinear(6, modes=1)
+    a, b = (0.1 * torch.randn(4, 6, generator=rng) for _ in range(2))
+    still = torch.zeros(4, 2)
+
+    def ahead(z: torch.Tensor) -> torch.Tensor:
+        return dynamics(Latent(z, z), still)[1].loc
+
+    assert torch.allclose(ahead(a + b), ahead(a) + ahead(b) - ahead(0 * a), atol=1e-3)
+    assert not torch.allclose(ahead(a + b), ahead(a), atol=1e-2)
+    assert ahead(1e4 * a).abs().max() <= dynamics.BOUND
+
+
+def test_a_patch_is_followed_after_a_little_learning(rng: torch.Generator) -> None:
+    real = episodes(batch=40, horizon=8)
+    assert real.truth is not None
+    model = VAERNN((1, 48, 48), memory=64, latent=16, width=8, steps=250, batch=4, clip=8)
+    metrics = model.fit(real.without_truth(), rng)
+    found = iou(model.posterior(real.without_truth()).box[:, :, 0], real.truth.target_box)
+    assert metrics["first_box_iou"] > 0.6
+    assert found.mean() > 0.5

@@ -1,0 +1,175 @@
+"""Learning to see from frames alone, in two stages; `air.motion.learning` then adds a third.
+
+1. **Static**: single frames; background first, then objects under an ever stricter prior.
+2. **Sequence**: short clips; propagation, fusion and births, jointly with perception.
+"""
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn.functional import huber_loss
+
+from world_models.air.background.autoencoder import Background
+from world_models.air.frame.discovery import discover, negative_elbo
+from world_models.air.frame.scene_model import SceneModel
+from world_models.air.motion.transition import Transition
+from world_models.air.objects.filtering import begin, step
+from world_models.blocks.descent import decay, descend
+from world_models.blocks.distributions import kl_gaussian, sample_gaussian
+
+STATIC_SLOTS = 3
+NOISE_FRAMES = 512
+FAINT = 0.2
+FIRST_PRESENCE_PRIOR = 0.1
+PRESENCE_PRIOR = 1e-8
+MAX_GRADIENT = {"static": 300.0, "sequence": 200.0}
+
+
+def to_float(frame: UInt8[Tensor, "*b C H W"]) -> Float[Tensor, "*b C H W"]:
+    """Frames in [0, 1]."""
+    return frame.float() / 255
+
+
+def warm_up_background(
+    model: SceneModel, frames: UInt8[Tensor, "N C H W"], steps: int, rng: torch.Generator
+) -> None:
+    """Fits the background alone; small bright objects hardly move it. Then measures its noise."""
+    parameters = list(model.background.parameters())
+    if parameters:  # a linear background has none
+        _warm_up(model, parameters, frames, steps, rng)
+    chosen = torch.randint(len(frames), (NOISE_FRAMES,), generator=rng)
+    model.background.measure_noise(to_float(frames[chosen]))
+
+
+def _warm_up(
+    model: SceneModel,
+    parameters: list[nn.Parameter],
+    frames: UInt8[Tensor, "N C H W"],
+    steps: int,
+    rng: torch.Generator,
+) -> None:
+    optimiser = torch.optim.Adam(parameters, lr=2e-3)
+    for _ in range(steps):
+        x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
+        posterior = model.background.posterior(x)
+        picture = model.background.decode(sample_gaussian(*posterior, rng))
+        loss = background_loss(model.background, x, picture, torch.ones_like(x), posterior).mean()
+        descend(loss, optimiser, parameters, MAX_GRADIENT["static"])
+
+
+def background_loss(
+    background: Background,
+    frame: Float[Tensor, "B C H W"],
+    picture: Float[Tensor, "B C H W"],
+    clear: Float[Tensor, "B c H W"],
+    posterior: tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]],
+) -> Float[Tensor, " B"]:
+    """What a background costs where no object covers it: robust errors, and the KL of its latent.
+
+    Errors count squared up to `FAINT`, and beyond it as they are: by then it is an object that is
+    in the way, not yet explained, and it should not be painted into the background.
+    """
+    error = huber_loss(picture, frame, reduction="none", delta=FAINT) / (0.1 * FAINT)
+    covered = (clear * error).mean(1).sum((-1, -2))
+    return covered + background.latent_cost * kl_gaussian(*posterior, 0.0, 1.0).sum(-1)
+
+
+def fit_static(
+    model: SceneModel,
+    frames: UInt8[Tensor, "N C H W"],
+    steps: int,
+    sigma: float,
+    rng: torch.Generator,
+    anneal: bool = True,
+    presence_prior: float = PRESENCE_PRIOR,
+    learning_rate: float = 1e-3,
+) -> dict[str, float]:
+    """Learns to find and draw objects in single frames.
+
+    Slots must not split objects, for split objects never merge again: so inhibition starts wide,
+    the presence prior gets strict, and what objects cost comes in slowly. ``anneal=False``
+    continues at the final values.
+
+    Args:
+        model: What learns.
+        frames: Frames.
+        steps: Batches of 32 frames.
+        sigma: Smallest scale of the pixel likelihood.
+        rng: Draws frames and samples.
+        anneal: Begin leniently.
+        presence_prior: How likely a slot holds an object at last, before the frame is seen. The
+            nats that it costs must outweigh what is gained by drawing one object as two.
+        learning_rate: Of Adam; it falls to a twentieth.
+    """
+    parameters = list(model.parameters())
+    optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+    tail: list[dict[str, Tensor]] = []
+    for i in range(steps):
+        now = i / steps
+        optimiser.param_groups[0]["lr"] = learning_rate * decay(now, 0.6, 0.05)
+        narrow, strict = (min(now / 0.6, 1.0), min(now / 0.5, 1.0)) if anneal else (1.0, 1.0)
+        wide, close = model.inhibition_px
+        inhibition = wide + narrow * (close - wide)
+        prior = FIRST_PRESENCE_PRIOR ** (1 - strict) * presence_prior**strict
+        beta = min(0.1 + 0.9 * now / 0.27, 1.0) if anneal else 1.0
+
+        x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
+        posterior = model.background.posterior(x)
+        background = model.background.decode(sample_gaussian(*posterior, rng))
+        found = discover(model, x, background.detach(), STATIC_SLOTS, inhibition, rng)
+        loss, parts = negative_elbo(model, x, found, sigma, prior, beta)
+        # What objects explain, the background need not.
+        clear = found.clear.detach()
+        parts["background"] = background_loss(model.background, x, background, clear, posterior)
+        loss = (loss + parts["background"]).mean()
+        descend(loss, optimiser, parameters, MAX_GRADIENT["static"])
+        if i >= int(0.9 * steps):
+            tail.append(
+                {**{k: v.detach().mean() for k, v in parts.items()}, "loss": loss.detach()}
+            )
+    return {k: torch.stack([t[k] for t in tail]).mean().item() for k in tail[0]} if tail else {}
+
+
+def fit_sequence(
+    model: SceneModel,
+    transition: Transition,
+    frames: UInt8[Tensor, "N T C H W"],
+    camera_px: Float[Tensor, "N T 2"],
+    steps: int,
+    num_slots: int,
+    sigma: float,
+    rng: torch.Generator,
+    keep_background: bool = True,
+    presence_prior: float = PRESENCE_PRIOR,
+    batch: int = 8,
+    clip: int = 8,
+) -> dict[str, float]:
+    """Learns to follow objects through clips of ``clip`` frames."""
+    clip = min(clip, frames.shape[1])
+    perception, motion = list(model.parameters()), list(transition.parameters())
+    rates = (3e-4, 1e-3)
+    optimiser = torch.optim.Adam(
+        [{"params": p, "lr": lr} for p, lr in zip((perception, motion), rates, strict=True)]
+    )
+    losses = []
+    for i in range(steps):
+        for group, lr in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = lr * decay(i / steps, 0.6, 0.05)
+        episodes = torch.randint(len(frames), (batch,), generator=rng)
+        first = int(torch.randint(frames.shape[1] - clip + 1, (), generator=rng))
+        x = to_float(frames[episodes, first : first + clip])
+        camera = camera_px[episodes, first : first + clip]
+        slots, found, _ = begin(
+            model, transition, x[:, 0], num_slots, model.inhibition_px[1], sigma, rng
+        )
+        loss, _ = negative_elbo(model, x[:, 0], found, sigma, presence_prior)
+        for t in range(1, clip):
+            slots, surprise, _ = step(
+                model, transition, slots, x[:, t], sigma, rng, camera[:, t], keep_background
+            )
+            loss = loss + surprise.reconstruction + surprise.objects
+        loss = loss.mean() / clip
+        descend(loss, optimiser, perception + motion, MAX_GRADIENT["sequence"])
+        if i >= int(0.9 * steps):
+            losses.append(loss.item())
+    return {"sequence_loss": sum(losses) / len(losses)} if losses else {}

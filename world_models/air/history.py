@@ -1,0 +1,151 @@
+"""Whole episodes as the filter saw them: beliefs after every frame, tracks of objects."""
+
+import dataclasses
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from world_models.air.fitting import to_float
+from world_models.air.frame.scene_model import SceneModel
+from world_models.air.motion.learning import Tracks
+from world_models.air.motion.transition import Transition
+from world_models.air.objects.filtering import begin, step
+from world_models.air.objects.slots import Slots
+from world_models.air.viewpoint import Eyes
+
+BATCH = 64
+
+
+@torch.no_grad()
+def follow(
+    scene: SceneModel,
+    transition: Transition,
+    frames: UInt8[Tensor, "B T C H W"],
+    camera_px: Float[Tensor, "B T 2"],
+    num_slots: int,
+    sigma: float,
+    keep_background: bool,
+    eyes: Eyes | None = None,
+    canvas: bool = False,
+) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
+    """Filters episodes causally, with posterior means and hard presence.
+
+    Args:
+        scene: Decoder and encoders.
+        transition: The prior over motion.
+        frames: The episodes.
+        camera_px: What was asked of the camera before each frame; without ``eyes`` that is how far
+            the view moved.
+        num_slots: K.
+        sigma: Scale of the pixel likelihood.
+        keep_background: Whether the background stays the same through the episode.
+        eyes: Watch the camera and gather the background.
+        canvas: Use that background.
+
+    Returns:
+        Beliefs after every frame, reconstructions, and each frame's cost (nats; first: 0).
+    """
+    parts = [
+        _follow_batch(
+            scene,
+            transition,
+            frames[i : i + BATCH],
+            camera_px[i : i + BATCH],
+            num_slots,
+            sigma,
+            keep_background,
+            eyes,
+            canvas,
+        )
+        for i in range(0, len(frames), BATCH)
+    ]
+    slots_by_time = [_join([p[0][t] for p in parts]) for t in range(frames.shape[1])]
+    return slots_by_time, torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts])
+
+
+def _follow_batch(
+    scene: SceneModel,
+    transition: Transition,
+    frames: UInt8[Tensor, "B T C H W"],
+    camera_px: Float[Tensor, "B T 2"],
+    num_slots: int,
+    sigma: float,
+    keep_background: bool,
+    eyes: Eyes | None,
+    canvas: bool,
+) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
+    """See `follow`."""
+    x = to_float(frames[:, 0])
+    narrow = scene.inhibition_px[1]
+    slots, found, _ = begin(scene, transition, x, num_slots, narrow, sigma, rng=None)
+    beliefs, pictures, surprises = [slots], [found.canvas], [x.new_zeros(len(x))]
+    view = eyes.open(slots, x) if eyes else None
+    for t in range(1, frames.shape[1]):
+        x, moved = to_float(frames[:, t]), camera_px[:, t]
+        if eyes and view:
+            beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
+            view = eyes.see(view, slots, x, moved)
+            moved = view.moved.loc
+        slots, surprise, picture = step(
+            scene,
+            transition,
+            slots,
+            x,
+            sigma,
+            camera_px=moved,
+            keep_background=keep_background,
+            remembered=view.canvas if view and canvas else None,
+        )
+        if eyes and view:
+            view = eyes.remember(view, slots, x)
+        beliefs.append(slots)
+        pictures.append(picture)
+        surprises.append(surprise.reconstruction + surprise.objects)
+    if view:
+        beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
+    return beliefs, to_uint8(torch.stack(pictures, 1)), torch.stack(surprises, 1)
+
+
+def tracks(
+    slots: list[Slots], camera_px: Float[Tensor, "B T 2"], shortest: int = 8, max_jump: float = 7.0
+) -> Tracks:
+    """What was seen of all objects; runs of less than ``shortest`` frames teach nothing.
+
+    A run is one identity in one slot, seen in every frame, without a jump of ``max_jump`` pixels.
+    """
+    where = torch.stack([s.where.loc for s in slots], 1)
+    present = torch.stack([s.alive for s in slots], 1) > 0
+    seen = torch.stack([s.alive * (s.unseen == 0) for s in slots], 1) > 0
+    identity = torch.stack([s.id for s in slots], 1)
+    moved = where[:, 1:, :, :2] - where[:, :-1, :, :2] + camera_px[:, 1:, None]
+    broken = ~seen
+    broken[:, 1:] |= ~seen[:, :-1] | (identity[:, 1:] != identity[:, :-1])
+    broken[:, 1:] |= moved.norm(dim=-1) > max_jump
+    run = broken.cumsum(1)
+    length = torch.zeros_like(run[:, :1].repeat(1, len(slots) + 1, 1))
+    length.scatter_add_(1, run, seen.long())
+    taught = seen & (length.gather(1, run) >= shortest)
+    return Tracks(where, camera_px, present, torch.where(taught, run, -1))
+
+
+def to_uint8(canvas: Float[Tensor, "*b C H W"]) -> UInt8[Tensor, "*b C H W"]:
+    """Frames as they are stored, from pictures in about [0, 1]."""
+    return (canvas * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def _join(slots: list[Any]) -> Any:
+    """Slots of consecutive batches of episodes as one batch."""
+
+    def join(values: list[Any]) -> Any:
+        if dataclasses.is_dataclass(values[0]):
+            return _join(values)
+        if isinstance(values[0], Tensor):
+            return torch.cat(values)
+        if isinstance(values[0], tuple):
+            return type(values[0])(*(torch.cat(v) for v in zip(*values, strict=True)))
+        return values[0]
+
+    names = [f.name for f in dataclasses.fields(slots[0])]
+    return type(slots[0])(**{n: join([getattr(s, n) for s in slots]) for n in names})

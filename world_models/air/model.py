@@ -1,0 +1,288 @@
+"""AIR as a world model: objects and a background, followed through time, dreamed ahead.
+
+Attend, Infer, Repeat (Eslami et al., 2016) gives the latents, SQAIR (Kosiorek et al., 2018) the
+propagation in time. Nothing is labelled: frames teach perception and motion; the first boxes of
+real episodes only calibrate how masks become boxes.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from envs.boxes import inside_share
+from envs.scene import View
+from envs.trajectory import Trajectory
+from world_models.air import dream, fitting
+from world_models.air.bank import Bank, gather, moment
+from world_models.air.dream import DreamState
+from world_models.air.frame.readout import Calibration, calibrate, check_windows, mask_extent
+from world_models.air.frame.scene_model import SceneModel
+from world_models.air.history import follow, to_uint8, tracks
+from world_models.air.motion.learning import fit_motion
+from world_models.air.motion.transitions import make_transition
+from world_models.air.objects.slots import Slots
+from world_models.air.viewpoint import Viewpoint
+from world_models.base import Posterior, WorldModel
+from world_models.blocks.glimpse import window_box
+from world_models.blocks.noise import estimate_noise, noise_slice, noise_table
+
+
+class AIR(WorldModel[DreamState]):
+    """The object-centric world model.
+
+    Args:
+        frame_shape: (C, H, W).
+        num_slots: K, the most objects that are followed at a time.
+        what_dim: Size of ``z_what``.
+        background_dim: Size of ``z_bg``.
+        typical_side: Side of a usual object's window, pixels.
+        window: Side of the window in which an object is looked for, pixels.
+        anisotropic: Windows have a width and a height of their own, not one side.
+        background: How backgrounds are described: ``linear``, ``smooth`` or ``free``.
+        inference: Where to look next: ``residual`` or ``recurrent`` (as AIR was published).
+        inhibition: In this share of the typical side around an object no other is looked for.
+        presence_prior: Prior probability of an object per slot; the larger the objects, the
+            smaller, or one is drawn as two.
+        sigma: Least scale of the Gaussian pixel likelihood; must exceed the noise.
+        background_steps: Steps of the background alone.
+        static_steps: Steps on single frames.
+        sequence_steps: Steps on clips.
+        motion_steps: Steps of the transition on tracks.
+        recombine: Imagine objects and backgrounds of different episodes together.
+        keep_background: The background stays the same through an episode (no camera motion).
+        camera: ``given``: the view moves exactly as it is asked to. ``inferred``: it moves by
+            itself, too; how it moves is seen in the frames, and what actions do to it is learned.
+        canvas: Remember the background pixel by pixel, beyond the edges of the view.
+        actions: Use what is asked of the camera; False takes the model's actions away.
+        occluders: Things that are no objects may hide objects (bars).
+        margin: Objects are followed this far beyond the edges of the view, pixels.
+        transition: How objects move: ``rnn``, ``kalman``, ``linear`` or ``constant_velocity``.
+        relation: What objects do to each other: ``none`` or ``pairwise``.
+
+    Raises:
+        ValueError: A number is out of range.
+    """
+
+    sees = True
+    MOST_STILLS = 512
+    """Of single images, as many are remembered; they have no motion to learn from."""
+    noise_table: Float[Tensor, " n"]
+
+    def __init__(
+        self,
+        frame_shape: tuple[int, int, int],
+        num_slots: int = 4,
+        what_dim: int = 16,
+        background_dim: int = 16,
+        typical_side: float = 18.0,
+        window: float = 28.0,
+        anisotropic: bool = False,
+        background: str = "linear",
+        inference: str = "residual",
+        inhibition: float = 1 / 3,
+        presence_prior: float = fitting.PRESENCE_PRIOR,
+        sigma: float = 0.12,
+        background_steps: int = 200,
+        static_steps: int = 700,
+        sequence_steps: int = 300,
+        motion_steps: int = 600,
+        recombine: bool = True,
+        keep_background: bool = True,
+        camera: str = "given",
+        canvas: bool = False,
+        actions: bool = True,
+        occluders: bool = False,
+        margin: int = 0,
+        transition: str = "rnn",
+        relation: str = "none",
+    ) -> None:
+        super().__init__()
+        _check(num_slots, sigma, presence_prior, margin)
+        channels, height, width = frame_shape
+        self.frame_shape = (channels, height, width)
+        self.num_slots = num_slots
+        self.sigma = sigma
+        self.presence_prior = presence_prior
+        self.typical_side = typical_side
+        self.steps = {"background": background_steps, "static": static_steps}
+        self.steps |= {"sequence": sequence_steps, "motion": motion_steps}
+        self.recombine = recombine
+        self.keep_background = keep_background
+        self.viewpoint = Viewpoint((height, width), camera, canvas, actions)
+        sizes: tuple[Any, ...] = (what_dim, background_dim, typical_side, window)
+        ways: tuple[Any, ...] = (background, inference, anisotropic, inhibition, occluders, margin)
+        self.scene = SceneModel(frame_shape, *sizes, *ways)
+        self.transition = make_transition(
+            transition, relation, (height, width), math.log(typical_side), 4 if anisotropic else 3
+        )
+        self.register_buffer("noise_table", noise_table(), persistent=False)
+        self.noise_sigma = 0.0
+        self.calibration = Calibration()
+        self.bank: Bank | None = None
+        self._fitted = False
+
+    def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
+        """Learns from all real episodes so far; later calls refine what earlier ones found."""
+        steps = {name: max(1, round(effort * n)) for name, n in self.steps.items()}
+        flat = real.frame.flatten(0, 1)
+        first_time = not self._fitted
+        if first_time:
+            if real.horizon > 1:
+                check_windows(real.box[:, 0], self.frame_shape[1:], self.typical_side)
+            fitting.warm_up_background(self.scene, flat, steps["background"], rng)
+        metrics = fitting.fit_static(
+            self.scene,
+            flat,
+            steps["static"],
+            self.sigma,
+            rng,
+            first_time,
+            self.presence_prior,
+        )
+        if real.horizon > 1:
+            metrics |= self._fit_motion(real, steps, rng)
+        else:
+            real = real[: self.MOST_STILLS]
+        self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
+        history = self.posterior(real)
+        self.calibration, boxes = calibrate(
+            self._boxes(history.belief[0], calibrated=False), history.visible[:, 0], real.box[:, 0]
+        )
+        # Single images may all be empty; then there is nothing to dream of.
+        dreams = real.horizon > 1 or bool(history.visible.any())
+        self.bank = gather(history.belief) if dreams else None
+        self._fitted = True
+        count = history.visible.sum(-1).mean().item()
+        metrics |= {"noise": self.noise_sigma, "objects_per_frame": count, **boxes}
+        metrics["elbo"] = history.elbo[:, min(1, real.horizon - 1) :].mean().item()
+        metrics["bank_moments"] = float(len(self.bank.valid)) if self.bank else 0.0
+        return metrics
+
+    def _fit_motion(
+        self, real: Trajectory, steps: dict[str, int], rng: torch.Generator
+    ) -> dict[str, float]:
+        """Learns to follow objects through episodes, and how they and the camera move."""
+        asked = self.viewpoint.before(real.camera)
+        camera = asked
+        if self.viewpoint.prior is not None:
+            camera, _ = self.viewpoint.learn(self.posterior(real).belief, asked)
+        metrics = fitting.fit_sequence(
+            self.scene,
+            self.transition,
+            real.frame,
+            camera,
+            steps["sequence"],
+            self.num_slots,
+            self.sigma,
+            rng,
+            self.keep_background,
+            self.presence_prior,
+        )
+        history = self.posterior(real)
+        camera, seen = self.viewpoint.learn(history.belief, asked)
+        found = tracks(history.belief, camera)
+        return metrics | seen | fit_motion(self.transition, found, steps["motion"], rng)
+
+    def posterior(self, real: Trajectory) -> Posterior:
+        """Filters episodes frame by frame (causally), with posterior means and hard presence."""
+        slots, reconstruction, surprise = follow(
+            self.scene,
+            self.transition,
+            real.frame,
+            self.viewpoint.before(real.camera),
+            self.num_slots,
+            self.sigma,
+            self.keep_background,
+            self.viewpoint.eyes(self.scene),
+            self.viewpoint.canvas,
+        )
+        box = torch.stack([self._boxes(s) for s in slots], 1)
+        return Posterior(
+            belief=slots,
+            box=box,
+            visible=torch.stack([s.visible for s in slots], 1) * inside_share(box),
+            id=torch.stack([s.id for s in slots], 1),
+            reconstruction=reconstruction,
+            elbo=-surprise,
+        )
+
+    def resume(self, posterior: Posterior, t: int) -> DreamState:
+        """The imagined state that continues what the filter believes, all objects kept."""
+        slots: Slots = posterior.belief[t]
+        return dream.begin(self.scene, moment(slots, slots.alive > 0))
+
+    @torch.no_grad()
+    def start(self, batch_size: int, rng: torch.Generator) -> DreamState:
+        """Begins imagined episodes at moments of real ones, replayed or recombined."""
+        if self.bank is None:
+            raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
+        state = dream.begin(self.scene, self.bank.draw(batch_size, self.recombine, rng))
+        return dataclasses.replace(state, noise=self._noise_offset(rng))
+
+    @torch.no_grad()
+    def prior(
+        self,
+        state: DreamState,
+        rng: torch.Generator,
+        camera: Float[Tensor, "B 2"] | None = None,
+    ) -> DreamState:
+        """Draws the next state; see `world_models.air.dream.advance`."""
+        state = dream.advance(self.transition, self.viewpoint, state, camera, rng)
+        return dataclasses.replace(state, noise=self._noise_offset(rng))
+
+    @torch.no_grad()
+    def decode(self, state: DreamState) -> View:
+        """Draws the frame, with the camera's noise, and reads the calibrated boxes."""
+        canvas = dream.draw(state)
+        if self.noise_sigma > 0:
+            noise = noise_slice(self.noise_table, state.noise, canvas.numel())
+            canvas.add_(noise.view_as(canvas), alpha=self.noise_sigma)
+        size = self.frame_shape[1:]
+        box = self.calibration(window_box(state.where, state.extent, size))
+        index = torch.arange(self.num_slots, device=box.device)
+        return View(
+            frame=to_uint8(canvas),
+            box=box,
+            visible=inside_share(box) * state.alive,
+            id=torch.where(state.alive > 0, index, -1),
+        )
+
+    def _boxes(self, slots: Slots, calibrated: bool = True) -> Float[Tensor, "B K 4"]:
+        alpha = self.scene.decode_what(slots.what.loc)[:, :, -1]
+        box = window_box(slots.where.loc, mask_extent(alpha), self.frame_shape[1:])
+        return self.calibration(box) if calibrated else box
+
+    def _noise_offset(self, rng: torch.Generator) -> int:
+        return int(torch.randint(len(self.noise_table) // 2, (), generator=rng, device=rng.device))
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What no parameter or buffer holds."""
+        return {
+            "noise_sigma": self.noise_sigma,
+            "calibration": dataclasses.asdict(self.calibration),
+            "bank": None if self.bank is None else self.bank.as_dict(),
+            "fitted": self._fitted,
+        }
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Takes back what ``get_extra_state`` gave."""
+        self.noise_sigma = state["noise_sigma"]
+        self.calibration = Calibration(**state["calibration"])
+        self.bank = None if state["bank"] is None else Bank.from_dict(state["bank"])
+        self._fitted = state["fitted"]
+
+
+def _check(num_slots: int, sigma: float, presence_prior: float, margin: int) -> None:
+    """Refuses numbers that are out of range."""
+    if num_slots < 1:
+        raise ValueError(f"num_slots must be at least 1, got {num_slots}")
+    if sigma <= 0:
+        raise ValueError(f"sigma must be positive, got {sigma}")
+    if margin < 0:
+        raise ValueError(f"margin must be 0 or more pixels, got {margin}")
+    if not 0 < presence_prior < 1:
+        raise ValueError(f"presence_prior must lie between 0 and 1, got {presence_prior}")

@@ -1,0 +1,1 @@
+"""AIR's prior over time: how objects move and act on each other, and learning it."""

@@ -1,0 +1,184 @@
+"""Learning how objects move: the transition alone, on tracks that the filter gives.
+
+By one-step likelihood and open-loop overshooting (as in PlaNet, Hafner et al., 2019,
+https://arxiv.org/abs/1811.04551). This is what makes rollouts good. Tracks of all objects of a
+scene stay together, so that what objects do to each other can be learned.
+"""
+
+import dataclasses
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from world_models.air.motion.transition import Transition
+from world_models.blocks.descent import decay, descend
+from world_models.blocks.distributions import kl_gaussian
+
+TRACK_SCALE = (0.35, 0.35, 0.03, 0.03)
+TRACK_WEIGHT = (1.0, 1.0, 10.0, 10.0)
+OVERSHOOT = 10
+STARTS = 3
+MIN_START = 4
+OVERSHOOT_WEIGHT = 0.1
+MAX_GRADIENT = 20.0
+SETTLED = 3
+"""Frames for which an object must have been followed before its future is asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tracks:
+    """Windows of all objects of N scenes through time.
+
+    Attributes:
+        where: Posterior means.
+        camera: How far the view moved before each frame, pixels.
+        present: Whether the slot held an object.
+        run: Which object that was, counted within the slot; -1 where nothing can be learned from
+            it (nobody there, or followed too shortly).
+    """
+
+    where: Float[Tensor, "N T K w"]
+    camera: Float[Tensor, "N T 2"]
+    present: Bool[Tensor, "N T K"]
+    run: Int[Tensor, "N T K"]
+
+    def continued(self) -> Bool[Tensor, "N T K"]:
+        """Whether the object was followed in this frame and in the one before."""
+        same = torch.zeros_like(self.present)
+        same[:, 1:] = (self.run[:, 1:] == self.run[:, :-1]) & (self.run[:, 1:] >= 0)
+        return same
+
+    def __getitem__(self, chosen: Int[Tensor, " n"]) -> "Tracks":
+        """Some of the scenes."""
+        return Tracks(*(getattr(self, f.name)[chosen] for f in dataclasses.fields(self)))
+
+
+def fit_motion(
+    transition: Transition,
+    tracks: Tracks,
+    steps: int,
+    rng: torch.Generator,
+    learning_rate: float = 3e-3,
+    batch: int = 32,
+) -> dict[str, float]:
+    """Learns the transition on tracks: one-step likelihood, and open-loop error over ten steps.
+
+    Args:
+        transition: What learns.
+        tracks: Scenes as the filter saw them.
+        steps: Gradient steps.
+        rng: Source of all randomness.
+        learning_rate: Of Adam; falls linearly in the second half.
+        batch: Scenes per step.
+
+    Returns:
+        Number of tracks, and both parts of the loss at the end.
+    """
+    usable = (tracks.run >= 0).any(-1).any(-1).nonzero()[:, 0]
+    if len(usable) == 0:
+        return {"num_tracks": 0.0}
+    parameters = list(transition.parameters())
+    optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+    tail = []
+    for i in range(steps):
+        optimiser.param_groups[0]["lr"] = learning_rate * decay(i / steps, 0.5, 0.02)
+        chosen = usable[torch.randint(len(usable), (batch,), generator=rng)]
+        scenes = mirror(tracks[chosen], transition.centre, rng)
+        one_step, ahead = motion_loss(transition, scenes, rng)
+        loss = one_step + OVERSHOOT_WEIGHT * ahead
+        descend(loss, optimiser, parameters, MAX_GRADIENT)
+        if i >= int(0.9 * steps):
+            tail.append((one_step.item(), ahead.item()))
+    means = [sum(x) / len(tail) for x in zip(*tail, strict=True)]
+    return {"num_tracks": _count(tracks), "kl_motion": means[0], "overshoot": means[1]}
+
+
+def _count(tracks: Tracks) -> float:
+    """How many runs there are to learn from."""
+    begins = (tracks.run >= 0) & ~tracks.continued()
+    return float(begins.sum().item())
+
+
+def motion_loss(
+    transition: Transition, tracks: Tracks, rng: torch.Generator
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """One-step KL of (blurred) tracks to the prior, and the error of open-loop rollouts.
+
+    The tracks carry measurement noise, so the one-step target is N(track, `TRACK_SCALE`).
+    """
+    where, camera, horizon = tracks.where, tracks.camera, tracks.where.shape[1]
+    same = tracks.continued()
+    velocity = torch.zeros_like(where[..., :2])
+    velocity[:, 1:] = where[:, 1:, :, :2] - where[:, :-1, :, :2] + camera[:, 1:, None]
+    velocity = velocity * same[..., None]
+    present = tracks.present.float()
+    hidden = transition.initial(present[:, 0].shape)
+    priors, memories = [], []
+    for t in range(horizon - 1):
+        hidden = torch.where(same[:, t, :, None], hidden, 0.0)
+        memories.append(hidden)
+        prior, hidden = transition(
+            where[:, t], velocity[:, t], hidden, present[:, t], camera[:, t + 1]
+        )
+        priors.append(prior)
+    # An object's first frame has no velocity: nothing can be learned from it.
+    known = same[:, 2:] & same[:, 1:-1]
+    loc, scale = (torch.stack(x, 1) for x in zip(*priors[1:], strict=True))
+    target_scale = where.new_tensor(TRACK_SCALE[: where.shape[-1]])
+    kl = kl_gaussian(where[:, 2:], target_scale, loc, scale).sum(-1)
+    kl = (kl * known).sum() / known.sum().clamp(min=1)
+
+    first = torch.randperm(max(horizon - MIN_START - SETTLED, 1), generator=rng)[:STARTS]
+    starts = (first + MIN_START).clamp(max=horizon - 2).to(where.device)
+    memory = torch.stack(memories, 1)[:, starts].flatten(0, 1)
+    speed = velocity[:, starts].flatten(0, 1)
+    return kl, overshoot(transition, tracks, starts, speed, memory)
+
+
+def overshoot(
+    transition: Transition,
+    tracks: Tracks,
+    starts: Int[Tensor, " S"],
+    velocity: Float[Tensor, "NS K 2"],
+    hidden: Float[Tensor, "NS K M"],
+) -> Float[Tensor, ""]:
+    """How far rollouts of the mean stray from the tracks, from several moments of each scene.
+
+    The error grows like its logarithm: where collisions make the future a matter of luck, it
+    should not be the mean of all luck that is learned.
+    """
+    times = starts[:, None] + torch.arange(OVERSHOOT + 1, device=starts.device)
+    inside = times < tracks.where.shape[1]
+    times = times.clamp(max=tracks.where.shape[1] - 1)
+    where = tracks.where[:, times].flatten(0, 1)
+    camera = tracks.camera[:, times].flatten(0, 1)
+    present = tracks.present[:, starts].flatten(0, 1).float()
+    same = tracks.continued()
+    followed = (same[:, times] & inside[None, :, :, None]).flatten(0, 1)
+    settled = torch.stack([same[:, (starts - i).clamp(min=0)] for i in range(SETTLED)]).all(0)
+    followed[:, 0] = settled.flatten(0, 1)
+    followed = followed.cummin(1).values[:, 1:]
+    window, path = where[:, 0], []
+    for t in range(1, OVERSHOOT + 1):
+        prior, hidden = transition(window, velocity, hidden, present, camera[:, t])
+        velocity = prior.loc[..., :2] - window[..., :2] + camera[:, t, None]
+        window = prior.loc
+        path.append(window)
+    weight = where.new_tensor(TRACK_WEIGHT[: where.shape[-1]])
+    distance = (torch.stack(path, 1) - where[:, 1:]) * weight
+    error = (distance.square().sum(-1) + 0.25).log()
+    return (error * followed).sum() / followed.sum().clamp(min=1)
+
+
+def mirror(tracks: Tracks, centre: Float[Tensor, " 2"], rng: torch.Generator) -> Tracks:
+    """Mirrors and transposes each scene at random: the eight symmetries of a square frame."""
+    flips = torch.randint(2, (len(tracks.where), 1, 1, 2), generator=rng).float() * 2 - 1
+    xy, sides = tracks.where[..., :2] - centre, tracks.where[..., 2:]
+    xy, camera = xy * flips, tracks.camera * flips[:, 0]
+    if bool(centre[0] == centre[1]):
+        swap = torch.randint(2, (len(xy), 1, 1, 1), generator=rng).bool()
+        xy = torch.where(swap, xy.flip(-1), xy)
+        sides = torch.where(swap, sides.flip(-1), sides)
+        camera = torch.where(swap[:, 0], camera.flip(-1), camera)
+    return dataclasses.replace(tracks, where=torch.cat([xy + centre, sides], -1), camera=camera)

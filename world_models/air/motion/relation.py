@@ -1,0 +1,120 @@
+"""What objects do to each other: messages between every two objects of a scene, summed.
+
+Interaction networks (Battaglia et al., 2016, https://arxiv.org/abs/1612.00222), as STOVE (Kossen
+et al., 2020, https://arxiv.org/abs/1910.02425) uses them between the objects of a video.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from world_models.blocks.networks import mlp
+
+
+class PairwiseRelation(nn.Module):
+    """A push along the line between two objects, and a message, from each object to each other.
+
+    A pair is described by what no rotation changes (gap, closing speed, sizes), so that a
+    collision needs to be learned once and not for every direction.
+
+    Args:
+        log_typical_side: Logarithm of the usual window side, to centre the input.
+        message_dim: Size of a message.
+    """
+
+    def __init__(self, log_typical_side: float, message_dim: int) -> None:
+        super().__init__()
+        self.log_typical_side = log_typical_side
+        self.pair = mlp([6, 32, 32, 1 + message_dim], last_gain=0.1)
+        # Of an object's radius, as a share of its window's side.
+        self.log_body = nn.Parameter(torch.tensor(-1.0))
+        self.log_sharpness = nn.Parameter(torch.tensor(1.0))
+
+    def forward(
+        self,
+        xy: Float[Tensor, "B K 2"],
+        log_side: Float[Tensor, "B K s"],
+        velocity: Float[Tensor, "B K 2"],
+        present: Float[Tensor, "B K"],
+    ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K m"]]:
+        """What reaches each object from all others.
+
+        Args:
+            xy: Centres, pixels.
+            log_side: Logarithms of the windows' sides.
+            velocity: Pixels per frame.
+            present: 1 where a slot holds an object; others send nothing.
+
+        Returns:
+            Change of velocity, pixels per frame, and summed messages.
+        """
+        line = xy[:, None] - xy[:, :, None]
+        distance = (line.square().sum(-1) + 1e-6).sqrt()
+        normal = line / distance[..., None]
+        relative = velocity[:, :, None] - velocity[:, None]
+        closing = (relative * normal).sum(-1)
+        sliding = (relative.square().sum(-1) - closing.square()).clamp(min=0)
+        log_side = log_side.mean(-1)
+        radius = (log_side + self.log_body).exp()
+        reach = radius[:, :, None] + radius[:, None]
+        size = 3 * (log_side - self.log_typical_side)
+        about = [
+            (distance - reach) / 3,
+            closing / 3,
+            distance / 16,
+            sliding / 9,
+            size[:, :, None].expand_as(distance),
+            size[:, None].expand_as(distance),
+        ]
+        sent = self.pair(torch.stack(about, -1))
+        others = present[:, None] * (1 - torch.eye(present.shape[1], device=present.device))
+        contact = torch.sigmoid((reach - distance) * self.log_sharpness.exp())
+        share = 2 * torch.sigmoid(sent[..., 0]) * contact * others
+        force = -(closing.clamp(min=0) * share)[..., None] * normal
+        return force.sum(2), (sent[..., 1:] * others[..., None]).sum(2)
+
+
+class EdgeRelation(nn.Module):
+    """What the edges of the view do to an object: they may turn it back.
+
+    The same law holds for all four, and for each axis on its own. Whether there are walls at all,
+    how far beyond the edge, and how sharp the contact is, is learned.
+
+    Args:
+        frame_size: (H, W) in pixels.
+        log_typical_side: Logarithm of the usual window side, to centre the input.
+    """
+
+    middle: Float[Tensor, " 2"]
+
+    def __init__(self, frame_size: tuple[int, int], log_typical_side: float) -> None:
+        super().__init__()
+        height, width = frame_size
+        half = torch.tensor([width / 2, height / 2])
+        self.register_buffer("middle", half, persistent=False)
+        self.log_typical_side = log_typical_side
+        self.strength = mlp([3, 16, 1], last_gain=0.1)
+        last = self.strength[-1]
+        assert isinstance(last, nn.Linear)
+        last.bias.data.fill_(1.0)
+        self.log_body = nn.Parameter(torch.tensor(-1.0))
+        self.beyond = nn.Parameter(torch.tensor(0.0))
+        self.log_sharpness = nn.Parameter(torch.tensor(1.0))
+
+    def forward(
+        self,
+        xy: Float[Tensor, "B K 2"],
+        log_side: Float[Tensor, "B K s"],
+        velocity: Float[Tensor, "B K 2"],
+    ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
+        """The velocity after this frame, and how far the object moves in it (pixels)."""
+        ahead = torch.where(velocity < 0, -1.0, 1.0)
+        pace = velocity * ahead
+        gap = self.middle - ahead * (xy - self.middle)
+        room = gap + 10 * self.beyond - (log_side + self.log_body).exp()
+        size = 3 * (log_side - self.log_typical_side).expand_as(room)
+        strength = self.strength(torch.stack([room.clamp(-10, 20) / 4, pace / 3, size], -1))
+        contact = torch.sigmoid((pace - room) * self.log_sharpness.exp())
+        turned = torch.sigmoid(strength[..., 0]) * contact
+        after = velocity * (1 - 2 * turned)
+        return after, after + 2 * turned * ahead * room

@@ -1,0 +1,244 @@
+"""Following objects through time: predict, look where that points, correct, and find new ones.
+
+SQAIR's propagate-and-discover (Kosiorek et al., 2018, https://arxiv.org/abs/1806.01794), with the
+prediction joined to the image's evidence by precision weighting as in STOVE. An object that is
+not seen where it should be is first believed to be hidden: it moves on as predicted, keeping its
+looks and its identity, until it is seen again or has been away for too long.
+"""
+
+import dataclasses
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from world_models.air.background.canvas import Canvas
+from world_models.air.background.occluders import occluder, paint
+from world_models.air.frame.discovery import (
+    AREA_COST,
+    CLEAR_ALPHA,
+    MIN_MASS_PX,
+    TEMPERATURE,
+    Found,
+    discover,
+    squared_error,
+)
+from world_models.air.frame.scene_model import Gaussian, SceneModel
+from world_models.air.motion.transition import Transition
+from world_models.air.objects.correction import MIN_AGE, WHOLE, News, correct, evidence
+from world_models.air.objects.depth import LIMIT, blend, depth_evidence
+from world_models.air.objects.doubles import redundant
+from world_models.air.objects.slots import LOGIT_LIMIT, Slots, births
+from world_models.blocks.distributions import sample_relaxed_bernoulli
+
+MIN_SHARE = 0.2
+"""Objects of which less can be seen are followed blindly."""
+BEHIND = 0.3
+"""Objects that are trusted less are behind something, and believed in from the beginning."""
+PART = 0.6
+"""What is found of those that are trusted less is a part of them."""
+MAX_UNSEEN = 10
+"""Frames for which an object is believed to be there though it cannot be seen."""
+PATIENCE = 2
+WELL_KNOWN_AGE = 6
+SLOT_COST = 9.0
+BACKGROUND_FRAMES = 4
+"""Frames whose mean tells a background that stays the same well enough."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Surprise:
+    """The parts of the loss that one filtered frame costs, per episode, in nats."""
+
+    reconstruction: Float[Tensor, " B"]
+    objects: Float[Tensor, " B"]
+
+
+def begin(
+    model: SceneModel,
+    transition: Transition,
+    frame: Float[Tensor, "B C H W"],
+    num_slots: int,
+    inhibition_px: float,
+    sigma: float,
+    rng: torch.Generator | None,
+) -> tuple[Slots, Found, Float[Tensor, "B C H W"]]:
+    """Slots of the first frame, what was found there, and the background that was drawn."""
+    z_bg = model.background.posterior(frame)[0]
+    background = model.background.decode(z_bg)
+    if model.occluders and rng is None:
+        background = paint(background, frame)
+    found = discover(model, frame, background, num_slots, inhibition_px, rng)
+    alive = ((found.logits > 0) & (found.mass > MIN_MASS_PX)).float()
+    order = alive.cumsum(-1).long() - 1
+    layers = model.place(model.decode_what(found.what_posterior.loc), found.where_posterior.loc)
+    front = depth_evidence(frame, background, layers, alive, sigma).clamp(-LIMIT, LIMIT)
+    slots = Slots(
+        where=found.where_posterior,
+        velocity=torch.zeros_like(found.where[..., :2]),
+        hidden=transition.initial(tuple(alive.shape)),
+        what=found.what_posterior,
+        logits=found.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT),
+        alive=alive,
+        age=alive,
+        unseen=torch.zeros_like(alive),
+        visible=alive,
+        front=front,
+        redundant=torch.zeros_like(alive),
+        id=torch.where(alive > 0, order, -1),
+        next_id=alive.sum(-1).long(),
+        z_bg=z_bg,
+        num_frames=1,
+    )
+    return slots, found, background
+
+
+def step(
+    model: SceneModel,
+    transition: Transition,
+    slots: Slots,
+    frame: Float[Tensor, "B C H W"],
+    sigma: float,
+    rng: torch.Generator | None = None,
+    camera_px: Float[Tensor, "B 2"] | None = None,
+    keep_background: bool = True,
+    remembered: Canvas | None = None,
+) -> tuple[Slots, Surprise, Float[Tensor, "B C H W"]]:
+    """Filters one more frame.
+
+    Args:
+        model: Decoder and encoders.
+        transition: The prior over motion.
+        slots: What was believed before.
+        frame: The new frame, in [0, 1].
+        sigma: Scale of the pixel likelihood.
+        rng: Draws samples for learning; None takes means and hard presence.
+        camera_px: How far the camera moved, pixels.
+        keep_background: Whether the background stays the same through the episode.
+        remembered: What earlier frames have shown of the background, moved to where the view is.
+
+    Returns:
+        What is believed now, what it cost, and the reconstruction.
+    """
+    prior, hidden = transition(
+        slots.where.loc, slots.velocity, slots.hidden, slots.alive, camera_px
+    )
+    z_bg, num_frames = _background(model, slots, frame, keep_background)
+    background = model.background.decode(z_bg)
+    if remembered is not None:
+        background = remembered.over(background)
+    # While it learns, what fits badly must not be taken for hidden.
+    occluders = model.occluders and rng is None
+    bars = occluder(*remembered.view()) if occluders and remembered is not None else None
+    seen_by_slots = evidence(model, slots, prior, frame, background, occluders, bars)
+    news = correct(model, slots, prior, *seen_by_slots, rng, frame, sigma)
+    seen, unseen, idle_frames = _survivors(slots, news, frame, background, sigma)
+    presence = seen
+    if rng is not None:
+        presence = slots.alive * sample_relaxed_bernoulli(news.logits, TEMPERATURE, rng)
+    front = slots.front + depth_evidence(frame, background, news.layers, seen, sigma)
+    front = front.clamp(-LIMIT, LIMIT)
+    canvas = blend(background, news.layers, presence, front)
+    cost = slots.alive * torch.sigmoid(news.logits) * (news.kl + SLOT_COST)
+    cost = cost + AREA_COST * presence * news.layers[:, :, -1].sum((-1, -2))
+    surprise = Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
+
+    now = dataclasses.replace(
+        _remember(slots, prior, news, seen, unseen, camera_px),
+        hidden=hidden,
+        front=front,
+        redundant=idle_frames,
+        z_bg=z_bg,
+        num_frames=num_frames,
+    )
+    now, canvas_now = births(model, now, frame, background, canvas, sigma, news.trust < PART)
+    return now, surprise, canvas_now if rng is None else canvas
+
+
+def _background(
+    model: SceneModel, slots: Slots, frame: Float[Tensor, "B C H W"], keep: bool
+) -> tuple[Float[Tensor, "B D"], int]:
+    """The background's latent (that of this frame, or the mean of the first), and of how many."""
+    if keep and slots.num_frames >= BACKGROUND_FRAMES:
+        return slots.z_bg, slots.num_frames
+    number = slots.num_frames + 1 if keep else 1
+    return slots.z_bg + (model.background.posterior(frame)[0] - slots.z_bg) / number, number
+
+
+def _survivors(
+    slots: Slots,
+    news: News,
+    frame: Float[Tensor, "B C H W"],
+    background: Float[Tensor, "B C H W"],
+    sigma: float,
+) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"], Float[Tensor, "B K"]]:
+    """Which slots are seen, for how long each was not, and for how long each was redundant."""
+    mass = (news.layers[:, :, -1].detach() > CLEAR_ALPHA).sum((-1, -2))
+    seen = slots.alive * (news.logits.detach() > 0) * (mass > MIN_MASS_PX)
+    seen = seen * (news.shown > MIN_SHARE)
+    idle = redundant(
+        frame,
+        background,
+        news.layers.detach(),
+        news.where.loc.detach(),
+        seen,
+        slots.age,
+        slots.front,
+        sigma,
+    )
+    idle_frames = (slots.redundant + 1) * idle
+    superfluous = idle_frames >= PATIENCE
+    seen = seen * ~superfluous
+    unseen = (slots.unseen + 1) * (1 - seen)
+    # What is well known and explained twice may be hidden by the other; else it never was there.
+    unseen = torch.where(superfluous & (slots.age < WELL_KNOWN_AGE), float(MAX_UNSEEN + 1), unseen)
+    return seen, unseen, idle_frames
+
+
+def _remember(
+    slots: Slots,
+    prior: Gaussian,
+    news: News,
+    seen: Float[Tensor, "B K"],
+    unseen: Float[Tensor, "B K"],
+    camera_px: Float[Tensor, "B 2"] | None,
+) -> Slots:
+    """What is believed of each object now that it was seen, or was not."""
+    known = (slots.age >= MIN_AGE) | (news.trust < BEHIND)
+    alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | known)
+    where, what = _coast(slots, prior, news, unseen)
+    moved = where.loc[..., :2] - slots.where.loc[..., :2]
+    # What is hardly seen hardly changes the velocity.
+    expected = prior.loc[..., :2] - slots.where.loc[..., :2]
+    gain = torch.where(slots.age < MIN_AGE, 1.0, news.trust.sqrt())[..., None]
+    moved = torch.where(gain < 1, expected + gain * (moved - expected), moved)
+    return dataclasses.replace(
+        slots,
+        where=where,
+        velocity=moved if camera_px is None else moved + camera_px[:, None],
+        what=what,
+        logits=news.logits,
+        alive=alive,
+        age=(slots.age + 1) * alive,
+        unseen=unseen * alive,
+        visible=seen * news.shown,
+        id=torch.where(alive > 0, slots.id, -1),
+    )
+
+
+def _coast(
+    slots: Slots, prior: Gaussian, news: News, unseen: Float[Tensor, "B K"]
+) -> tuple[Gaussian, Gaussian]:
+    """Posteriors of what is seen; what is not moves on as predicted and looks as it did.
+
+    Behind known occluders, that nothing is seen beside them tells where an object is, too.
+    """
+    coasts = unseen > 0
+    blind = coasts & ((news.trust >= WHOLE) | (slots.age < MIN_AGE))
+
+    def choose(believed: Tensor, found: Tensor, old: Tensor) -> Tensor:
+        return torch.where(old[..., None], believed.detach(), found)
+
+    where = Gaussian(*(choose(*pair, blind) for pair in zip(prior, news.where, strict=True)))
+    what = Gaussian(*(choose(*pair, coasts) for pair in zip(slots.what, news.what, strict=True)))
+    return where, what

@@ -1,0 +1,1 @@
+"""What world models without objects share: one latent for the whole frame."""

@@ -1,1 +1,65 @@
-"""YAML configuration, one file per env, agent, world model, logger and experiment."""
+"""The configuration: one YAML per member of a group, and the schemas that they begin with.
+
+A member whose class (or ``make`` function) names its ``Settings`` has them as the config
+``settings/<name>``: a YAML that lists ``/settings/<name>@_here_`` among its ``defaults`` has every
+key with its default and type, and holds only what differs. ``<name>`` is the class name in lower
+case, or the module of a ``make``. Members are found by the ``_target_`` of the YAMLs.
+"""
+
+import dataclasses
+import importlib
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+
+def targets(node: object) -> Iterator[str]:
+    """Every ``_target_`` in a YAML, nested ones included."""
+    if isinstance(node, dict):
+        if node.get("_target_"):
+            yield node["_target_"]
+        for value in node.values():
+            yield from targets(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from targets(value)
+
+
+def settings_of(target: str) -> type | None:
+    """The `Settings` that the class or the ``make`` function of a ``_target_`` names."""
+    module, _, name = target.rpartition(".")
+    return getattr(getattr(importlib.import_module(module), name), "Settings", None)
+
+
+def schema(settings: type, target: str) -> type:
+    """A dataclass with the keys of ``settings``, open to changes, that builds ``target``."""
+    hints = typing.get_type_hints(settings)
+    fields: list[Any] = [("_target_", str, dataclasses.field(default=target))]
+    for field in dataclasses.fields(settings):
+        home = {"default": field.default, "default_factory": field.default_factory}
+        given = {name: x for name, x in home.items() if x is not dataclasses.MISSING}
+        fields.append((field.name, hints[field.name], dataclasses.field(**given)))
+    return dataclasses.make_dataclass(settings.__name__, fields)
+
+
+def register() -> None:
+    """Stores the schema of every member that has one."""
+    found = {
+        target
+        for path in Path(__file__).parent.glob("*/*.yaml")
+        for target in targets(OmegaConf.to_container(OmegaConf.load(path)))
+    }
+    for target in sorted(found):
+        settings = settings_of(target)
+        if settings is None:
+            continue
+        *_, module, name = target.split(".")
+        stem = module if name == "make" else name.lower()
+        ConfigStore.instance().store(group="settings", name=stem, node=schema(settings, target))
+
+
+register()

@@ -1,6 +1,6 @@
 """``python -m dyna``."""
 
-from dyna.command_line import main
+from dyna.train import main
 
 if __name__ == "__main__":
     main()

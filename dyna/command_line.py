@@ -1,4 +1,4 @@
-"""``python -m dyna key=value ...``: one clear line for every mistake, before any work starts."""
+"""What every command shares: one clear line for every mistake, paths as they are, devices."""
 
 import contextlib
 import errno
@@ -9,30 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import hydra
 import torch
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dyna.running.run import run
-
 FULL_ERROR = os.environ.get("HYDRA_FULL_ERROR") == "1"
-LOWEST = {
-    "seed": 0,
-    "real_frames": 1,
-    "imagined_frames": 0,
-    "batch_size": 1,
-    "rounds": 1,
-    "replay_capacity": 1,
-    "evaluations": 0,
-    "evaluation_episodes": 1,
-    "final_episodes": 1,
-    "threads": 1,
-}
-"""Whole numbers of ``conf/train.yaml``, and the least that each may be."""
 COMMANDS = ("evaluate", "compare", "track", "diagnose")
 """Modules of this package with a command line of their own."""
 LONGEST_NAME = 120
@@ -64,28 +46,6 @@ def quote_paths(arguments: list[str]) -> list[str]:
     return [path.sub(r'\1="\2"', a) if path.fullmatch(a) else a for a in arguments]
 
 
-def validate(cfg: DictConfig) -> None:
-    """Checks what can be checked before any work.
-
-    Raises:
-        ValueError: A value is bad; the message names it and the mend.
-    """
-    for key, least in LOWEST.items():
-        value = cfg[key]
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"{key}={value} is not a whole number: give one from {least} up")
-        if value < least:
-            raise ValueError(f"{key}={value} is too low: give {least} or more")
-    for key in ("effort", "refit_effort", "checkpoint_every"):
-        value = cfg[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise ValueError(f"{key}={value} is not a number from 0 up: give one")
-    for key in ("overwrite", "progress", "pictures", "debug"):
-        if not isinstance(cfg[key], bool):
-            raise ValueError(f"{key}={cfg[key]} is neither true nor false: give one of them")
-    check_device(str(cfg.device))
-
-
 def check_device(name: str) -> None:
     """Makes sure that torch can compute on the device.
 
@@ -105,44 +65,6 @@ def check_device(name: str) -> None:
         )
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"device={name} is not supported: give cpu, cuda or cuda:N")
-
-
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")
-def _task(cfg: DictConfig) -> None:
-    # In a sweep Hydra itself goes on with the other runs, and raises in the end.
-    alone = HydraConfig.get().mode is RunMode.RUN
-    with clear_errors() if alone else contextlib.nullcontext():
-        if cfg.study is not None:
-            from dyna.study import study
-
-            study.run_study(cfg)
-            return
-        try:
-            validate(cfg)
-            summary = run(cfg)
-        finally:
-            _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
-        _report(summary, Path(cfg.folder))
-
-
-def _report(summary: dict, folder: Path) -> None:
-    """Prints what came out."""
-    for key, value in summary.items():
-        if key.startswith("eval/"):
-            print(f"{key:24} {value:.4g}")
-    print(
-        f"{summary['real_frames']:,} real + {summary['imagined_frames']:,} imagined frames, "
-        f"{summary['time/cpu_seconds']:.0f} CPU seconds -> {folder}"
-    )
-
-
-def _remove_if_empty(folder: Path) -> None:
-    """Hydra makes the run's folder before we can say no."""
-    with contextlib.suppress(OSError):
-        for path in (folder, *folder.parents[:3]):
-            if path.resolve() == Path.cwd():
-                break
-            path.rmdir()
 
 
 def all_keys() -> str:
@@ -195,10 +117,3 @@ def clear_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise SystemExit(130) from None
-
-
-def main() -> None:
-    """Entry point."""
-    sys.argv[1:] = quote_paths(sys.argv[1:])
-    with clear_errors():
-        _task()

@@ -5,6 +5,7 @@ boxes; by hand it is told the law of motion (`world_models.blocks.bouncing`) and
 there are (1, 2 or 3, evenly). Both are the same on every tier.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from envs import boxes
 from envs.scene import View
+from envs.settings import Settings, setting
 from envs.trajectory import Trajectory
 from world_models.base import WorldModel
 from world_models.blocks import bouncing
@@ -31,6 +33,13 @@ class State(NamedTuple):
     velocity: Float[Tensor, "B K 2"]
 
 
+@dataclasses.dataclass(frozen=True)
+class CutPasteSettings(Settings):
+    """What can be set."""
+
+    max_objects: int = setting(3, "K; the number of objects is drawn evenly from 1 to K", least=1)
+
+
 class CutPaste(WorldModel[State]):
     """Rectangles cut at the first boxes fly over the first frames of other episodes.
 
@@ -40,15 +49,15 @@ class CutPaste(WorldModel[State]):
 
     Args:
         frame_shape: (C, H, W) of a frame.
-        max_objects: K; the number of objects is drawn evenly from 1 to K.
+        settings: Keys of `CutPasteSettings`.
     """
 
-    def __init__(self, frame_shape: tuple[int, int, int], max_objects: int = 3) -> None:
+    Settings = CutPasteSettings
+
+    def __init__(self, frame_shape: tuple[int, int, int], **settings: Any) -> None:
         super().__init__()
-        if max_objects < 1:
-            raise ValueError(f"max_objects must be at least 1, got {max_objects}")
         self.frame_shape = frame_shape
-        self.num_slots = max_objects
+        self.num_slots = CutPasteSettings(**settings).max_objects
         self._frame = torch.zeros(0, *frame_shape, dtype=torch.uint8)
         self._box = torch.zeros(0, 4)
         self._prepare()

@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from world_models.blocks.distributions import Gaussian
 from world_models.blocks.networks import mlp
-from world_models.monolith.latent_filter import Dynamics, Gaussian, Latent, bounded_scale
+from world_models.monolith.latent_filter import Dynamics, Latent, bounded_scale
 from world_models.monolith.model import Monolith
 
 

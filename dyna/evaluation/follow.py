@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from agents.base import Agent, BoxTracker
-from dyna.pictures import gaze
+from dyna.evaluation import attention
 from envs import boxes
 from envs.footage.frames import Film, Frames, Images, pictures_in
 from envs.trajectory import Observation
@@ -63,7 +63,7 @@ def follow(
         with torch.inference_mode():
             if state is None:
                 state = agent.initial(obs)
-            seen = gaze.inspect(agent, obs, state) if glimpse else None
+            seen = attention.inspect(agent, obs, state) if glimpse else None
             box, state = _step(agent, obs, state)
         yield Moment(np.array(picture), box if given is None else given, seen)
         given = None

@@ -7,14 +7,11 @@ glimpse the agent takes the target to be: black for nowhere, bright for surely h
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from agents.base import Agent
 from dyna.pictures import render
-from envs.trajectory import Observation, Trajectory
 
 GAP = 8
 """Pixels between the parts of a panel."""
@@ -24,32 +21,6 @@ _TABLE = np.stack(
     [np.interp(np.linspace(0, 4, 256), range(5), channel) for channel in zip(*HEAT, strict=True)],
     axis=-1,
 ).astype(np.uint8)
-
-
-def inspect(agent: Agent, obs: Observation, state: Any) -> Any | None:
-    """What the agent's policy attends to (``agents.hart.Inspection``); None if it cannot say."""
-    look = getattr(getattr(agent, "policy", None), "inspect", None)
-    return None if look is None else look(obs, state)
-
-
-@torch.no_grad()
-def replay(agent: Agent, episodes: Trajectory) -> list[Any] | None:
-    """What the agent attended to at each step of its episodes (it did not explore in them).
-
-    Returns:
-        An inspection of all episodes for every step; None if the agent cannot say.
-    """
-    found = []
-    obs = Observation(episodes.frame[:, 0], episodes.box[:, 0])
-    state = agent.initial(obs)
-    for t in range(episodes.horizon):
-        obs = Observation(episodes.frame[:, t], episodes.box[:, t])
-        seen = inspect(agent, obs, state)
-        if seen is None:
-            return None
-        found.append(seen)
-        _, state, _ = agent.act(obs, state)
-    return found
 
 
 def panel(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from agents.base import Agent
-from dyna.evaluation import metrics
+from dyna.evaluation import attention, metrics
 from dyna.evaluation.heldout import SEED, start_over
 from dyna.loop.imagination import Imagination
 from dyna.loop.rollout import rollout
@@ -55,7 +55,7 @@ def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | Non
     places = _places(held_out)
     episodes = _episodes(held_out, agent, places)
     clips = tracking(
-        episodes, held_out, gaze.replay(agent, episodes), _names(held_out.scene, places)
+        episodes, held_out, attention.replay(agent, episodes), _names(held_out.scene, places)
     )
     written = [_write(folder / "tracking", clips)]
     if dream is None:
@@ -131,7 +131,7 @@ def tracking(
     Args:
         trajectory: Episodes with their truth.
         env: Their task.
-        seen: What the agent attended to at each step (``gaze.replay``), drawn beside the frames.
+        seen: What the agent attended to at each step (``attention.replay``), drawn beside frames.
         names: What to call each episode above its frames.
     """
     truth = _truth(trajectory)

@@ -6,7 +6,6 @@ from pathlib import Path
 import hydra
 import pytest
 from omegaconf import DictConfig
-from tests.dyna.evaluation.test_heldout import trained
 
 from agents.last_box import LastBox
 from agents.oracle import Oracle
@@ -15,6 +14,7 @@ from dyna.evaluation.heldout import Outcome, observe, speed
 from dyna.reporting import blocks, comparison
 from dyna.scores import results
 from envs.tracking import Tracking
+from tests.dyna.evaluation.test_heldout import trained
 from tests.scenes import MovingPatch
 
 

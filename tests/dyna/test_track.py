@@ -13,7 +13,6 @@ import pytest
 import torch
 from omegaconf import DictConfig
 from PIL import Image
-from tests.dyna.evaluation.test_heldout import trained
 
 from dyna import track
 from dyna.evaluation.follow import follow
@@ -22,6 +21,7 @@ from dyna.running import checkpoint
 from dyna.running.build import make
 from envs.footage.frames import Film
 from tests.conftest import ROOT
+from tests.dyna.evaluation.test_heldout import trained
 
 WIDTH, HEIGHT, FRAMES = 79, 61, 12  # odd sides, which grow by a pixel in an MP4
 SIZE = 18

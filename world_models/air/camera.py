@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from world_models.air.background.canvas import CameraBelief
 from world_models.air.background.registration import MOST_SCALE, SEARCH_PX, register
-from world_models.air.frame.scene_model import Gaussian
-from world_models.blocks.distributions import fuse_gaussians
+from world_models.blocks.distributions import Gaussian, fuse_gaussians
 
 RIDGE = 1.0
 LEAST_SURPRISE = 0.1

@@ -14,9 +14,9 @@ from torch.nn.functional import max_pool2d
 from world_models.air.background.canvas import SURPRISE, Backdrop, CameraBelief, blank
 from world_models.air.background.registration import MOST_SCALE
 from world_models.air.camera import CameraPrior, see
-from world_models.air.frame.scene_model import Gaussian, SceneModel
+from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.slots import Slots
-from world_models.blocks.distributions import sample_gaussian
+from world_models.blocks.distributions import Gaussian, sample_gaussian
 
 COVER = 1.5
 """Masks are raised by this factor and widened by two pixels: their rims are no background."""

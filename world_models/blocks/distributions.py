@@ -1,9 +1,18 @@
 """The few distributions that the scene model needs, as pure functions."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
+
+
+class Gaussian(NamedTuple):
+    """Location and scale of a diagonal Gaussian."""
+
+    loc: Tensor
+    scale: Tensor
 
 
 def sample_gaussian(loc: Tensor, scale: Tensor, rng: torch.Generator) -> Tensor:

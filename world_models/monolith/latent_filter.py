@@ -11,18 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from world_models.blocks.distributions import sample_gaussian
+from world_models.blocks.distributions import Gaussian, sample_gaussian
 from world_models.blocks.networks import mlp
 from world_models.monolith.whole_frame import BoxHead, Eye, Hand, Pointer, Sight
 
 LOG_SCALE = (-3.5, 1.0)
-
-
-class Gaussian(NamedTuple):
-    """A diagonal normal distribution."""
-
-    loc: Float[Tensor, "*b D"]
-    scale: Float[Tensor, "*b D"]
 
 
 class Latent(NamedTuple):

@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from envs.trajectory import Trajectory
-from world_models.blocks.distributions import kl_gaussian
+from world_models.blocks.distributions import Gaussian, kl_gaussian
 from world_models.monolith import target
-from world_models.monolith.latent_filter import Filtered, Gaussian, Latent, LatentFilter
+from world_models.monolith.latent_filter import Filtered, Latent, LatentFilter
 
 OVERSHOOT = 10
 """Frames that are dreamed open-loop."""

@@ -16,8 +16,8 @@ from dyna.running import model_log
 from dyna.scores import results
 from dyna.scores.results import Row
 from envs.trajectory import Trajectory
-from tests.dyna.seeing import Seer
 from tests.dyna.diagnosis.test_measure import episodes
+from tests.dyna.seeing import Seer
 
 
 @pytest.fixture(scope="module")

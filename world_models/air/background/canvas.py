@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from world_models.air.frame.scene_model import Gaussian
+from world_models.blocks.distributions import Gaussian
 
 MOST_PRECISION = 10.0
 """Looks that are remembered: older ones fade, for light may change."""

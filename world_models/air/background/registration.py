@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
 from world_models.air.background.canvas import crop, read_view
-from world_models.air.frame.scene_model import Gaussian
+from world_models.blocks.distributions import Gaussian
 
 LEVELS = ((2, 1.0, 3), (1, 1.5, 1))
 """By which whole number pictures are shrunk, how they are blurred (px then), how many steps."""

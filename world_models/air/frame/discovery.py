@@ -15,8 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
-from world_models.air.frame.scene_model import Gaussian, SceneModel, composite
+from world_models.air.frame.scene_model import SceneModel, composite
 from world_models.blocks.distributions import (
+    Gaussian,
     kl_bernoulli,
     kl_gaussian,
     sample_gaussian,

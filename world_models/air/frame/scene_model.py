@@ -6,7 +6,6 @@ the background (and each other) instead of adding to it.
 """
 
 import math
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -15,17 +14,11 @@ from torch import Tensor, nn
 from world_models.air.background.autoencoder import Background
 from world_models.air.background.linear import LinearBackground
 from world_models.air.frame.attend import RecurrentAttention
+from world_models.blocks.distributions import Gaussian
 from world_models.blocks.glimpse import draw_glimpse, read_glimpse, shift
 from world_models.blocks.networks import mlp
 
 INFERENCES = ("residual", "recurrent")
-
-
-class Gaussian(NamedTuple):
-    """Location and scale of a diagonal Gaussian."""
-
-    loc: Tensor
-    scale: Tensor
 
 
 class SceneModel(nn.Module):

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from world_models.air.frame.scene_model import Gaussian
 from world_models.air.motion.relation import EdgeRelation, PairwiseRelation
 from world_models.air.motion.transition import MAX_GROWTH, MESSAGE_DIM, Transition
 from world_models.blocks import kalman
+from world_models.blocks.distributions import Gaussian
 from world_models.blocks.networks import mlp
 
 

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from world_models.air.frame.scene_model import Gaussian
 from world_models.air.motion.relation import PairwiseRelation
+from world_models.blocks.distributions import Gaussian
 from world_models.blocks.networks import mlp
 
 MESSAGE_DIM = 8

@@ -11,11 +11,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from world_models.air.frame.scene_model import Gaussian, SceneModel
+from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.depth import blend_others, missing
 from world_models.air.objects.search import search
 from world_models.air.objects.slots import LOGIT_LIMIT, Slots
-from world_models.blocks.distributions import fuse_gaussians, kl_gaussian, sample_gaussian
+from world_models.blocks.distributions import (
+    Gaussian,
+    fuse_gaussians,
+    kl_gaussian,
+    sample_gaussian,
+)
 from world_models.blocks.glimpse import shift
 
 LOGIT_MEMORY = 0.7

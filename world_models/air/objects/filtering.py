@@ -23,13 +23,13 @@ from world_models.air.frame.discovery import (
     discover,
     squared_error,
 )
-from world_models.air.frame.scene_model import Gaussian, SceneModel
+from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.transition import Transition
 from world_models.air.objects.correction import MIN_AGE, WHOLE, News, correct, evidence
 from world_models.air.objects.depth import LIMIT, blend, depth_evidence
 from world_models.air.objects.doubles import redundant
 from world_models.air.objects.slots import LOGIT_LIMIT, Slots, births
-from world_models.blocks.distributions import sample_relaxed_bernoulli
+from world_models.blocks.distributions import Gaussian, sample_relaxed_bernoulli
 
 MIN_SHARE = 0.2
 """Objects of which less can be seen are followed blindly."""

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from world_models.air.frame.scene_model import Gaussian
 from world_models.air.objects.depth import EVIDENCE_SCALE
+from world_models.blocks.distributions import Gaussian
 from world_models.blocks.glimpse import draw_glimpse
 
 REACH = 4

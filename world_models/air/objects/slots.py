@@ -9,7 +9,8 @@ from torch import Tensor
 
 from world_models.air.background.canvas import Snapshot
 from world_models.air.frame.discovery import Found, discover, gain
-from world_models.air.frame.scene_model import Gaussian, SceneModel
+from world_models.air.frame.scene_model import SceneModel
+from world_models.blocks.distributions import Gaussian
 
 LOGIT_LIMIT = 8.0
 MIN_BIRTH_GAIN = 350.0

@@ -3,8 +3,8 @@
 import torch
 
 from world_models.air.background.occluders import occluder
-from world_models.air.frame.scene_model import Gaussian
 from world_models.air.objects.search import search
+from world_models.blocks.distributions import Gaussian
 from world_models.blocks.glimpse import draw_glimpse
 
 

@@ -2,11 +2,12 @@
 
 import torch
 from jaxtyping import Float
-from tests.world_models.air.objects.test_slots import SIZE, slots_at
 from torch import Tensor
 
-from world_models.air.frame.scene_model import Gaussian, SceneModel
+from tests.world_models.air.objects.test_slots import SIZE, slots_at
+from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.correction import evidence
+from world_models.blocks.distributions import Gaussian
 from world_models.blocks.glimpse import read_glimpse, shift
 
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from world_models.air.frame.discovery import Found
-from world_models.air.frame.scene_model import Gaussian, SceneModel
+from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects import slots as slots_module
 from world_models.air.objects.doubles import is_double, redundant
 from world_models.air.objects.slots import Slots, births
+from world_models.blocks.distributions import Gaussian
 
 SIZE = 24
 

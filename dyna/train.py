@@ -1,0 +1,93 @@
+"""``python -m dyna key=value ...``: one run, or the many of a study."""
+
+import contextlib
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from dyna.command_line import check_device, clear_errors, quote_paths
+from dyna.running.run import run
+from dyna.study.study import run_study
+
+LOWEST = {
+    "seed": 0,
+    "real_frames": 1,
+    "imagined_frames": 0,
+    "batch_size": 1,
+    "rounds": 1,
+    "replay_capacity": 1,
+    "evaluations": 0,
+    "evaluation_episodes": 1,
+    "final_episodes": 1,
+    "threads": 1,
+}
+"""Whole numbers of ``conf/train.yaml``, and the least that each may be."""
+
+
+def validate(cfg: DictConfig) -> None:
+    """Checks what can be checked before any work.
+
+    Raises:
+        ValueError: A value is bad; the message names it and the mend.
+    """
+    for key, least in LOWEST.items():
+        value = cfg[key]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"{key}={value} is not a whole number: give one from {least} up")
+        if value < least:
+            raise ValueError(f"{key}={value} is too low: give {least} or more")
+    for key in ("effort", "refit_effort", "checkpoint_every"):
+        value = cfg[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise ValueError(f"{key}={value} is not a number from 0 up: give one")
+    for key in ("overwrite", "progress", "pictures", "debug"):
+        if not isinstance(cfg[key], bool):
+            raise ValueError(f"{key}={cfg[key]} is neither true nor false: give one of them")
+    check_device(str(cfg.device))
+
+
+@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")
+def _task(cfg: DictConfig) -> None:
+    # In a sweep Hydra itself goes on with the other runs, and raises in the end.
+    alone = HydraConfig.get().mode is RunMode.RUN
+    with clear_errors() if alone else contextlib.nullcontext():
+        if cfg.study is not None:
+            run_study(cfg)
+            return
+        try:
+            validate(cfg)
+            summary = run(cfg)
+        finally:
+            _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
+        _report(summary, Path(cfg.folder))
+
+
+def _report(summary: dict, folder: Path) -> None:
+    """Prints what came out."""
+    for key, value in summary.items():
+        if key.startswith("eval/"):
+            print(f"{key:24} {value:.4g}")
+    print(
+        f"{summary['real_frames']:,} real + {summary['imagined_frames']:,} imagined frames, "
+        f"{summary['time/cpu_seconds']:.0f} CPU seconds -> {folder}"
+    )
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Hydra makes the run's folder before we can say no."""
+    with contextlib.suppress(OSError):
+        for path in (folder, *folder.parents[:3]):
+            if path.resolve() == Path.cwd():
+                break
+            path.rmdir()
+
+
+def main() -> None:
+    """Entry point."""
+    sys.argv[1:] = quote_paths(sys.argv[1:])
+    with clear_errors():
+        _task()

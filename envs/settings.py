@@ -1,0 +1,109 @@
+"""Settings of whatever a config builds: default, range and help text of a key have one home.
+
+A member says what can be set about it in a frozen dataclass:
+
+    @dataclasses.dataclass(frozen=True)
+    class AIRSettings(Settings):
+        num_slots: int = setting(4, "most objects followed at a time", least=1)
+
+and names it by the class attribute ``Settings`` (a ``make`` function: ``make.Settings``). The
+configuration takes the dataclass for the schema of the member's YAML (``conf/__init__.py``).
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    choices: Iterable[str] | None = None,
+) -> Any:
+    """A field of a `Settings` class.
+
+    Args:
+        default: Its value if nothing else is said; lists are copied for each instance.
+        help: What it means, in a few words, with its unit.
+        least: The lowest value that is allowed.
+        most: The highest value that is allowed.
+        above: All values must be above this.
+        below: All values must be below this.
+        choices: The only texts that are allowed.
+    """
+    told: dict[str, Any] = {"help": help}
+    limits = {"least": least, "most": most, "above": above, "below": below}
+    told |= {name: limit for name, limit in limits.items() if limit is not None}
+    if choices is not None:
+        told["choices"] = tuple(choices)
+    if isinstance(default, list | dict):
+        whole = default
+        return dataclasses.field(default_factory=lambda: type(whole)(whole), metadata=told)
+    return dataclasses.field(default=default, metadata=told)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What can be set about a member; every value is checked when it is given.
+
+    Raises:
+        ValueError: A value has another type, or lies out of its range; names both and the mend.
+    """
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            check(field.name, getattr(self, field.name), hints[field.name], field.metadata)
+
+
+def check(name: str, value: Any, hint: Any, told: typing.Mapping[str, Any]) -> None:
+    """Refuses what a key cannot be; see `setting` for ``told``.
+
+    Raises:
+        ValueError: The message has the key, the value and what is allowed.
+    """
+    allowed = typing.get_args(hint) if typing.get_origin(hint) in _UNIONS else (hint,)
+    if value is None and type(None) in allowed:
+        return
+    kinds = tuple(kind for kind in allowed if kind in _NAMES)
+    if kinds and not any(_is(value, kind) for kind in kinds):
+        raise ValueError(f"{name}={value} is not {' or '.join(_NAMES[kind] for kind in kinds)}")
+    if (choices := told.get("choices")) and value not in choices:
+        raise ValueError(f"{name}={value} is unknown: choose one of {', '.join(choices)}")
+    if isinstance(value, int | float):
+        for limit, (broken, words) in _LIMITS.items():
+            if limit in told and broken(value, told[limit]):
+                raise ValueError(f"{name} must be {words} {told[limit]:g}, got {value}")
+
+
+_UNIONS = (typing.Union, types.UnionType)
+_NAMES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+}
+_LIMITS: dict[str, Any] = {
+    "least": (lambda value, limit: not value >= limit, "at least"),
+    "most": (lambda value, limit: not value <= limit, "at most"),
+    "above": (lambda value, limit: not value > limit, "above"),
+    "below": (lambda value, limit: not value < limit, "below"),
+}
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def helps(settings: type) -> dict[str, str]:
+    """What each key means, in the order of the class."""
+    return {f.name: f.metadata.get("help", "") for f in dataclasses.fields(settings)}

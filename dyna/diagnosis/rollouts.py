@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dyna.loop.imagination import roll_forward
 from world_models.base import Posterior, WorldModel
 
 
@@ -43,15 +44,13 @@ def dream(
     rng: torch.Generator,
 ) -> Dreams:
     """Rolls the belief after frame ``now`` on, ``samples`` times."""
-    boxes, shares = [], []
-    for _ in range(samples):
-        state = model.resume(posterior, now)
-        for h in range(steps):
-            state = model.prior(state, rng, None if camera is None else camera[:, h])
-            view = model.decode(state)
-            boxes.append(view.box)
-            shares.append(view.visible)
-    batch, slots = shares[0].shape
-    box = torch.stack(boxes).view(samples, steps, batch, slots, 4).transpose(1, 2)
-    visible = torch.stack(shares).view(samples, steps, batch, slots).transpose(1, 2)
-    return Dreams(box, visible)
+    views = [
+        view
+        for _ in range(samples)
+        for view in roll_forward(model, model.resume(posterior, now), steps, camera, rng)
+    ]
+    batch, slots = views[0].visible.shape
+    boxes = torch.stack([view.box for view in views])
+    shares = torch.stack([view.visible for view in views])
+    box = boxes.view(samples, steps, batch, slots, 4).transpose(1, 2)
+    return Dreams(box, shares.view(samples, steps, batch, slots).transpose(1, 2))

@@ -4,6 +4,8 @@ So no reward is learned. The task draws a target among the objects that the mode
 computes the reward from their boxes just as it does on real scenes.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -35,3 +37,19 @@ class Imagination(Scene):
         """Dreams one frame further."""
         self._state = self.model.prior(self._state, rng, camera)
         return self.model.decode(self._state)
+
+
+@torch.no_grad()
+def roll_forward(
+    model: WorldModel,
+    state: Any,
+    steps: int,
+    camera: Float[Tensor, "B S 2"] | None,
+    rng: torch.Generator,
+) -> list[View]:
+    """What a model dreams from a state on, ``steps`` frames; ``camera`` is asked of the view."""
+    views = []
+    for step in range(steps):
+        state = model.prior(state, rng, None if camera is None else camera[:, step])
+        views.append(model.decode(state))
+    return views

@@ -8,11 +8,14 @@ stroke, so that they can be told apart without seeing colours.
 import base64
 import io
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
+
+from dyna.pictures.video_file import recorder
 
 Array = np.ndarray
 Colour = tuple[int, int, int]
@@ -138,45 +141,11 @@ def strip(
     return beside([caption(video[t], f"t {t}", size) if times else video[t] for t in moments])
 
 
-def write_mp4(
-    video: UInt8[Array, "T H W 3"], target: str | Path | io.BytesIO, fps: int = 6
-) -> None:
-    """Writes H.264 in yuv420p, which every browser plays; odd sides grow by a pixel."""
-    import av  # slow to load, and only needed where videos are written
-
-    height, width = video.shape[1:3]
-    padding = ((0, 0), (0, height % 2), (0, width % 2), (0, 0))
-    even = np.pad(video, padding, mode="edge")
-    sink = str(target) if isinstance(target, (str, Path)) else target
-    with av.open(sink, mode="w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"crf": "18"})
-        stream.width, stream.height, stream.pix_fmt = even.shape[2], even.shape[1], "yuv420p"
-        for picture in even:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
-
-
-def mp4_bytes(video: UInt8[Array, "T H W 3"], fps: int = 6) -> bytes:
-    """The video as an MP4 file in memory."""
-    buffer = io.BytesIO()
-    write_mp4(video, buffer, fps)
-    return buffer.getvalue()
-
-
-def webp_bytes(video: UInt8[Array, "T H W 3"], fps: int = 6) -> bytes:
-    """The video as an endless animated WebP without loss."""
-    pictures = [Image.fromarray(picture) for picture in video]
-    buffer = io.BytesIO()
-    pictures[0].save(
-        buffer,
-        format="WEBP",
-        save_all=True,
-        append_images=pictures[1:],
-        duration=round(1000 / fps),
-        loop=0,
-        lossless=True,
-    )
-    return buffer.getvalue()
+def write_mp4(video: UInt8[Array, "T H W 3"], path: Path, fps: int = 6) -> None:
+    """Writes a video file that every browser plays, small rather than quickly."""
+    with recorder(path, Fraction(fps), preset="medium", quality=18) as write:
+        for picture in video:
+            write(picture)
 
 
 def png_bytes(picture: UInt8[Array, "H W 3"]) -> bytes:

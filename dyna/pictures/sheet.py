@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dyna.diagnosis.extrapolation import camera_path
 from dyna.diagnosis.matching import VISIBLE, match
+from dyna.loop.imagination import roll_forward
 from dyna.pictures import render
 from envs.trajectory import Trajectory
 from world_models.base import Posterior, WorldModel
@@ -66,10 +67,17 @@ def tell(
     steps = min(ahead, episodes.horizon - context)
     dreams: list[list[render.Array]] = [[] for _ in real]
     rng = torch.Generator(episodes.frame.device).manual_seed(seed)
+    path = camera_path(episodes)
+    camera = None if path is None else path[:, context - 1 :]
     for _ in range(samples if steps > 0 else 0):
-        views = _dream(model, posterior, context - 1, steps, camera_path(episodes), rng)
+        state = model.resume(posterior, context - 1)
+        views = roll_forward(model, state, steps, camera, rng)
+        frame, box, visible = (
+            torch.stack([getattr(view, name) for view in views], 1)
+            for name in ("frame", "box", "visible")
+        )
         names = posterior.id[:, context - 1, None].expand(-1, steps, -1)
-        for b, video in enumerate(paint(*views, names, own)):
+        for b, video in enumerate(paint(frame, box, visible, names, own)):
             dreams[b].append(video)
     return [Story(*parts) for parts in zip(real, filtered, dreams, strict=True)]
 
@@ -153,26 +161,6 @@ def _titled(picture: render.Array, text: str) -> render.Array:
 
 def _narrated(video: render.Array, title: str) -> render.Array:
     return np.stack([_titled(picture, f"{title} t {t}") for t, picture in enumerate(video)])
-
-
-def _dream(
-    model: WorldModel,
-    posterior: Posterior,
-    now: int,
-    steps: int,
-    camera: Float[Tensor, "B T 2"] | None,
-    rng: torch.Generator,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Frames, boxes and visible shares of one rollout."""
-    state, views = model.resume(posterior, now), []
-    for h in range(steps):
-        state = model.prior(state, rng, None if camera is None else camera[:, now + h])
-        views.append(model.decode(state))
-    return (
-        torch.stack([v.frame for v in views], 1),
-        torch.stack([v.box for v in views], 1),
-        torch.stack([v.visible for v in views], 1),
-    )
 
 
 Palette = dict[int, render.Colour]

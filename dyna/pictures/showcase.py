@@ -14,7 +14,7 @@ from torch import Tensor
 from agents.base import Agent
 from dyna.evaluation import attention, metrics
 from dyna.evaluation.heldout import SEED, start_over
-from dyna.loop.imagination import Imagination
+from dyna.loop.imagination import Imagination, roll_forward
 from dyna.loop.rollout import rollout
 from dyna.pictures import gaze, render
 from envs.scene import Scene
@@ -200,15 +200,10 @@ def _dream(model: Any, history: Any, real: Trajectory) -> tuple[Tensor, Tensor, 
     """The reconstruction while the model may look, then what it dreams without looking."""
     context = min(CONTEXT, real.horizon)
     rng = torch.Generator(real.frame.device).manual_seed(0)
+    camera = real.camera[:, context - 1 :] if bool(real.camera.any()) else None
     state = model.resume(history, context - 1)
-    frames = [history.reconstruction[:, t] for t in range(context)]
-    dreamed = [history.box[:, t] for t in range(context)]
-    alive = [history.visible[:, t] > 0 for t in range(context)]
-    for t in range(context, real.horizon):
-        camera = real.camera[:, t - 1] if bool(real.camera.any()) else None
-        state = model.prior(state, rng, camera)
-        view = model.decode(state)
-        frames.append(view.frame)
-        dreamed.append(view.box)
-        alive.append(view.id >= 0)
+    views = roll_forward(model, state, real.horizon - context, camera, rng)
+    frames = [history.reconstruction[:, t] for t in range(context)] + [v.frame for v in views]
+    dreamed = [history.box[:, t] for t in range(context)] + [v.box for v in views]
+    alive = [history.visible[:, t] > 0 for t in range(context)] + [v.id >= 0 for v in views]
     return torch.stack(frames, 1), torch.stack(dreamed, 1), torch.stack(alive, 1)

@@ -14,7 +14,7 @@ Write = Callable[[UInt8[np.ndarray, "H W 3"]], None]
 
 @contextlib.contextmanager
 def recorder(
-    path: Path, rate: Fraction, preset: str = "ultrafast", threads: int = 1
+    path: Path, rate: Fraction, preset: str = "ultrafast", threads: int = 1, quality: int = 21
 ) -> Iterator[Write]:
     """Gives a function that adds one picture to an MP4 file (H.264, yuv420p).
 
@@ -25,12 +25,13 @@ def recorder(
         rate: Pictures per second.
         preset: Of libx264: what it gives in time for smaller files.
         threads: Of the encoder.
+        quality: libx264's crf: lower is better and larger.
     """
     done = False
     try:
         with av.open(str(path), mode="w", format="mp4") as container:
             stream = container.add_stream(
-                "libx264", rate=rate, options={"crf": "21", "preset": preset}
+                "libx264", rate=rate, options={"crf": str(quality), "preset": preset}
             )
             stream.pix_fmt = "yuv420p"
             stream.codec_context.thread_count = threads

@@ -76,21 +76,16 @@ def test_layouts_keep_every_picture():
 def test_mp4_decodes_in_the_format_browsers_play(tmp_path):
     video = render.upscale(episode(side=11), 3)  # odd sides
     render.write_mp4(video, tmp_path / "x.mp4", fps=5)
-    for source in (str(tmp_path / "x.mp4"), io.BytesIO(render.mp4_bytes(video))):
-        with av.open(source) as container:
-            stream = container.streams.video[0]
-            assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
-            decoded = [f.to_ndarray(format="rgb24") for f in container.decode(stream)]
-        assert len(decoded) == 5
-        assert decoded[0].shape == (34, 34, 3)
-        assert np.abs(decoded[0][:33, :33].astype(int) - video[0]).mean() < 6
+    with av.open(str(tmp_path / "x.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        decoded = [f.to_ndarray(format="rgb24") for f in container.decode(stream)]
+    assert len(decoded) == 5
+    assert decoded[0].shape == (34, 34, 3)
+    assert np.abs(decoded[0][:33, :33].astype(int) - video[0]).mean() < 6
 
 
-def test_webp_and_png_hold_the_very_pixels():
+def test_png_holds_the_very_pixels():
     video = render.upscale(episode(), 2)
-    animation = Image.open(io.BytesIO(render.webp_bytes(video)))
-    assert animation.n_frames == 5
-    animation.seek(3)
-    assert (np.asarray(animation.convert("RGB")) == video[3]).all()
     assert (np.asarray(Image.open(io.BytesIO(render.png_bytes(video[0])))) == video[0]).all()
     assert render.data_uri(b"abc", "image/png") == "data:image/png;base64,YWJj"

@@ -1,4 +1,4 @@
-"""Statistics against numbers worked by hand and against scipy."""
+"""Statistics against numbers worked by hand."""
 
 import numpy as np
 import pytest
@@ -14,24 +14,22 @@ def test_iqm_leaves_a_quarter_out_at_either_end():
     assert statistics.iqm(sample) == pytest.approx(stats.trim_mean(sample.ravel(), 0.25))
 
 
-def test_student_interval_by_hand_and_by_scipy():
+def test_student_interval_by_hand():
     # mean .70, sd .02, n 3: 4.303 * .02 / sqrt(3)
     assert statistics.student_interval([0.68, 0.70, 0.72]) == pytest.approx(0.04969, abs=1e-4)
-    for size in (2, 5, 20, 31):
-        sample = np.random.default_rng(size).normal(size=size)
-        low, high = stats.t.interval(0.95, size - 1, sample.mean(), stats.sem(sample))
-        assert statistics.student_interval(sample) == pytest.approx((high - low) / 2, rel=1e-3)
+    # sd 1.5811, n 5: 4.604 * 1.5811 / sqrt(5) at 99 %
+    wide = statistics.student_interval([1.0, 2.0, 3.0, 4.0, 5.0], level=0.99)
+    assert wide == pytest.approx(3.2555, abs=1e-3)
     assert np.isnan(statistics.student_interval([0.5]))
 
 
-def test_bootstrap_interval_is_seeded_and_agrees_with_scipy():
-    sample = np.random.default_rng(1).normal(size=40)
-    low, high = statistics.bootstrap_interval(sample, resamples=600)
-    reference = stats.bootstrap((sample,), np.mean, method="percentile", n_resamples=4000, rng=0)
-    assert low == pytest.approx(reference.confidence_interval.low, abs=0.06)
-    assert high == pytest.approx(reference.confidence_interval.high, abs=0.06)
-    assert (low, high) == statistics.bootstrap_interval(sample, resamples=600)
-    assert low < sample.mean() < high
+def test_bootstrap_interval_is_seeded_and_as_wide_as_theory_says():
+    sample = np.random.default_rng(1).normal(size=200)
+    low, high = statistics.bootstrap_interval(sample)
+    half = 1.96 * sample.std() / np.sqrt(len(sample))
+    assert (low, high) == pytest.approx((sample.mean() - half, sample.mean() + half), abs=0.02)
+    assert (low, high) == statistics.bootstrap_interval(sample)
+    assert statistics.bootstrap_interval([0.5]) == (0.5, 0.5)
 
 
 def test_bootstrap_is_stratified_by_task():

@@ -16,22 +16,13 @@ from matplotlib.figure import Figure
 from dyna.reporting import tables
 from dyna.reporting.plots import SETTINGS, as_svg
 from dyna.reporting.tables import folded
-from dyna.scores import statistics
+from dyna.scores import arms, statistics
 from dyna.scores.results import Row
 
 KIND = "comparison"
 """What such a results file calls itself."""
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#000000")
 STROKES = ("-", "--", ":")
-NAMES = {
-    "last_box": "last box",
-    "ncc": "NCC",
-    "ncc_updated": "NCC updated",
-    "kcf": "KCF",
-    "csrt": "CSRT",
-    "mil": "MIL",
-    "medianflow": "MedianFlow",
-}
 
 
 def grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -64,11 +55,6 @@ def half_width(group: Sequence[Row], steps: int) -> float:
     return 1.96 * _mean(group, f"iou_se_{steps}")
 
 
-def name_of(tracker: str) -> str:
-    """Name for people."""
-    return NAMES.get(tracker, tracker.replace("_", " "))
-
-
 def _number(value: float, digits: int = 2) -> str:
     return "" if value != value else f"{value:.{digits}f}"
 
@@ -80,7 +66,7 @@ def cells(rows: Sequence[Row], horizons: Sequence[int]) -> tuple[list[str], list
     header += ["IoU > .5", "within 20 px", "times lost", "found again", "frames/s", "seeds"]
     body = []
     for tracker, group in grouped(rows).items():
-        line = [name_of(tracker)]
+        line = [arms.tracker(tracker).label]
         for steps in horizons:
             half = half_width(group, steps)
             spread = "" if half != half else f" ± {half:.3f}"
@@ -147,7 +133,7 @@ def _sentence(groups: dict[str, list[Row]], ours: str, theirs: str) -> str:
         said += f"; over {len(groups[ours])} seeds {seeds[0]:+.3f} ± {seeds[1]:.3f}"
         sure = sure and seeds[0] > seeds[1]
     told = "above" if sure else "not told apart from"
-    return f"{name_of(ours)} is {told} {name_of(theirs)}: {said}"
+    return f"{arms.tracker(ours).label} is {told} {arms.tracker(theirs).label}: {said}"
 
 
 def block(document: dict[str, Any], name: str) -> str:
@@ -175,7 +161,7 @@ def trainings(rows: Sequence[Row]) -> list[str]:
         command = re.sub(r" seed=\d+", "", known[0]["command"]) + f" seed={seeds}"
         cpu = statistics.mean([float(x["cpu_seconds"]) for x in known])
         frames = known[0]["real_frames"] + known[0]["imagined_frames"]
-        said = f"{name_of(tracker)}: {frames:,} frames, {cpu:.0f} CPU s, `{command}`"
+        said = f"{arms.tracker(tracker).label}: {frames:,} frames, {cpu:.0f} CPU s, `{command}`"
         found.append(f"{said} at {str(known[0]['commit'])[:9]}")
     return found
 
@@ -183,8 +169,9 @@ def trainings(rows: Sequence[Row]) -> list[str]:
 def progress(row: Row, steps: int) -> str:
     """One line for a tracker that was scored."""
     seed = "" if row["seed"] is None else f" seed {row['seed']}"
+    name = arms.tracker(row["tracker"]).label
     return (
-        f"{name_of(row['tracker'])}{seed}: IoU {row[f'iou_{steps}']:.3f} over {steps} steps of "
+        f"{name}{seed}: IoU {row[f'iou_{steps}']:.3f} over {steps} steps of "
         f"{row['episodes']} episodes, {row['fps_cpu']:.0f} frames a CPU second"
     )
 
@@ -205,7 +192,7 @@ def figure(rows: Sequence[Row], page_ink: bool = True) -> str:
             steps = np.arange(1, len(centre) + 1)
             colour = COLOURS[place % len(COLOURS)]
             stroke = STROKES[place // len(COLOURS) % len(STROKES)]
-            axes.plot(steps, centre, stroke, color=colour, label=name_of(tracker))
+            axes.plot(steps, centre, stroke, color=colour, label=arms.tracker(tracker).label)
             axes.fill_between(
                 steps, centre - half, centre + half, color=colour, alpha=0.13, linewidth=0
             )

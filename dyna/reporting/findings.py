@@ -5,20 +5,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dyna.reporting.tables import FREE, Line, lines
+from dyna.reporting.tables import Line, lines
 from dyna.scores import statistics
+from dyna.scores.arms import arm, arms
 from dyna.scores.results import Row
-
-CLASSICAL = ("ncc", "ncc_updated", "kcf", "csrt", "mil", "medianflow")
 
 
 def findings(rows: Sequence[Row]) -> list[str]:
     """One sentence for each setting of each learned model, then the best classical tracker."""
     every = lines(rows)
-    ours = [line for line in every if line.arm not in (*FREE, "oracle", "reference") and line.rows]
+    ours = [line for line in every if line.is_learned and line.rows]
     sentences = [_sentence(line, every) for line in ours]
     for tier in dict.fromkeys(line.tier for line in every):
-        trackers = [x for x in every if x.tier == tier and x.agent in CLASSICAL and x.rows]
+        trackers = [x for x in every if x.tier == tier and x.is_classical and x.rows]
         if trackers:
             best = max(trackers, key=lambda x: x.mean("iou") or 0.0)
             sentences.append(
@@ -39,17 +38,17 @@ def _sentence(ours: Line, every: Sequence[Line]) -> str:
         f"frames, {ours.label} reaches IoU {ours.mean('iou'):.3f}{half} ({seeds})"
     )
     parts = []
-    for arm in FREE:
-        rival = _rival(ours, arm, every)
+    for name in (one.name for one in arms() if one.is_rival):
+        rival = _rival(ours, name, every)
         if rival is not None:
             parts.append(compare(ours, rival))
     return "; ".join([head, *parts]) + "."
 
 
-def _rival(ours: Line, arm: str, every: Sequence[Line]) -> Line | None:
-    imagined = 0 if arm == "none" else ours.imagined_frames
+def _rival(ours: Line, name: str, every: Sequence[Line]) -> Line | None:
+    imagined = 0 if arm(name).kind == "model_free" else ours.imagined_frames
     for line in every:
-        same = (line.arm, line.tier, line.real_frames) == (arm, ours.tier, ours.real_frames)
+        same = (line.arm, line.tier, line.real_frames) == (name, ours.tier, ours.real_frames)
         if same and line.imagined_frames == imagined and line.rows:
             return line
     return None

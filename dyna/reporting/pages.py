@@ -19,6 +19,7 @@ from dyna.pictures import render, showcase
 from dyna.reporting import blocks, plots, tables
 from dyna.reporting.findings import findings
 from dyna.scores import results
+from dyna.scores.arms import arm
 from dyna.scores.results import Row
 from envs.tracking import Tracking
 
@@ -86,7 +87,7 @@ def write_study(path: Path, folder: Path) -> Path:
     for row in rows:
         run = row.get("folder")
         if run and row["status"] == "ok" and row["arm"] != "reference":
-            runs.setdefault(tables.LABELS.get(row["arm"], row["arm"]), Path(run))
+            runs.setdefault(arm(row["arm"]).label, Path(run))
     failed = [row for row in rows if row["status"] != "ok"]
     lines = [f"{row['arm']} {row['agent']} seed {row['seed']}: {row['error']}" for row in failed]
     context = {
@@ -113,7 +114,7 @@ def write_run(folder: Path) -> Path:
         raise ValueError(f"{folder} holds no finished run: {error}") from None
     config = (folder / "config.yaml").read_text() if (folder / "config.yaml").exists() else ""
     row = run_row(folder, summary)
-    name = str(tables.LABELS.get(row["arm"], row["arm"]))
+    name = arm(row["arm"]).label
     by_objects = [
         f"{row[c]:.2f} with {c[4:].replace('_', ' ')}" for c in tables.object_columns([row])
     ]
@@ -183,8 +184,7 @@ def _figures(rows: Sequence[Row]) -> dict[str, Any]:
     kinds = []
     for line in tables.lines(rows):
         kind = "reference" if line.is_reference else ""
-        learned = not line.is_reference and line.arm not in (*tables.FREE, "oracle")
-        kinds.append("learned" if learned else kind if line.rows else "failed")
+        kinds.append("learned" if line.is_learned else kind if line.rows else "failed")
     drawn = [
         (plots.learning_curves(rows), "Held-out IoU while the agent trains, evaluated on the way; "
          "bands are 95 % intervals over seeds."),

@@ -16,18 +16,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 
 from dyna.reporting.tables import Line, lines
 from dyna.scores import statistics
+from dyna.scores.arms import arm
 from dyna.scores.results import Row
 
 INK = "#0a0b0c"
 """Stands for the colour of the page's text."""
-STYLES = {
-    "none": ("#0072B2", "o", "-"),
-    "rigid": ("#8C8C8C", "s", "--"),
-    "cut_paste": ("#CC79A7", "D", "-."),
-    "air": ("#D55E00", "^", "-"),
-    "oracle": ("#009E73", "v", ":"),
-}
-OTHERS = (("#56B4E9", "P", "-"), ("#E69F00", "X", "--"))
 SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dyna",
@@ -46,11 +39,6 @@ SETTINGS: Any = {
     "grid.color": INK,
     "legend.frameon": False,
 }
-
-
-def style(arm: str) -> tuple[str, str, str]:
-    """Colour, marker and stroke of an arm; the same arm looks the same in every figure."""
-    return STYLES.get(arm) or OTHERS[sum(map(ord, arm)) % len(OTHERS)]
 
 
 def learning_curves(rows: Sequence[Row], page_ink: bool = True) -> str | None:
@@ -86,15 +74,15 @@ def efficiency(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         return None
     figure, axes = _figure("real frames")
     drawn: set[str] = set()
-    for arm, imagined in dict.fromkeys((x.arm, x.imagined_frames) for x in arms):
-        points = [x for x in arms if (x.arm, x.imagined_frames) == (arm, imagined)]
+    for name, imagined in dict.fromkeys((x.arm, x.imagined_frames) for x in arms):
+        points = [x for x in arms if (x.arm, x.imagined_frames) == (name, imagined)]
         points.sort(key=lambda x: x.real_frames)
         means = np.array([x.mean("iou") or 0.0 for x in points])
         half = np.array([x.half_width or 0.0 for x in points])
         frames = np.array([x.real_frames for x in points])
         label = points[0].label + (f" ({_short(imagined)} imagined)" if imagined else "")
-        _band(axes, points[0], label, arm in drawn, frames, means, half)
-        drawn.add(arm)
+        _band(axes, points[0], label, name in drawn, frames, means, half)
+        drawn.add(name)
     axes.set_xscale("log")
     axes.set_xticks(budgets, [f"{budget:,}" for budget in budgets])
     axes.minorticks_off()
@@ -110,7 +98,8 @@ def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         figure = Figure(figsize=(6.2, 0.9 + 0.27 * len(every)), layout="constrained")
         axes = figure.subplots()
         for place, line in enumerate(every):
-            colour, marker, _ = (INK, "o", "") if line.is_reference else style(line.arm)
+            look = arm(line.arm)
+            colour, marker = (INK, "o") if line.is_reference else (look.colour, look.marker)
             axes.errorbar(
                 line.mean("iou") or 0.0,
                 place,
@@ -131,17 +120,19 @@ def rewards(history: Sequence[Row]) -> str | None:
     figure, axes = _figure("frames the agent trained on (real and imagined)")
     axes.set_ylabel("reward (IoU)")
     drawn = False
-    for name, arm, label in (("train", "none", "real"), ("imagined", "air", "imagined")):
+    for name, look, label in (
+        ("train", arm("none"), "real"),
+        ("imagined", arm("air"), "imagined"),
+    ):
         known = [row for row in history if f"{name}/reward" in row]
         if len(known) < 2:
             continue
         frames = np.array([row["agent_frames"] for row in known])
         reward = np.array([row[f"{name}/reward"] for row in known])
         width = max(1, len(known) // 40)
-        colour = style(arm)[0]
-        axes.plot(frames, reward, color=colour, alpha=0.2, linewidth=0.8)
+        axes.plot(frames, reward, color=look.colour, alpha=0.2, linewidth=0.8)
         smooth = np.convolve(reward, np.ones(width) / width, mode="valid")
-        axes.plot(frames[width - 1 :], smooth, style(arm)[2], color=colour, label=label)
+        axes.plot(frames[width - 1 :], smooth, look.stroke, color=look.colour, label=label)
         drawn = True
     return _finish(figure, axes, page_ink=True) if drawn else None
 
@@ -190,19 +181,21 @@ def _band(
     half: np.ndarray,
 ) -> None:
     """One line; hollow markers if it shows another budget of an arm that was drawn before."""
-    colour, marker, stroke = style(line.arm)
+    look = arm(line.arm)
     axes.plot(
         x,
         means,
-        stroke,
-        color=colour,
-        marker=marker,
+        look.stroke,
+        color=look.colour,
+        marker=look.marker,
         markersize=5,
-        markerfacecolor="none" if again else colour,
+        markerfacecolor="none" if again else look.colour,
         label=label,
     )
     if half.any():
-        axes.fill_between(x, means - half, means + half, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(
+            x, means - half, means + half, color=look.colour, alpha=0.15, linewidth=0
+        )
 
 
 def _finish(figure: Figure, axes: Axes, page_ink: bool) -> str:

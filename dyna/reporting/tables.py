@@ -10,24 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from dyna.scores import statistics
+from dyna.scores.arms import arm, tracker
 from dyna.scores.results import Row, key
-
-LABELS = {
-    "none": "model-free",
-    "rigid": "rigid",
-    "cut_paste": "cut_paste",
-    "air": "Dyna (air)",
-    "oracle": "simulator as model",
-}
-HINTS = {
-    "none": "HART and PPO on the real frames alone",
-    "rigid": "no learning: first frames moved as a whole",
-    "cut_paste": "no learning: first boxes pasted on other frames, moved by hand",
-    "air": "the learned world model",
-    "oracle": "the ceiling: imagined frames are real ones",
-}
-FREE = ("none", "rigid", "cut_paste")
-"""Arms without a learned model: what it must beat, in the order of the sentences."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,11 +37,21 @@ class Line:
         return self.arm == "reference"
 
     @property
+    def is_classical(self) -> bool:
+        """Whether it is a classical tracker that was only scored."""
+        return self.is_reference and tracker(self.agent).classical
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether a learned world model took part."""
+        return not self.is_reference and arm(self.arm).kind == "learned"
+
+    @property
     def label(self) -> str:
         """Name for people."""
         if self.is_reference:
             return "oracle (reads the truth)" if self.agent == "oracle" else self.agent
-        return LABELS.get(self.arm, self.arm)
+        return arm(self.arm).label
 
     def values(self, name: str) -> list[float]:
         """The metric of every seed that has it."""
@@ -88,8 +82,8 @@ def lines(rows: Sequence[Row]) -> list[Line]:
     for setting, group in groups.items():
         good = {row["seed"]: row for row in group if row["status"] == "ok"}
         bad = [row for row in group if row["status"] != "ok"]
-        arm, agent, tier, real, imagined = setting
-        every.append(Line(arm, agent, tier, real, imagined, good, bad))
+        name, agent, tier, real, imagined = setting
+        every.append(Line(name, agent, tier, real, imagined, good, bad))
     arms = [line for line in every if not line.is_reference]
     order = {line.arm: i for i, line in reversed(list(enumerate(arms)))}
     arms.sort(key=lambda x: (x.tier, x.real_frames, order[x.arm], x.imagined_frames))

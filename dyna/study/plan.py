@@ -7,6 +7,7 @@ are paired across arms: the same seed draws the same episodes.
 import dataclasses
 import importlib.resources
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from dyna.scores import results
+from dyna.scores.arms import arm, arms, tracker
 
 OWN_KEYS = ("env.tier", "world_model", "real_frames", "imagined_frames", "seed")
 """What a study varies itself: ``study.*`` sets these."""
-TRACKER_COST = {"csrt": 700, "mil": 700, "kcf": 80, "medianflow": 20}
-"""Of an episode, in frames that an agent trains on in the same time."""
 TAKEN = (*OWN_KEYS, "folder", "name")
 
 
@@ -53,8 +53,8 @@ class Job:
     def weight(self) -> float:
         """Guess of its cost, in frames to train on, for the remaining time."""
         if self.row["arm"] == "reference":
-            return 5_000 + TRACKER_COST.get(self.row["agent"], 5) * self.episodes
-        fit = 0 if self.row["arm"] in ("none", "rigid", "cut_paste", "oracle") else 200_000
+            return 5_000 + tracker(self.row["agent"]).cost * self.episodes
+        fit = 200_000 if arm(self.row["arm"]).kind == "learned" else 0
         return 20_000 + 3 * self.row["real_frames"] + self.row["imagined_frames"] + fit
 
 
@@ -64,7 +64,7 @@ class Study:
 
     Attributes:
         name: Of the experiment; runs go to ``outputs/<name>``.
-        arms: World models, or ``none`` for model-free.
+        arms: Of ``conf/arms.yaml``, or world models.
         tiers: Of the env.
         real_frames: One or more budgets.
         imagined_frames: Of every arm with a world model.
@@ -93,8 +93,11 @@ class Study:
         for name in ("arms", "tiers", "real_frames", "seeds"):
             if not isinstance(getattr(self, name), list) or not getattr(self, name):
                 raise ValueError(f"study.{name} must be a filled list, got {getattr(self, name)}")
-        for key, group in (("arms", "world_model"), ("references", "agent")):
-            known = _choices(group)
+        declared = {one.name for one in arms()}
+        for key, known in (
+            ("arms", declared | _choices("world_model")),
+            ("references", _choices("agent")),
+        ):
             unknown = sorted(set(getattr(self, key)) - known)
             if unknown:
                 raise ValueError(f"study.{key}: unknown {unknown}; choose of {sorted(known)}")
@@ -139,9 +142,10 @@ class Study:
         blocks += [{**blocks[0], **block} for block in self.extra]
         seen = set()
         for block in blocks:
-            for real, arm in itertools.product(block["real_frames"], block["arms"]):
-                setting = (arm, real, 0 if arm == "none" else block["imagined_frames"])
-                if arm in self.arms and setting not in seen:
+            for real, name in itertools.product(block["real_frames"], block["arms"]):
+                dreams = arm(name).kind != "model_free"
+                setting = (name, real, block["imagined_frames"] if dreams else 0)
+                if name in self.arms and setting not in seen:
                     seen.add(setting)
                     yield setting
 
@@ -168,17 +172,18 @@ class Study:
         for tier, (agent, episodes) in itertools.product(self.tiers, self.references.items()):
             row = _row("reference", agent, tier, 0, 0, 0)
             folder = self.folder / "references" / f"{tier}_{agent}"
-            env = [a for a in forwarded if a.lstrip("+~").startswith("env.")]
+            env = [a for a in forwarded if re.match(r"[+~]*env[.=]", a)]
             options = [f"env.tier={tier}", f"agent={agent}", f"episodes={episodes}", *env]
             options.append(f"folder='{folder}'")
             jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs), episodes))
+        agent = _chosen("agent", [*self.overrides, *forwarded]) or "hart"
         for seed, tier in itertools.product(self.seeds, self.tiers):
-            for arm, real, imagined in self.settings():
-                row = _row(arm, "hart", tier, real, imagined, seed)
-                folder = self.folder / f"{tier}_{arm}_real={real}_imagined={imagined}"
+            for name, real, imagined in self.settings():
+                row = _row(name, agent, tier, real, imagined, seed)
+                folder = self.folder / f"{tier}_{name}_real={real}_imagined={imagined}"
                 folder = folder / f"seed={seed}"
-                values = (tier, arm, real, imagined, seed)
-                options = [f"{k}={v}" for k, v in zip(OWN_KEYS, values, strict=True)]
+                options = [f"env.tier={tier}", *arm(name).overrides, f"real_frames={real}"]
+                options += [f"imagined_frames={imagined}", f"seed={seed}"]
                 options += [*self.overrides, *forwarded, f"folder='{folder}'", f"name={self.name}"]
                 jobs.append(Job(row, ["-m", "dyna", *options], folder, len(jobs)))
         return sorted(jobs, key=lambda job: (job.row["seed"], -job.weight))
@@ -190,6 +195,12 @@ def _choices(group: str) -> set[str]:
     return {x.name.removesuffix(".yaml") for x in folder.iterdir() if x.name.endswith(".yaml")}
 
 
-def _row(arm: str, agent: str, tier: str, real: int, imagined: int, seed: int) -> results.Row:
-    values = (arm, agent, tier, real, imagined, seed)
+def _chosen(group: str, overrides: Sequence[str]) -> str | None:
+    """The member of a group that overrides choose, the last one if several do."""
+    found = [text.partition("=")[2] for text in overrides if text.startswith(f"{group}=")]
+    return found[-1] if found else None
+
+
+def _row(name: str, agent: str, tier: str, real: int, imagined: int, seed: int) -> results.Row:
+    values = (name, agent, tier, real, imagined, seed)
     return dict(zip(results.KEY, values, strict=True))

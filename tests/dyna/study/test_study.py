@@ -171,7 +171,7 @@ from dyna.study import study
 from dyna.study.plan import Job
 folder = pathlib.Path(sys.argv[1])
 script = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-job = Job({"arm": "none"} | dict.fromkeys(study.results.KEY, 0), ["-c", script], folder / "a")
+job = Job(dict.fromkeys(study.results.KEY, 0) | {"arm": "none"}, ["-c", script], folder / "a")
 study.run_all([job], 1, study.Rows(folder / "x.json", {}, [job]))
 """
 
@@ -202,3 +202,16 @@ def test_no_run_outlives_its_study(tmp_path, number):
             break
         time.sleep(0.1)
     assert not is_running(child)
+
+
+def test_rows_are_named_after_the_agent_that_ran(tmp_path):
+    study = Study("x", ["none", "air"], ["plain"], [100], 200, [0], overrides=["agent=hart_full"])
+    assert {job.row["agent"] for job in study.jobs()} == {"hart_full"}
+    assert {job.row["agent"] for job in study.jobs(["agent=ratm"])} == {"ratm"}
+    assert all("world_model=" + job.row["arm"] in job.command for job in study.jobs())
+
+
+def test_references_meet_the_same_env_as_the_runs():
+    study = Study("x", ["none"], ["shapes"], [100], 200, [0], references={"ncc": 8})
+    jobs = study.jobs(["env=shapes", "env.horizon=30"])
+    assert all({"env=shapes", "env.horizon=30"} <= set(job.command) for job in jobs)

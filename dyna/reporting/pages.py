@@ -166,8 +166,8 @@ def run_row(folder: Path, summary: Mapping[str, Any]) -> Row:
     metrics = results.final_metrics(folder)
     config = OmegaConf.load(folder / "config.yaml")
     known: Row = {
-        "arm": _stem(OmegaConf.select(config, "world_model._target_")),
-        "agent": _stem(OmegaConf.select(config, "agent.policy._target_", default=None)),
+        "arm": summary.get("arm") or _stem(OmegaConf.select(config, "world_model._target_")),
+        "agent": summary.get("agent") or _stem(OmegaConf.select(config, "agent._target_")),
         "tier": str(OmegaConf.select(config, "env.tier", default="")),
     }
     budget = {k: int(summary.get(k, 0)) for k in ("real_frames", "imagined_frames", "seed")}
@@ -175,7 +175,7 @@ def run_row(folder: Path, summary: Mapping[str, Any]) -> Row:
 
 
 def _stem(target: str | None) -> str:
-    """``world_models.air.AIR`` -> ``air``."""
+    """What older summaries do not say: ``world_models.air.AIR`` -> ``air``."""
     return "none" if target is None else target.split(".")[-2]
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig
 
@@ -27,6 +28,17 @@ def make(node: DictConfig, **arguments: Any) -> Any:
         if "unexpected keyword argument" not in str(error):
             raise
         raise ValueError(f"{error}: it is no key of {node._target_}") from error
+
+
+def choice(group: str, node: DictConfig | None) -> str:
+    """Name of the member that a run has of a group of the configuration.
+
+    On the command line it is what was chosen (``agent=hart_full``); else the name of its module.
+    """
+    if HydraConfig.initialized() and (name := HydraConfig.get().runtime.choices.get(group)):
+        return str(name)
+    target = None if node is None else node.get("_target_")
+    return "none" if target is None else str(target).split(".")[-2]
 
 
 def build(cfg: DictConfig) -> Dyna:

@@ -21,6 +21,13 @@ VOLATILE = frozenset(
     | {"checkpoint_every", "pictures", "hydra"}
 )
 """Keys of the config that may differ between a checkpoint and the run that goes on with it."""
+MOVED = {
+    "agents.hart_objective.HARTObjective": "agents.hart.HARTObjective",
+    "dyna.logger.JSONL": "dyna.running.logger.JSONL",
+    "dyna.logger.TensorBoard": "dyna.running.logger.TensorBoard",
+    "dyna.logger.WandB": "dyna.running.logger.WandB",
+}
+"""Targets in the configs of older checkpoints, and where they are now."""
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
@@ -83,7 +90,18 @@ def load(path: str | Path) -> dict[str, Any]:
         )
     if hashlib.sha256(payload).hexdigest().encode() != digest:
         raise ValueError(f"{path} is damaged (its checksum does not match): {mend}")
-    return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    return {**state, "config": _renamed(state["config"])} if "config" in state else state
+
+
+def _renamed(node: Any) -> Any:
+    """A config whose targets are where they are today."""
+    if isinstance(node, Mapping):
+        return {
+            key: MOVED.get(value, value) if key == "_target_" else _renamed(value)
+            for key, value in node.items()
+        }
+    return [_renamed(item) for item in node] if isinstance(node, list) else node
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Row
-from dyna.running.build import build, make
+from dyna.running.build import build, choice, make
 from dyna.running.checkpoint import Checkpoints, config_hash, load
 from dyna.running.logger import JSONL, Logger
 from dyna.running.subject import describe
@@ -195,6 +195,8 @@ class Run:
         cpu, wall = self._times()
         summary: dict[str, Any] = {
             "name": self.cfg.name,
+            "arm": choice("world_model", self.cfg.world_model),
+            "agent": choice("agent", self.cfg.agent),
             "seed": self.cfg.seed,
             "real_frames": dyna.real,
             "imagined_frames": dyna.imagined,

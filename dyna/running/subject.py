@@ -4,14 +4,13 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
 from dyna.evaluation.heldout import SEED
 from dyna.loop import seeding
 from dyna.running import checkpoint
-from dyna.running.build import build, make
+from dyna.running.build import build, choice, make
 from envs.tracking import Tracking
 from world_models.base import WorldModel
 
@@ -103,8 +102,7 @@ def from_config(cfg: DictConfig) -> Subject:
     """An agent as its config describes it, untrained."""
     shape = held_out(cfg.env, cfg.seed, cfg.device, cfg.horizon).scene.frame_shape
     agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=cfg.device)
-    given = HydraConfig.get().runtime.choices["agent"] if HydraConfig.initialized() else None
-    return Subject(cfg.env, agent, given or type(agent).__name__, shape)
+    return Subject(cfg.env, agent, choice("agent", cfg.agent), shape)
 
 
 def held_out(

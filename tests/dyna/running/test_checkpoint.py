@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from dyna.evaluation.heldout import evaluate
 from dyna.running import checkpoint
 from dyna.running.checkpoint import Checkpoints
+from dyna.running.subject import held_out, restore
 
 CONFIG = {"seed": 0, "env": {"tier": "plain"}, "logger": {"mode": "offline"}}
 STATE = {"weights": torch.arange(5.0), "frames": 3}
@@ -105,3 +107,17 @@ def test_a_folder_stands_for_its_newest_checkpoint(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nothing"):
         checkpoint.load(tmp_path / "nothing.pt")
+
+
+def test_a_checkpoint_of_the_old_layout_still_loads():
+    """Written at 1e60b67, before the rooms: its config names modules that have moved since."""
+    path = Path(__file__).parent / "data" / "layout_1e60b67.pt"
+    state = checkpoint.load(path)
+    assert state["config"]["agent"]["objective"]["_target_"] == "agents.hart.HARTObjective"
+    subject = restore(path)
+    weights = subject.agent.state_dict()["policy"]
+    assert all(
+        torch.equal(weights[name], value) for name, value in state["agent"]["policy"].items()
+    )
+    env = held_out(subject.env, horizon=5)
+    assert 0 < evaluate(subject.agent, env, episodes=4)["eval/iou"] < 1

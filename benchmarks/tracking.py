@@ -22,9 +22,8 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from dyna import track
 from dyna.pictures import video_file
-from dyna.running import checkpoint
+from dyna.running import checkpoint, track
 from dyna.running.build import build
 from dyna.running.subject import describe
 from dyna.scores import results

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -44,27 +45,6 @@ def quote_paths(arguments: list[str]) -> list[str]:
         return arguments
     path = re.compile(r"(checkpoint|start|folder|env\.digits|env\.path)=([^'\"\[{$]*[=,][^'\"]*)")
     return [path.sub(r'\1="\2"', a) if path.fullmatch(a) else a for a in arguments]
-
-
-def check_device(name: str) -> None:
-    """Makes sure that torch can compute on the device.
-
-    Raises:
-        ValueError: It cannot, or does not know the name.
-    """
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"device={name} is unknown: give cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={name}, but torch sees no CUDA device: give device=cpu")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"device={name}, but torch sees {torch.cuda.device_count()} CUDA device(s): "
-            "give a lower number"
-        )
-    if device.type not in ("cpu", "cuda"):
-        raise ValueError(f"device={name} is not supported: give cpu, cuda or cuda:N")
 
 
 def all_keys() -> str:
@@ -117,3 +97,9 @@ def clear_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def clear_errors_of_one() -> contextlib.AbstractContextManager[None]:
+    """The same for one job; in a sweep Hydra goes on with the others, and raises in the end."""
+    alone = HydraConfig.get().mode is RunMode.RUN
+    return clear_errors() if alone else contextlib.nullcontext()

@@ -1,8 +1,34 @@
-"""Writes pages anew: ``python -m dyna.report study NAME``, ``run FOLDER`` or ``readme``."""
+"""Writes pages anew: ``python -m dyna.report study NAME`` or ``run FOLDER``; or ``readme``."""
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from dyna.reporting.pages import main
+from dyna.reporting import blocks, pages
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``study NAME`` | ``run FOLDER`` | ``readme [--check]``; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        match given:
+            case ["study", name]:
+                page_path = pages.write_study(
+                    Path("results") / f"{name}.json", Path("outputs") / name
+                )
+                print(page_path.resolve())
+            case ["run", folder]:
+                print(pages.write_run(Path(folder)).resolve())
+            case ["readme", *options]:
+                return blocks.main(options)
+            case _:
+                print(__doc__, file=sys.stderr)
+                return 2
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
 
 if __name__ == "__main__":
     sys.exit(main())

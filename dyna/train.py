@@ -6,10 +6,10 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from dyna.command_line import check_device, clear_errors, quote_paths
+from dyna.command_line import clear_errors, clear_errors_of_one, quote_paths
+from dyna.running.checks import check_device, check_keys
 from dyna.running.run import run
 from dyna.study.study import run_study
 
@@ -34,27 +34,14 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         ValueError: A value is bad; the message names it and the mend.
     """
-    for key, least in LOWEST.items():
-        value = cfg[key]
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"{key}={value} is not a whole number: give one from {least} up")
-        if value < least:
-            raise ValueError(f"{key}={value} is too low: give {least} or more")
-    for key in ("effort", "refit_effort", "checkpoint_every"):
-        value = cfg[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise ValueError(f"{key}={value} is not a number from 0 up: give one")
-    for key in ("overwrite", "progress", "pictures", "debug"):
-        if not isinstance(cfg[key], bool):
-            raise ValueError(f"{key}={cfg[key]} is neither true nor false: give one of them")
+    numbers = ("effort", "refit_effort", "checkpoint_every")
+    check_keys(cfg, LOWEST, numbers, flags=("overwrite", "progress", "pictures", "debug"))
     check_device(str(cfg.device))
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")
 def _task(cfg: DictConfig) -> None:
-    # In a sweep Hydra itself goes on with the other runs, and raises in the end.
-    alone = HydraConfig.get().mode is RunMode.RUN
-    with clear_errors() if alone else contextlib.nullcontext():
+    with clear_errors_of_one():
         if cfg.study is not None:
             run_study(cfg)
             return

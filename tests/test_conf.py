@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from agents.base import Agent
 from dyna.command_line import quote_paths
 from dyna.running.build import make
-from dyna.track import arguments
+from dyna.running.track import arguments
 from envs.tracking import Tracking
 from envs.watching import watch
 from tests import footage

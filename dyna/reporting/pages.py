@@ -1,11 +1,7 @@
-"""Pages that open from disk: one per run and one per study, nothing fetched from anywhere.
-
-``python -m dyna.report study NAME``, ``run FOLDER`` or ``readme [--check]``.
-"""
+"""Pages that open from disk: one per run and one per study, nothing fetched from anywhere."""
 
 import importlib.resources
 import json
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +12,7 @@ from omegaconf import OmegaConf
 
 from agents.base import Agent
 from dyna.pictures import render, showcase
-from dyna.reporting import blocks, plots, tables
+from dyna.reporting import plots, tables
 from dyna.reporting.findings import findings
 from dyna.scores import results
 from dyna.scores.arms import arm
@@ -234,24 +230,3 @@ def provenance_lines(known: Mapping[str, Any]) -> list[tuple[str, str]]:
         if value:
             found.append((name, str(value)))
     return found
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """``study NAME`` | ``run FOLDER`` | ``readme [--check]``; returns the exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        match given:
-            case ["study", name]:
-                page_path = write_study(Path("results") / f"{name}.json", Path("outputs") / name)
-                print(page_path.resolve())
-            case ["run", folder]:
-                print(write_run(Path(folder)).resolve())
-            case ["readme", *options]:
-                return blocks.main(options)
-            case _:
-                print(__doc__, file=sys.stderr)
-                return 2
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0

@@ -14,7 +14,7 @@ import hydra
 import pytest
 from hydra.core.hydra_config import HydraConfig
 
-from dyna import command_line
+from dyna import command_line, train
 from dyna.running.run import run
 from tests.conftest import ROOT
 
@@ -106,7 +106,7 @@ def command(
         monkeypatch.setattr(sys, "argv", ["dyna", *arguments])
         code = 0
         try:
-            command_line.main()
+            train.main()
         except SystemExit as end:
             code = int(end.code or 0)
         return code, *capsys.readouterr()
@@ -122,7 +122,7 @@ def command(
         ("nonsense=1", "unknown key nonsense"),
         ("world_model=foo", "choose one of air, "),
         ("+agent.nonsense=1", "nonsense"),
-        ("real_frames=-1", "real_frames=-1 is too low: give 1 or more"),
+        ("real_frames=-1", "real_frames=-1 is too low: give a whole number from 1 up"),
         ("real_frames", "real_frames"),
         ("env.digits=/nowhere/mnist.npz", "/nowhere/mnist.npz"),
     ],
@@ -141,7 +141,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("real_frames=-1", "real_frames=-1 is too low: give 1 or more"),
+        ("real_frames=-1", "real_frames=-1 is too low: give a whole number from 1 up"),
         ("real_frames=many", "real_frames=many is not a whole number"),
         ("batch_size=0", "batch_size=0"),
         ("effort=-1", "effort=-1"),
@@ -154,7 +154,7 @@ def test_bad_values_are_named_before_any_work(override: str, message: str) -> No
     with hydra.initialize_config_module("conf", version_base="1.3"):
         cfg = hydra.compose("train", [override])
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
-        command_line.validate(cfg)
+        train.validate(cfg)
 
 
 def test_help_lists_groups_and_keys(command: Callable) -> None:

@@ -7,12 +7,12 @@ import hydra
 import numpy as np
 import pytest
 
-from dyna.diagnose import flat
 from dyna.diagnosis.matching import match
 from dyna.diagnosis.measure import Protocol, diagnose
 from dyna.pictures import render, sheet
 from dyna.reporting import blocks, model_page, model_tables
 from dyna.running import model_log
+from dyna.running.diagnose import flat
 from dyna.scores import results
 from dyna.scores.results import Row
 from envs.trajectory import Trajectory

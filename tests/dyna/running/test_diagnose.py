@@ -7,7 +7,7 @@ import hydra
 import pytest
 from omegaconf import DictConfig
 
-from dyna import diagnose
+from dyna.running import diagnose
 
 
 def compose(*overrides: str) -> DictConfig:

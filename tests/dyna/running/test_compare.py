@@ -9,12 +9,12 @@ from omegaconf import DictConfig
 
 from agents.last_box import LastBox
 from agents.oracle import Oracle
-from dyna import compare
 from dyna.evaluation.heldout import Outcome, observe, speed
 from dyna.reporting import blocks, comparison
+from dyna.running import compare
 from dyna.scores import results
 from envs.tracking import Tracking
-from tests.dyna.evaluation.test_heldout import trained
+from tests.dyna.running.test_evaluate import trained
 from tests.scenes import MovingPatch
 
 

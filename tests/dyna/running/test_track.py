@@ -14,14 +14,13 @@ import torch
 from omegaconf import DictConfig
 from PIL import Image
 
-from dyna import track
 from dyna.evaluation.follow import follow
 from dyna.pictures import render, video_file
-from dyna.running import checkpoint
+from dyna.running import checkpoint, track
 from dyna.running.build import make
 from envs.footage.frames import Film
 from tests.conftest import ROOT
-from tests.dyna.evaluation.test_heldout import trained
+from tests.dyna.running.test_evaluate import trained
 
 WIDTH, HEIGHT, FRAMES = 79, 61, 12  # odd sides, which grow by a pixel in an MP4
 SIZE = 18

@@ -1,0 +1,63 @@
+"""What commands check of their configuration before any work starts."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+import torch
+from omegaconf import DictConfig
+
+
+def check_keys(
+    cfg: DictConfig,
+    whole: Mapping[str, int],
+    numbers: Iterable[str] = (),
+    flags: Iterable[str] = (),
+    optional: Collection[str] = (),
+) -> None:
+    """Makes sure that keys hold values of the kind that they should.
+
+    Args:
+        cfg: A composed configuration.
+        whole: Keys of whole numbers, and the least that each may be.
+        numbers: Keys of numbers from 0 up.
+        flags: Keys that are true or false.
+        optional: Those that may be null, too.
+
+    Raises:
+        ValueError: A value is bad; the message names it and the mend.
+    """
+    for key, least in whole.items():
+        value = cfg[key]
+        if value is None and key in optional:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"{key}={value} is not a whole number: give one from {least} up")
+        if value < least:
+            raise ValueError(f"{key}={value} is too low: give a whole number from {least} up")
+    for key in numbers:
+        value = cfg[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            raise ValueError(f"{key}={value} is not a number from 0 up: give one")
+    for key in flags:
+        if not isinstance(cfg[key], bool):
+            raise ValueError(f"{key}={cfg[key]} is neither true nor false: give one of them")
+
+
+def check_device(name: str) -> None:
+    """Makes sure that torch can compute on the device.
+
+    Raises:
+        ValueError: It cannot, or does not know the name.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"device={name} is unknown: give cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={name}, but torch sees no CUDA device: give device=cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={name}, but torch sees {torch.cuda.device_count()} CUDA device(s): "
+            "give a lower number"
+        )
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device={name} is not supported: give cpu, cuda or cuda:N")

@@ -1,0 +1,245 @@
+"""The command line of ``dyna.diagnose``: trains world models from scratch and measures them."""
+
+import dataclasses
+import shlex
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from dyna.diagnosis.extrapolation import camera_path
+from dyna.diagnosis.measure import Protocol, diagnose
+from dyna.diagnosis.simulator import foresee
+from dyna.evaluation.heldout import SEED
+from dyna.loop import seeding
+from dyna.loop.rollout import rollout
+from dyna.pictures import sheet
+from dyna.reporting import model_page
+from dyna.running import checkpoint, model_log
+from dyna.running.build import make
+from dyna.running.checks import check_device, check_keys
+from dyna.scores import results
+from envs.tracking import Tracking
+from envs.trajectory import Trajectory
+from envs.watching import watch
+from world_models.base import WorldModel
+
+PUBLISHED_STEPS = (1, 5, 10, 20, 30)
+"""Steps ahead whose figures have columns of their own in the results."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What was found of one model on one kind of episodes."""
+
+    row: dict[str, Any]
+    model: WorldModel
+    episodes: Trajectory
+
+
+def probe(cfg: DictConfig, seed: int) -> list[Finding]:
+    """Trains (or loads) one model and measures it, also on ``cfg.generalise`` if that is given.
+
+    Returns:
+        Findings; the row of each is one for the results file.
+    """
+    train = _task(cfg, cfg.env, "train", cfg.episodes, seeding.child(seed, "env/train"))
+    with seeding.initialised(seed, "world_model/init"):
+        model = make(cfg.world_model, frame_shape=train.scene.frame_shape).to(cfg.device)
+    fitted = _load(cfg, seed, model) if cfg.load else _fit(cfg, seed, model, train)
+    known = {
+        "arm": cfg.label or _arm(cfg),
+        "tier": _scene(cfg.env),
+        "seed": seed,
+        "episodes": cfg.episodes,
+        "cpu_seconds": fitted["cpu_seconds"],
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+    training = {f"fit/{name}": value for name, value in fitted["metrics"].items()}
+    episodes = _held_out(cfg, cfg.env, seed)
+    found = diagnose(model, episodes, seed, _protocol(cfg), _foreseen(cfg, seed, episodes))
+    findings = [Finding({**known, **flat(found), **training}, model, episodes)]
+    if cfg.generalise is not None:
+        factors = OmegaConf.to_container(cfg.generalise)
+        harder = OmegaConf.merge(cfg.env, {"factors": factors})
+        episodes = _held_out(cfg, harder, seed)  # type: ignore[arg-type]
+        trained_slots, model.num_slots = model.num_slots, _slots(cfg, model, episodes)
+        found = diagnose(model, episodes, seed, _protocol(cfg))
+        row = {**known, "test_factors": factors, "test_slots": model.num_slots, **flat(found)}
+        findings.append(Finding(row, model, episodes))
+        model.num_slots = trained_slots
+    return findings
+
+
+def flat(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The diagnostics as one row: figures at `PUBLISHED_STEPS`, and all steps in ``steps``."""
+    rows = found["rollout"]
+    ahead = {
+        f"{name}_at_{int(row['step'])}": value
+        for row in rows
+        if row["step"] in PUBLISHED_STEPS
+        for name, value in row.items()
+        if name != "step"
+    }
+    groups = [found[name] for name in ("perception", "target", "occlusion", "trust")]
+    return {k: v for group in groups for k, v in group.items()} | ahead | {"steps": rows}
+
+
+def film(cfg: DictConfig, env: Tracking, seed: int, last: int | None = None) -> Trajectory:
+    """Episodes of the agent that moves the box (and so, on some scenes, the camera).
+
+    Scenes that may be empty have no target to follow; they are watched. With ``last`` the scene
+    stops there: it shows that frame.
+    """
+    if fewest_objects(env) == 0:
+        frames = env.horizon if last is None else last + 1
+        return watch(env.scene, env.batch_size, frames, env.rng)
+    with seeding.initialised(seed, "agent/init"):
+        agent = make(
+            cfg.agent,
+            frame_shape=env.scene.frame_shape,
+            seed=seeding.child(seed, "agent"),
+            device=cfg.device,
+        )
+    return rollout(env, agent, last, explore=False)
+
+
+def fewest_objects(env: Tracking) -> int:
+    """The fewest objects of a scene; 1 if it does not say."""
+    scene: Any = env.scene
+    return getattr(getattr(scene, "factors", scene), "min_objects", 1)
+
+
+def _fit(cfg: DictConfig, seed: int, model: WorldModel, train: Tracking) -> dict[str, Any]:
+    real = film(cfg, train, seed).without_truth()
+    begin = time.process_time()
+    metrics = model.fit(real, seeding.generator(seed, "world_model/fit", cfg.device))
+    fitted = {"metrics": metrics, "cpu_seconds": time.process_time() - begin}
+    if cfg.save:
+        path = _file(cfg.save, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        config = OmegaConf.to_container(cfg.world_model, resolve=True)
+        checkpoint.save(path, {"config": config, "world_model": model.state_dict(), **fitted})
+    return fitted
+
+
+def _load(cfg: DictConfig, seed: int, model: WorldModel) -> dict[str, Any]:
+    state = checkpoint.load(_file(cfg.load, seed))
+    try:
+        model.load_state_dict(state["world_model"])
+    except RuntimeError as error:
+        raise ValueError(
+            f"load={cfg.load} holds another world model: give the overrides that it was made "
+            f"with, {state['config']}"
+        ) from error
+    return state
+
+
+def _file(folder: str, seed: int) -> Path:
+    return Path(folder) / f"seed-{seed}.pt"
+
+
+def _task(cfg: DictConfig, env: Any, split: str, number: int, seed: int, **more: Any) -> Tracking:
+    return make(env, split=split, batch_size=number, seed=seed, device=cfg.device, **more)
+
+
+def _tested(cfg: DictConfig, env: DictConfig, seed: int) -> Tracking:
+    horizon = cfg.test_horizon or test_horizon(_frames(cfg.env), cfg.context, cfg.ahead)
+    return _task(cfg, env, "test", cfg.test_episodes, SEED + seed, horizon=horizon)
+
+
+def _held_out(cfg: DictConfig, env: DictConfig, seed: int) -> Trajectory:
+    return film(cfg, _tested(cfg, env, seed), SEED + seed)
+
+
+def _foreseen(cfg: DictConfig, seed: int, episodes: Trajectory) -> Tensor | None:
+    """Where the simulator takes the objects after the context; None if it cannot be asked."""
+    now = cfg.context - 1
+    steps = min(cfg.ahead, episodes.horizon - cfg.context)
+    if now < 1 or steps < 1:
+        return None
+    env = _tested(cfg, cfg.env, seed)
+    film(cfg, env, SEED + seed, last=now)  # the same episodes, as far as the context goes
+    camera = camera_path(episodes)
+    path = None if camera is None else camera[:, now : now + steps]
+    return foresee(env.scene, env.rng, steps, path)
+
+
+def test_horizon(frames: int, context: int, ahead: int) -> int:
+    """Frames of held-out episodes: enough for all steps ahead; single images stay single."""
+    return frames if frames == 1 else max(frames, context + ahead)
+
+
+test_horizon.__test__ = False  # type: ignore[attr-defined]  # no test, whatever pytest thinks
+
+
+def _frames(env: DictConfig) -> int:
+    return int(env.get("horizon", 1))
+
+
+def _protocol(cfg: DictConfig) -> Protocol:
+    frames = _frames(cfg.env)
+    settled = (0 if frames == 1 else 2) if cfg.settled is None else cfg.settled
+    return Protocol(settled, frames, cfg.context, cfg.ahead, cfg.samples)
+
+
+def _slots(cfg: DictConfig, model: WorldModel, episodes: Trajectory) -> int:
+    assert episodes.truth is not None
+    return cfg.generalise_slots or max(model.num_slots, episodes.truth.id.shape[-1] + 1)
+
+
+def _arm(cfg: DictConfig) -> str:
+    return str(cfg.world_model._target_).split(".")[-2]
+
+
+def _scene(env: DictConfig) -> str:
+    return str(env.get("tier") or env.get("background") or str(env._target_).split(".")[-2])
+
+
+def validate(cfg: DictConfig) -> None:
+    """Checks what can be checked before any work.
+
+    Raises:
+        ValueError: A value is bad; the message names it and the mend.
+    """
+    whole = {"episodes": 1, "test_episodes": 1, "threads": 1}
+    check_keys(cfg, whole, flags=("pictures", "debug"))
+    check_device(str(cfg.device))
+    if not getattr(get_class(cfg.world_model._target_), "sees", False):
+        raise ValueError(
+            f"{cfg.world_model._target_} cannot look at frames, so there is nothing to measure: "
+            "choose world_model=air"
+        )
+    _protocol(cfg)
+
+
+def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
+    """Probes one seed after the other; prints each, and writes all after each."""
+    validate(cfg)
+    torch.set_num_threads(cfg.threads)
+    command = shlex.join(["python", "-m", "dyna.diagnose", *overrides])
+    output = Path(cfg.output)
+    folder = Path(cfg.folder or Path("outputs") / "diagnose" / output.stem)
+    rows: list[dict[str, Any]] = []
+    for seed in cfg.seeds:
+        findings = probe(cfg, seed)
+        for finding in findings:
+            rows.append(finding.row)
+            print(model_log.text(finding.row), flush=True)
+        results.write(output, results.provenance(command), rows)
+        pictures = []
+        if cfg.pictures:
+            place = folder / f"seed={seed}"
+            pictures = sheet.write(
+                place, findings[0].model, findings[0].episodes, cfg.context, cfg.ahead
+            )
+        model_log.log(cfg, folder / f"seed={seed}", findings[0].row, pictures)
+    print(f"written: {output}")
+    if cfg.pictures:
+        print(f"written: {model_page.write(output, folder)}")
+    return rows

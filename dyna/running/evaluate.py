@@ -1,0 +1,119 @@
+"""The command line of ``dyna.evaluate``: finds agent, env and world model, scores, writes."""
+
+import json
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from agents.last_box import LastBox
+from dyna.diagnosis.measure import diagnose
+from dyna.evaluation.heldout import SEED, observe, speed, start_over
+from dyna.evaluation.metrics import summary
+from dyna.loop.rollout import rollout
+from dyna.pictures import showcase
+from dyna.reporting import comparison
+from dyna.running.checks import check_device, check_keys
+from dyna.running.subject import check_fit, from_checkpoint, from_config, held_out
+from dyna.scores import results
+from envs.tracking import Tracking
+from world_models.base import WorldModel
+
+MODEL_EPISODES = 128
+"""Held-out episodes to measure a world model on, at most."""
+SHOWN = ("step", "error", "iou", "spread", "bounce_error", "copy_error", "oracle_error")
+"""What is printed of rollouts."""
+
+
+def measure(model: WorldModel, env: Tracking, seed: int) -> dict[str, Any] | None:
+    """How well a model sees and predicts held-out episodes; None if it cannot look at any."""
+    if not model.sees:
+        return None
+    start_over(env, seed)
+    return diagnose(model, rollout(env, LastBox(), explore=False), seed)  # type: ignore[arg-type]
+
+
+def validate(cfg: DictConfig) -> None:
+    """Checks what can be checked before any work.
+
+    Raises:
+        ValueError: A value is bad; the message names it and the mend.
+    """
+    whole = {"episodes": 1, "horizon": 2, "seed": 0, "threads": 1}
+    flags = ("video", "world_model", "debug")
+    check_keys(cfg, whole, flags=flags, optional=("episodes", "horizon"))
+    check_device(str(cfg.device))
+
+
+def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
+    """Scores what a config asks for, prints it, and writes ``evaluation.json``.
+
+    Args:
+        cfg: A composed ``conf/evaluate.yaml``.
+        overrides: What of it the user gave.
+
+    Returns:
+        The document that was written.
+    """
+    validate(cfg)
+    torch.set_num_threads(cfg.threads)
+    subject = from_config(cfg) if cfg.checkpoint is None else from_checkpoint(cfg, overrides)
+    env = held_out(subject.env, cfg.seed, cfg.device, cfg.horizon)
+    check_fit(subject, env)
+    begin = time.process_time()
+    outcome = observe(subject.agent, env, cfg.episodes, seed=SEED + cfg.seed)
+    metrics = summary(outcome.episode_scores(), outcome.objects)
+    metrics["time/cpu_seconds"] = time.process_time() - begin
+    timed = speed(subject.agent, env)
+    metrics |= {f"speed/{name}": value for name, value in timed.items()}
+    episodes = round(metrics["eval/episodes"])
+    print(f"{subject.name}: {episodes} held-out episodes of {env.horizon} frames")
+    _table(metrics)
+    model = None
+    same = subject.frame_shape == env.scene.frame_shape
+    if cfg.world_model and subject.model is not None and same:
+        env.batch_size = min(MODEL_EPISODES, episodes)
+        model = measure(subject.model, env, SEED + cfg.seed)
+    if model is not None:
+        print("world model")
+        for group in ("perception", "target", "occlusion", "trust"):
+            _table(model[group])
+        _rollout_table(model["rollout"])
+    folder = Path(cfg.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {
+        **results.provenance(shlex.join(["python", "-m", "dyna.evaluate", *overrides])),
+        "subject": subject.name,
+        "env": OmegaConf.to_container(subject.env, resolve=True),
+        "horizon": env.horizon,
+        "metrics": metrics,
+        "curves": (curves := results.clean(outcome.curves())),
+        "world_model": model,
+    }
+    path = folder / "evaluation.json"
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    figure = folder / "iou.svg"
+    one = {"tracker": subject.name, "seed": None, f"iou_{env.horizon}": metrics["eval/iou"]}
+    figure.write_text(comparison.figure([one | curves], page_ink=False))
+    print(f"written: {path}\nwritten: {figure}")
+    if cfg.video:
+        for video in showcase.record(folder / "videos", subject.agent, env, subject.dream):
+            print(f"written: {video}")
+    return document
+
+
+def _table(metrics: dict[str, float]) -> None:
+    for name, value in metrics.items():
+        print(f"  {name:32} {value:.4g}")
+
+
+def _rollout_table(rows: list[dict[str, float]]) -> None:
+    """Predictions 1, 2, 5, 10, ... frames ahead; errors are of the centre, in pixels."""
+    shown = [n for n in SHOWN if rows and n in rows[0]]
+    print("".join(f"{name:>14}" for name in shown))
+    for row in rows:
+        if row["step"] in (1, 2) or row["step"] % 5 == 0:
+            print("".join(f"{row[name]:14.3g}" for name in shown))

@@ -14,13 +14,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from agents.learning.learner import Learner
-from agents.learning.lesson import VISIBLE, Lesson, Objective, reflect, rescue
+from agents.learning.lesson import Lesson, Objective, reflect, rescue
 from agents.learning.losses import AdaptiveWeights
 from agents.learning.policy import REFLECTIONS, RecurrentPolicy
 from agents.learning.schedule import Table, check, stage
 from envs import boxes
 from envs.tracking import Tracking
-from envs.trajectory import Trajectory
+from envs.trajectory import VISIBLE, Trajectory
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": lambda groups, lr: torch.optim.Adam(groups, lr, eps=1e-5),

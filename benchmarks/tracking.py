@@ -40,7 +40,7 @@ def make_video(path: Path, frames: int) -> None:
         return np.asarray(Image.fromarray(coarse).resize((width, height)))
 
     ground, patch = texture(WIDTH, HEIGHT, 20), texture(SIZE, SIZE, 8)
-    with video_file.recorder(path, Fraction(25)) as write:
+    with video_file.video_writer(path, Fraction(25)) as write:
         for t in range(frames):
             x, y = corner(t)
             picture = ground.copy()

@@ -13,6 +13,9 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+VISIBLE = 0.3
+"""An object counts (in metrics, labels and matches) if more than this share of it can be seen."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Observation:

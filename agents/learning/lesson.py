@@ -11,9 +11,6 @@ from torch import Tensor
 from agents.learning.losses import meets
 from agents.learning.policy import Sight
 
-VISIBLE = 0.3
-"""A target counts as visible if more than this share of it is."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Lesson:

@@ -1,1 +1,1 @@
-"""How world models are scored against the truth. Imports nothing else of dyna."""
+"""How world models are scored against the truth. Imports the loop's imagination alone."""

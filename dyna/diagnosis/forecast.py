@@ -20,16 +20,15 @@ from dyna.diagnosis.extrapolation import (
     true_velocity,
     wall_margin,
 )
-from dyna.diagnosis.matching import VISIBLE, Matches, Target, pick, slot_of
+from dyna.diagnosis.matching import Matches, Target, pick, slot_of
 from dyna.diagnosis.rollouts import Dreams, dream
+from dyna.loop.loop import Metrics
 from envs.boxes import iou
-from envs.trajectory import Trajectory, Truth
+from envs.trajectory import VISIBLE, Trajectory, Truth
 from world_models.base import Posterior, WorldModel
 
 TRUSTED_IOU = 0.5
 """A rollout is trusted for as long as its boxes are on average this good."""
-
-Row = dict[str, float]
 
 
 def forecast(
@@ -43,7 +42,7 @@ def forecast(
     ahead: int = 30,
     samples: int = 8,
     simulated: Float[Tensor, "B S O 4"] | None = None,
-) -> list[Row]:
+) -> list[Metrics]:
     """Predictions from the belief after ``context`` frames, one row per step ahead.
 
     Of all objects that were followed in the last seen frame:
@@ -89,12 +88,12 @@ def forecast(
     return [{name: values[h] for name, values in lists.items()} for h in range(steps)]
 
 
-def trust_horizon(rows: list[Row], column: str) -> float:
+def trust_horizon(rows: list[Metrics], column: str) -> float:
     """First step whose IoU is below `TRUSTED_IOU`; one beyond the last if there is none."""
     return next((r["step"] for r in rows if not r[column] >= TRUSTED_IOU), len(rows) + 1.0)
 
 
-def trust_horizons(rows: list[Row]) -> Row:
+def trust_horizons(rows: list[Metrics]) -> Metrics:
     """The `trust_horizon` of the model and of every rival."""
     if not rows:
         return {}

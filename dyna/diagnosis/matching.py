@@ -10,11 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from envs.boxes import iou
-from envs.trajectory import Truth
+from envs.trajectory import VISIBLE, Truth
 from world_models.base import Posterior
 
-VISIBLE = 0.3
-"""An object counts, for the truth and for a model, if more than this share of it can be seen."""
 MATCH_IOU = 0.3
 """An object is followed by the slot it is matched with if their IoU is above this."""
 

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from dyna.diagnosis.matching import VISIBLE, Matches, Target
+from dyna.diagnosis.matching import Matches, Target
 from envs.boxes import iou
-from envs.trajectory import Truth
+from envs.trajectory import VISIBLE, Truth
 from world_models.base import Posterior
 
 

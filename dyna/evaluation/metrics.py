@@ -6,10 +6,8 @@ from torch import Tensor
 
 from dyna.evaluation import one_pass
 from envs import boxes
-from envs.trajectory import Trajectory, Truth
+from envs.trajectory import VISIBLE, Trajectory, Truth
 
-VISIBLE = 0.3
-"""A target counts in the frames that show more than this share of it."""
 HIDDEN_FRAMES = 3
 """A target reappears after at least so many frames in which it did not count."""
 LOST = 0.05

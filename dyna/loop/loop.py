@@ -15,7 +15,7 @@ from envs.tracking import Tracking
 from envs.trajectory import Labels, Trajectory
 from world_models.base import WorldModel
 
-Row = dict[str, float]
+Metrics = dict[str, float]
 
 
 @dataclasses.dataclass
@@ -57,7 +57,7 @@ class Dyna:
     fits: int = 0
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
-    def steps(self) -> Iterator[Row]:
+    def steps(self) -> Iterator[Metrics]:
         """Runs the loop; one row of metrics per step. It may be left for good after any row."""
         for done in range(1, self.rounds + 1):
             while self.real < self.due(self.real_frames, done):
@@ -69,7 +69,7 @@ class Dyna:
                     left = self.due(self.imagined_frames, done) - self.imagined
                     yield self.learn(self.dream, left)
 
-    def learn(self, env: Tracking, left: int) -> Row:
+    def learn(self, env: Tracking, left: int) -> Metrics:
         """Acts in new episodes, real or dreamed, at most ``left`` frames; learns from them."""
         real = env is self.env
         name, progress = "train" if real else "imagined", self.progress
@@ -99,7 +99,7 @@ class Dyna:
             return None
         return None if trajectory.truth is None else trajectory.truth.labels
 
-    def fit(self, model: WorldModel) -> Row:
+    def fit(self, model: WorldModel) -> Metrics:
         """Fits the world model to every real episode so far."""
         effort = self.effort if self.fits == 0 else self.refit_effort
         with self.clock("fit"):

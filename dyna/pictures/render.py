@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from dyna.pictures.video_file import recorder
+from dyna.pictures.video_file import video_writer
 
 Array = np.ndarray
 Colour = tuple[int, int, int]
@@ -143,7 +143,7 @@ def strip(
 
 def write_mp4(video: UInt8[Array, "T H W 3"], path: Path, fps: int = 6) -> None:
     """Writes a video file that every browser plays, small rather than quickly."""
-    with recorder(path, Fraction(fps), preset="medium", quality=18) as write:
+    with video_writer(path, Fraction(fps), preset="medium", quality=18) as write:
         for picture in video:
             write(picture)
 

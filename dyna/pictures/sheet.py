@@ -15,10 +15,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dyna.diagnosis.extrapolation import camera_path
-from dyna.diagnosis.matching import VISIBLE, match
+from dyna.diagnosis.matching import match
 from dyna.loop.imagination import roll_forward
 from dyna.pictures import render
-from envs.trajectory import Trajectory
+from envs.trajectory import VISIBLE, Trajectory
 from world_models.base import Posterior, WorldModel
 
 COLOURS: Sequence[render.Colour] = (
@@ -103,7 +103,7 @@ def sheet(stories: Sequence[Story], context: int = 6) -> render.Array:
     return render.grid(np.stack(blocks), columns=1, gap=14)
 
 
-def film(stories: Sequence[Story], context: int = 6) -> render.Array:
+def animation(stories: Sequence[Story], context: int = 6) -> render.Array:
     """The stories as one video, one below the other: real | filtered | imagined samples."""
     lines = []
     for story in stories:
@@ -133,7 +133,7 @@ def write(
     picture.write_bytes(render.png_bytes(sheet(stories, context)))
     if episodes.horizon == 1:
         return [picture]
-    video = film(stories, context)
+    video = animation(stories, context)
     path = folder / "film.mp4"
     render.write_mp4(np.concatenate([video, np.repeat(video[-1:], 3, axis=0)]), path)
     return [picture, path]

@@ -39,7 +39,9 @@ class Clip(NamedTuple):
     rows: list[render.Array]
 
 
-def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | None) -> list[Path]:
+def make_videos(
+    folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | None
+) -> list[Path]:
     """Writes all that can be shown of a run.
 
     Args:

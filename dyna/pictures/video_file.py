@@ -13,7 +13,7 @@ Write = Callable[[UInt8[np.ndarray, "H W 3"]], None]
 
 
 @contextlib.contextmanager
-def recorder(
+def video_writer(
     path: Path, rate: Fraction, preset: str = "ultrafast", threads: int = 1, quality: int = 21
 ) -> Iterator[Write]:
     """Gives a function that adds one picture to an MP4 file (H.264, yuv420p).

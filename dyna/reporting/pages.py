@@ -140,10 +140,12 @@ def write_run(folder: Path) -> Path:
     return page(context, folder / "report.html")
 
 
-def record(folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | None) -> list[Path]:
+def make_videos(
+    folder: Path, agent: Agent, held_out: Tracking, dream: Tracking | None
+) -> list[Path]:
     """Films a run that has ended into ``folder/videos``; a failure is only a warning."""
     try:
-        return showcase.record(folder / "videos", agent, held_out, dream)
+        return showcase.make_videos(folder / "videos", agent, held_out, dream)
     except Exception as error:  # the run and its numbers are worth more than its pictures
         warnings.warn(f"no videos were made in {folder}: {error!r}", stacklevel=2)
         return []

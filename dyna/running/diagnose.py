@@ -90,7 +90,7 @@ def flat(found: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for group in groups for k, v in group.items()} | ahead | {"steps": rows}
 
 
-def film(cfg: DictConfig, env: Tracking, seed: int, last: int | None = None) -> Trajectory:
+def episodes_of(cfg: DictConfig, env: Tracking, seed: int, last: int | None = None) -> Trajectory:
     """Episodes of the agent that moves the box (and so, on some scenes, the camera).
 
     Scenes that may be empty have no target to follow; they are watched. With ``last`` the scene
@@ -116,7 +116,7 @@ def fewest_objects(env: Tracking) -> int:
 
 
 def _fit(cfg: DictConfig, seed: int, model: WorldModel, train: Tracking) -> dict[str, Any]:
-    real = film(cfg, train, seed).without_truth()
+    real = episodes_of(cfg, train, seed).without_truth()
     begin = time.process_time()
     metrics = model.fit(real, seeding.generator(seed, "world_model/fit", cfg.device))
     fitted = {"metrics": metrics, "cpu_seconds": time.process_time() - begin}
@@ -154,7 +154,7 @@ def _tested(cfg: DictConfig, env: DictConfig, seed: int) -> Tracking:
 
 
 def _held_out(cfg: DictConfig, env: DictConfig, seed: int) -> Trajectory:
-    return film(cfg, _tested(cfg, env, seed), SEED + seed)
+    return episodes_of(cfg, _tested(cfg, env, seed), SEED + seed)
 
 
 def _foreseen(cfg: DictConfig, seed: int, episodes: Trajectory) -> Tensor | None:
@@ -164,7 +164,7 @@ def _foreseen(cfg: DictConfig, seed: int, episodes: Trajectory) -> Tensor | None
     if now < 1 or steps < 1:
         return None
     env = _tested(cfg, cfg.env, seed)
-    film(cfg, env, SEED + seed, last=now)  # the same episodes, as far as the context goes
+    episodes_of(cfg, env, SEED + seed, last=now)  # the same episodes, as far as the context goes
     camera = camera_path(episodes)
     path = None if camera is None else camera[:, now : now + steps]
     return foresee(env.scene, env.rng, steps, path)

@@ -100,7 +100,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     figure.write_text(comparison.figure([one | curves], page_ink=False))
     print(f"written: {path}\nwritten: {figure}")
     if cfg.video:
-        for video in showcase.record(folder / "videos", subject.agent, env, subject.dream):
+        for video in showcase.make_videos(folder / "videos", subject.agent, env, subject.dream):
             print(f"written: {video}")
     return document
 

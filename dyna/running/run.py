@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from dyna.evaluation.heldout import BATCH, evaluate
-from dyna.loop.loop import Row
+from dyna.loop.loop import Metrics
 from dyna.running.build import build, choice, make
 from dyna.running.checkpoint import Checkpoints, config_hash, load
 from dyna.running.logger import JSONL, Logger
@@ -39,7 +39,7 @@ class Run:
         self.config: dict[str, Any] = _plain(cfg)
         self.folder = Path(cfg.folder)
         self.checkpoints = Checkpoints(self.folder / "checkpoints", self.config)
-        self.evaluation: Row = {}
+        self.evaluation: Metrics = {}
         self.rows = 0
         self.cpu = self.wall = 0.0
         self.stop: int | None = None
@@ -122,7 +122,7 @@ class Run:
             return False
         return frames >= total or before * count // total < frames * count // total
 
-    def _evaluate(self) -> Row:
+    def _evaluate(self) -> Metrics:
         episodes = self.cfg.final_episodes if self._over else self.cfg.evaluation_episodes
         return evaluate(self.dyna.agent, self.held_out, episodes)
 
@@ -130,10 +130,10 @@ class Run:
         cpu = self.cpu + time.process_time() - self._start_cpu
         return cpu, self.wall + time.perf_counter() - self._start_wall
 
-    def _log(self, row: Row) -> None:
+    def _log(self, row: Metrics) -> None:
         dyna = self.dyna
         cpu, wall = self._times()
-        whole: Row = {
+        whole: Metrics = {
             "real_frames": dyna.real,
             "imagined_frames": dyna.imagined,
             "agent_frames": dyna.real + dyna.imagined,
@@ -211,7 +211,7 @@ class Run:
         if self.cfg.pictures:
             from dyna.reporting import pages
 
-            for video in pages.record(self.folder, dyna.agent, self.held_out, dyna.dream):
+            for video in pages.make_videos(self.folder, dyna.agent, self.held_out, dyna.dream):
                 for logger in self.loggers:
                     logger.video(f"videos/{video.stem}", video, summary)
         for logger in self.loggers:

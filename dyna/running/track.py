@@ -105,7 +105,7 @@ def run(cfg: DictConfig) -> Path:
     table, movie = folder / "boxes.csv", folder / "tracked.mp4"
     with (
         table.open("w", newline="") as sink,
-        video_file.recorder(movie, video_file.rate_of(source), threads=cfg.threads) as write,
+        video_file.video_writer(movie, video_file.rate_of(source), threads=cfg.threads) as write,
     ):
         lines = csv.writer(sink, lineterminator="\n")
         lines.writerow(["frame", "x", "y", "w", "h", "visible"])

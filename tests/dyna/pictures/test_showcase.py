@@ -32,12 +32,12 @@ def test_films_of_a_run(env, tmp_path):
     real = rollout(env, LastBox()).without_truth()
     model.fit(real, torch.Generator().manual_seed(0))
     dream = Tracking(Imagination(model), batch_size=2, horizon=HORIZON)
-    films = showcase.record(tmp_path / "videos", LastBox(), env, dream)
+    films = showcase.make_videos(tmp_path / "videos", LastBox(), env, dream)
     assert [film.stem for film in films] == ["tracking", "imagination"]
     for film in films:
         assert frames_of(film) == HORIZON + 3  # the end stays a while
         assert film.with_suffix(".png").exists()
-    assert showcase.record(tmp_path / "free", LastBox(), env, None)[0].stem == "tracking"
+    assert showcase.make_videos(tmp_path / "free", LastBox(), env, None)[0].stem == "tracking"
 
 
 def test_boxes_are_where_target_and_agent_are(env):

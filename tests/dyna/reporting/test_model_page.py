@@ -42,7 +42,7 @@ def test_sheet_and_film_show_what_is_seen_and_dreamed(hard: Trajectory, tmp_path
     # Who knows all has the colours of the truth.
     assert np.array_equal(stories[0].real, stories[0].filtered)
     assert _shown(stories[0].real[0]) & set(sheet.COLOURS)
-    assert len(sheet.film(stories)) == hard.horizon
+    assert len(sheet.animation(stories)) == hard.horizon
     written = sheet.write(tmp_path, model, hard, number=3)
     assert [path.name for path in written] == ["sheet.png", "film.mp4"]
 

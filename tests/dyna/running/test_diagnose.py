@@ -81,7 +81,7 @@ def test_the_simulator_foresees_what_is_not_random() -> None:
 def test_scenes_that_may_be_empty_are_watched() -> None:
     config = compose("env.factors={min_objects: 0}")
     env = hydra.utils.instantiate(config.env, batch_size=20, seed=0, horizon=3)
-    seen = diagnose.film(config, env, seed=0)
+    seen = diagnose.episodes_of(config, env, seed=0)
     assert seen.truth is not None
     assert bool((seen.truth.id < 0).all(-1).any())
     assert diagnose.test_horizon(1, 6, 30) == 1

@@ -50,7 +50,7 @@ def pictures() -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "a=b, c.mp4"  # a name that Hydra would not like
-    with video_file.recorder(path, Fraction(10)) as write:
+    with video_file.video_writer(path, Fraction(10)) as write:
         for picture in pictures():
             write(picture)
     return path

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from dyna.reporting.blocks import DOCUMENTS
-from tests.conftest import ROOT
+from tests.conftest import PACKAGES, ROOT
+from tests.documents import PAGES, prose
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r'\]\(([^)\s]+)\)|src="([^"]+)"')
-PLACE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.\w+|setup\.cfg|Makefile)(?::\s*([\w.]+))?`")
-"""In running text: `folder/file.py` or `folder/file.py: Class.method`."""
+PLACE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.\w+|\w+\.py|setup\.cfg|Makefile)(?::\s*([\w.]+))?`")
+"""In running text: `folder/file.py`, from the root or from a room, or `file.py: Class.method`."""
 CREATED = ("outputs/", "data/", "training/", "gt/")
 """Folders that a run, or whoever has the data, makes."""
 
@@ -23,11 +23,13 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def prose(path: Path) -> str:
-    """A page without what is drawn from results (where commands stay as they were recorded)."""
-    return re.sub(
-        r"<!-- results:(\S+) -->.*?<!-- /results:\1 -->", "", path.read_text(), flags=re.S
-    )
+def find(file: str) -> Path | None:
+    """The file that is meant: from the root, or the only one whose path ends so."""
+    if (ROOT / file).is_file():
+        return ROOT / file
+    found = [p for package in PACKAGES for p in (ROOT / package).rglob(Path(file).name)]
+    found = [path for path in found if path.as_posix().endswith(f"/{file}")]
+    return found[0] if len(found) == 1 else None
 
 
 def defined(path: Path) -> set[str]:
@@ -66,9 +68,10 @@ def places() -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("page", "file", "name"), places(), ids=lambda text: text or "file")
 def test_every_place_that_is_named_exists(page: str, file: str, name: str) -> None:
     """To mend: find where the name went (git grep), and say so in the page."""
-    assert (ROOT / file).is_file(), f"{page} names {file}, which is not there"
+    path = find(file)
+    assert path is not None, f"{page} names {file}: no such file, or several"
     if name:
-        assert name in defined(ROOT / file), f"{page} names {name}, which {file} does not define"
+        assert name in defined(path), f"{page} names {name}, which {file} does not define"
 
 
 def test_the_page_of_the_rooms_names_places() -> None:

@@ -12,6 +12,7 @@ from dyna.reporting.blocks import DOCUMENTS
 from tests.conftest import PACKAGES, ROOT
 from tests.documents import PAGES, prose
 
+README = (ROOT / "README.md").read_text()
 LINK = re.compile(r'\]\(([^)\s]+)\)|src="([^"]+)"')
 PLACE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.\w+|\w+\.py|setup\.cfg|Makefile)(?::\s*([\w.]+))?`")
 """In running text: `folder/file.py`, from the root or from a room, or `file.py: Class.method`."""
@@ -94,7 +95,12 @@ def test_no_command_needs_files_beside_the_repository(page: Path) -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 250
+    assert len(README.splitlines()) <= 250
+
+
+@pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_every_snippet_runs(snippet: str) -> None:
+    exec(compile(snippet, "README.md", "exec"), {})
 
 
 def test_results_stand_in_one_place() -> None:

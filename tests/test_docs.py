@@ -80,13 +80,21 @@ def test_the_page_of_the_rooms_names_places() -> None:
     assert len(named) >= 20
 
 
+def anchors(page: Path) -> list[str]:
+    """What a link to a heading ends with, for every heading of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for pair in LINK.findall(page.read_text()):
         link = pair[0] or pair[1]
         if link.startswith(("https://", "http://", "#")):
             continue
-        assert (page.parent / link.partition("#")[0]).exists(), link
+        file, _, anchor = link.partition("#")
+        assert (page.parent / file).exists(), link
+        assert not anchor or anchor in anchors(page.parent / file), link
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)

@@ -4,12 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PACKAGES := dyna envs agents world_models conf
-SOURCES := $(PACKAGES) tests $(wildcard benchmarks)
+SOURCES := $(PACKAGES) tests docs $(wildcard benchmarks)
 # One thread per process: the cores are shared by pytest's workers, and figures repeat bit for bit.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint types arrows tests slow format readme clean
+.PHONY: help run install test lint types arrows tests slow format readme rooms clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -28,7 +28,7 @@ lint: $(VENV)/.stamp-dev  ## ruff: rules and format
 types: $(VENV)/.stamp-dev  ## mypy
 	$(BIN)/mypy
 
-arrows: $(VENV)/.stamp-dev  ## imports run dyna -> agents -> world_models -> envs
+arrows: $(VENV)/.stamp-dev  ## dyna over agents and world_models over envs; no circles
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.stamp-dev  ## the fast tests alone
@@ -41,8 +41,11 @@ format: $(VENV)/.stamp-dev  ## repair what ruff can repair
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-readme: $(VENV)/.stamp-run  ## draw README's tables and figures anew from results/*.json
+readme: $(VENV)/.stamp-run  ## draw the tables and figures of README and docs from results/*.json
 	$(BIN)/python -m dyna.readme
+
+rooms: $(VENV)/.stamp-dev  ## draw docs/rooms.svg anew from the imports
+	$(BIN)/python docs/draw_rooms.py
 
 clean:  ## remove caches and builds; .venv and outputs stay
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

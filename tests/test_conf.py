@@ -15,26 +15,16 @@ from dyna.running.build import make
 from dyna.running.track import arguments
 from envs.tracking import Tracking
 from envs.watching import watch
-from tests import footage
+from tests import documents, footage
 from tests.conftest import ROOT, names
 from world_models.base import WorldModel
 
 FRAME_SHAPE = (1, 48, 48)
-COMMAND = re.compile(r"^\s*(python -m (?:dyna|benchmarks)\b.*)$", re.MULTILINE)
 
 
 def compose(*overrides: str, config_name: str = "train") -> DictConfig:
     with hydra.initialize_config_module("conf", version_base="1.3"):
         return hydra.compose(config_name, overrides=list(overrides))
-
-
-def documented_commands() -> list[str]:
-    """The ``python -m ...`` lines of the documents, comments and continuations resolved."""
-    found = []
-    for name in ("README.md", "CONTRIBUTING.md", "docs/data.md"):
-        text = (ROOT / name).read_text().replace("\\\n", " ")
-        found += [match[1] for match in COMMAND.finditer(text)]
-    return found
 
 
 @pytest.mark.parametrize(
@@ -103,7 +93,7 @@ def test_paths_need_no_quotes_of_their_own() -> None:
     assert quote_paths(["checkpoint=a.pt", "seed=1,2"]) == ["checkpoint=a.pt", "seed=1,2"]
 
 
-@pytest.mark.parametrize("command", documented_commands())
+@pytest.mark.parametrize("command", documents.commands())
 def test_every_documented_command_composes(command: str) -> None:
     words = shlex.split(command, comments=True)
     module, overrides = words[words.index("-m") + 1], words[words.index("-m") + 2 :]

@@ -1,7 +1,8 @@
-"""Draws the README's tables and figures from ``results/*.json``: ``python -m dyna.readme``.
+"""Draws the documents' tables and figures from ``results/*.json``: ``python -m dyna.readme``.
 
-What stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->`` is written from
-``results/NAME.json``. ``--check`` writes nothing and fails if anything is out of date.
+What stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->`` in README.md and
+docs/results.md is written from ``results/NAME.json``. ``--check`` writes nothing and fails if
+anything is out of date.
 """
 
 import re
@@ -13,39 +14,68 @@ from dyna.reporting import comparison, model_tables, plots, tables
 from dyna.reporting.findings import findings
 from dyna.scores import results
 
+DOCUMENTS = ("README.md", "docs/results.md")
+"""The files with marked blocks, from the root of the repository."""
+HEADLINE = ("plain", 1000)
+"""The block ``headline`` is drawn from this results file, at so many real frames."""
 MARKED = re.compile(
     r"(<!-- results:(?P<name>[\w-]+) -->\n)(?P<old>.*?)(<!-- /results(?::(?P=name))? -->)",
     re.DOTALL,
 )
 
 
-def block(path: Path) -> str:
-    """What the README says of one results file (or, of world models, of several of a kind).
+def block(path: Path, folder: str) -> str:
+    """What a document says of one results file (or, of world models, of several of a kind).
 
     It says so if there is none yet.
+
+    Args:
+        path: The results file.
+        folder: Where the document is, from the root of the repository; links start there.
     """
     if path.stem in model_tables.KINDS:
-        return model_tables.block(path.stem, path.parent)
+        return model_tables.block(path.stem, path.parent, folder)
+    if path.stem == "headline":
+        return headline(path.with_name(f"{HEADLINE[0]}.json"), folder)
     if not path.exists():
         return f"_Not run yet: `python -m dyna experiment={path.stem}`._\n"
     if results.load(path).get("kind") == comparison.KIND:
-        return comparison.block(results.load(path), path.stem)
+        return comparison.block(results.load(path), path.stem, folder)
     document = results.read(path)
     rows = document["rows"]
-    said = "\n".join(f"- {sentence}" for sentence in findings(rows))
+    said = _sentences(rows)
     commits = sorted({str(row.get("commit") or document["commit"])[:9] for row in rows})
-    source = f"`{document['command']}` at {', '.join(commits)}, {document['date'][:10]}"
+    made = f"`{document['command']}` at {', '.join(commits)}, {document['date'][:10]}"
     machine = document["machine"]
-    note = f"{source}, {machine['processor']}; [{path.name}](results/{path.name})"
-    text = f"{tables.as_markdown(rows)}\n\n{said}\n\n<sub>{note}</sub>\n"
+    note = f"{made}, {machine['processor']}; {tables.source(path.name, folder)}"
+    table = tables.as_markdown(rows)
+    return f"{_picture(path, rows, folder)}{table}\n\n{said}\n\n<sub>{note}</sub>\n"
+
+
+def headline(path: Path, folder: str) -> str:
+    """The figure of one study and what it says at one budget of real frames."""
+    if not path.exists():
+        return f"_Not run yet: `python -m dyna experiment={path.stem}`._\n"
+    rows = results.read(path)["rows"]
+    note = f"±: 95 % interval over seeds (Student's t); {tables.source(path.name, folder)}"
+    kept = [row for row in rows if row["arm"] == "reference" or row["real_frames"] == HEADLINE[1]]
+    return f"{_picture(path, rows, folder)}{_sentences(kept)}\n\n<sub>{note}</sub>\n"
+
+
+def _sentences(rows: Sequence[results.Row]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in findings(rows))
+
+
+def _picture(path: Path, rows: Sequence[results.Row], folder: str) -> str:
     if plots.efficiency(rows) is None:
-        return text
+        return ""
     alt = f"Held-out IoU against real frames, {path.stem}"
-    return f'<img src="docs/{path.stem}.svg" alt="{alt}" width="560">\n\n{text}'
+    drawn = tables.link(f"docs/{path.stem}.svg", folder)
+    return f'<img src="{drawn}" alt="{alt}" width="560">\n\n'
 
 
-def filled(text: str, folder: Path) -> str:
-    """The README with every marked block written anew.
+def filled(text: str, results_folder: Path, folder: str = ".") -> str:
+    """A document of ``folder`` with every marked block written anew.
 
     Raises:
         ValueError: A marker has no end.
@@ -54,10 +84,10 @@ def filled(text: str, folder: Path) -> str:
     whole = [match["name"] for match in MARKED.finditer(text)]
     if begun != whole:
         lost = sorted(set(begun) - set(whole))
-        raise ValueError(f"README markers without an end: {lost}; add <!-- /results:NAME -->")
+        raise ValueError(f"markers without an end: {lost}; add <!-- /results:NAME -->")
 
     def fill(match: re.Match[str]) -> str:
-        return f"{match[1]}{block(folder / (match['name'] + '.json'))}{match[4]}"
+        return f"{match[1]}{block(results_folder / (match['name'] + '.json'), folder)}{match[4]}"
 
     return MARKED.sub(fill, text)
 
@@ -83,8 +113,10 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
         print(__doc__, file=sys.stderr)
         return 2
     root = root or Path()
-    path = root / "README.md"
-    wanted = {path: filled(path.read_text(), root / "results")}
+    wanted = {
+        root / name: filled((root / name).read_text(), root / "results", str(Path(name).parent))
+        for name in DOCUMENTS
+    }
     for name, svg in figures(root / "results").items():
         wanted[root / "docs" / name] = svg
     stale = [p for p, text in wanted.items() if not p.exists() or p.read_text() != text]

@@ -84,7 +84,7 @@ def as_text(rows: Sequence[Row], horizons: Sequence[int]) -> str:
 
 
 def as_markdown(rows: Sequence[Row], horizons: Sequence[int]) -> str:
-    """The table for the README."""
+    """The table for the documents."""
     return tables.in_markdown(*cells(rows, horizons))
 
 
@@ -136,17 +136,21 @@ def _sentence(groups: dict[str, list[Row]], ours: str, theirs: str) -> str:
     return f"{arms.tracker(ours).label} is {told} {arms.tracker(theirs).label}: {said}"
 
 
-def block(document: dict[str, Any], name: str) -> str:
-    """What the README says of one results file: figure, table, sentences, where it is from."""
+def block(document: dict[str, Any], name: str, folder: str) -> str:
+    """What a document in ``folder`` says of one results file.
+
+    That is figure, table, sentences, and where they are from.
+    """
     rows, machine = document["rows"], document["machine"]
     said = "\n".join(f"- {sentence}" for sentence in sentences(rows))
     commits = ", ".join(sorted({str(row["commit"])[:9] for row in rows}))
     source = (
-        f"[{name}.json](results/{name}.json): `{document['command']}` at {commits}, "
+        f"{tables.source(f'{name}.json', folder)}: `{document['command']}` at {commits}, "
         f"{document['date'][:10]}, {machine['processor']}"
     )
     table = as_markdown(rows, document["horizons"])
-    picture = f'<img src="results/{name}.svg" alt="IoU step by step, {name}" width="640">'
+    drawn = tables.link(f"results/{name}.svg", folder)
+    picture = f'<img src="{drawn}" alt="IoU step by step, {name}" width="640">'
     return f"{picture}\n\n{table}\n\n{said}\n\n{folded([source, *trainings(rows)])}"
 
 

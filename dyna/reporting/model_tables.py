@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dyna.reporting.tables import folded, in_markdown
+from dyna.reporting.tables import folded, in_markdown, source
 from dyna.scores import results, statistics
 from dyna.scores.results import Row
 
@@ -136,7 +136,7 @@ KINDS: dict[str, tuple[str, Sequence[tuple[Columns, str]]]] = {
     "world_models": ("world_model_*.json", ((SEES, SEEN_NOTE), (PREDICTS, PREDICTED_NOTE))),
     "stills": ("stills_*.json", ((STILLS, ""),)),
 }
-"""Blocks of the README that gather several results files: which, and the tables to draw."""
+"""Blocks of the documents that gather several results files: which, and the tables to draw."""
 
 
 def cells(rows: Sequence[Row], columns: Columns) -> tuple[list[str], list[list[str]]]:
@@ -146,10 +146,10 @@ def cells(rows: Sequence[Row], columns: Columns) -> tuple[list[str], list[list[s
     return [columns[i][0] for i in kept], [[texts[i] for i in kept] for texts in body]
 
 
-def block(kind: str, folder: Path) -> str:
-    """The markdown of a gathered table, with what it was made by; says so if nothing was."""
+def block(kind: str, results_folder: Path, folder: str) -> str:
+    """A gathered table for a document in ``folder``; says so if there is nothing to gather."""
     pattern, tables = KINDS[kind]
-    paths = sorted(folder.glob(pattern))
+    paths = sorted(results_folder.glob(pattern))
     if not paths:
         return f"_Not run yet: no results/{pattern}._\n"
     documents = {path: results.load(path) for path in paths}
@@ -160,7 +160,7 @@ def block(kind: str, folder: Path) -> str:
         parts.append(in_markdown(header, body))
         parts += [f"<sub>{note}</sub>"] if note else []
     sources = [
-        f"[{path.name}](results/{path.name}): `{d['command']}` at {str(d['commit'])[:9]}"
+        f"{source(path.name, folder)}: `{d['command']}` at {str(d['commit'])[:9]}"
         for path, d in documents.items()
     ]
     return "\n\n".join([*parts, folded(sources)])

@@ -5,6 +5,7 @@ interval is over held-out episodes (1.96 standard errors).
 """
 
 import dataclasses
+import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -146,7 +147,7 @@ def as_text(rows: Sequence[Row]) -> str:
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """The table for the README."""
+    """The table for the documents."""
     return in_markdown(*cells(rows))
 
 
@@ -166,6 +167,16 @@ def in_markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """The same as a table in Markdown."""
     rule = ["---", *["--:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(texts) + " |" for texts in [header, rule, *body])
+
+
+def link(path: str, folder: str) -> str:
+    """The address of a file in a document; both are given from the root of the repository."""
+    return posixpath.relpath(path, folder)
+
+
+def source(name: str, folder: str) -> str:
+    """A link to a results file, for a document in ``folder``."""
+    return f"[{name}]({link(f'results/{name}', folder)})"
 
 
 def folded(sources: Sequence[str]) -> str:

@@ -74,7 +74,7 @@ def test_tables_average_seeds_and_mark_other_tests(rows: list[Row]) -> None:
     assert "tested on" not in model_tables.cells(plain, model_tables.SEES)[0]
 
 
-def test_readme_gathers_all_files_of_a_kind(rows: list[Row], tmp_path: Path) -> None:
+def test_documents_gather_all_files_of_a_kind(rows: list[Row], tmp_path: Path) -> None:
     marked = "<!-- results:world_models -->\n<!-- /results:world_models -->"
     assert "Not run yet" in blocks.filled(marked, tmp_path)
     header = results.provenance("python -m dyna.diagnose")
@@ -85,6 +85,7 @@ def test_readme_gathers_all_files_of_a_kind(rows: list[Row], tmp_path: Path) -> 
     assert "| easy | seer |" in text
     assert "[world_model_hard.json](results/world_model_hard.json)" in text
     assert text == blocks.filled(text, tmp_path)
+    assert "](../results/world_model_hard.json)" in blocks.filled(text, tmp_path, "docs")
 
 
 def test_page_stands_alone(rows: list[Row], hard: Trajectory, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tables, sentences, pages and the README: what they say is what the rows say."""
+"""Tables, sentences, pages and documents: what they say is what the rows say."""
 
 import html.parser
 import json
@@ -157,35 +157,61 @@ def test_page_of_a_run(tmp_path):
     assert "world_models.air.AIR" in text
 
 
-def write_readme(root: Path) -> Path:
-    path = root / "README.md"
-    path.write_text("A\n<!-- results:made_up -->\nold\n<!-- /results:made_up -->\nB\n")
-    return path
+def write_documents(root: Path, name: str = "made_up") -> list[Path]:
+    """README.md and docs/results.md, each with one block that is not filled."""
+    paths = [root / document for document in blocks.DOCUMENTS]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"A\n<!-- results:{name} -->\nold\n<!-- /results:{name} -->\nB\n")
+    return paths
 
 
-def test_readme_is_filled_and_checked(tmp_path, capsys):
-    path = write_readme(tmp_path)
+def test_documents_are_filled_and_checked(tmp_path, capsys):
+    paths = write_documents(tmp_path)
     results.write(tmp_path / "results" / "made_up.json", HEADER, study_rows())
     assert blocks.main(["--check"], tmp_path) == 1
     assert "out of date" in capsys.readouterr().err
     assert blocks.main([], tmp_path) == 0
-    text = path.read_text()
-    assert text.startswith('A\n<!-- results:made_up -->\n<img src="docs/made_up.svg"')
-    assert "\n| method |" in text
-    assert text.endswith("<!-- /results:made_up -->\nB\n")
+    for path, picture, source in zip(
+        paths,
+        ("docs/made_up.svg", "made_up.svg"),
+        ("results/made_up.json", "../results/made_up.json"),
+        strict=True,
+    ):
+        text = path.read_text()
+        assert text.startswith(f'A\n<!-- results:made_up -->\n<img src="{picture}"')
+        assert f"[made_up.json]({source})" in text
+        assert "\n| method |" in text
+        assert text.endswith("<!-- /results:made_up -->\nB\n")
     assert (tmp_path / "docs" / "made_up.svg").read_text().startswith("<svg")
     assert blocks.main(["--check"], tmp_path) == 0
 
 
-def test_readme_says_what_was_not_run_and_what_is_not_closed(tmp_path):
-    path = write_readme(tmp_path)
+def test_the_headline_is_one_budget_of_one_study(tmp_path):
+    study, real_frames = blocks.HEADLINE
+    readme, _ = write_documents(tmp_path, "headline")
     assert blocks.main([], tmp_path) == 0
-    assert "_Not run yet: `python -m dyna experiment=made_up`._" in path.read_text()
+    assert f"_Not run yet: `python -m dyna experiment={study}`._" in readme.read_text()
+    rows = [*study_rows(), row("air", 0.9, real=real_frames + 1)]
+    results.write(tmp_path / "results" / f"{study}.json", HEADER, rows)
+    assert blocks.main([], tmp_path) == 0
+    text = readme.read_text()
+    assert f"with {real_frames:,} real" in text
+    assert f"with {real_frames + 1:,} real" not in text
+    assert "The best classical tracker" in text
+    assert "| method |" not in text
+
+
+def test_documents_say_what_was_not_run_and_what_is_not_closed(tmp_path):
+    paths = write_documents(tmp_path)
+    assert blocks.main([], tmp_path) == 0
+    for path in paths:
+        assert "_Not run yet: `python -m dyna experiment=made_up`._" in path.read_text()
     with pytest.raises(ValueError, match="without an end: \\['x'\\]"):
         blocks.filled("<!-- results:x -->\n", tmp_path)
 
 
-def test_our_readme_is_up_to_date():
+def test_our_documents_are_up_to_date():
     assert blocks.main(["--check"], ROOT) == 0
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from envs import boxes
+from envs.action_scale import ActionScale
 from envs.scene import Scene, View
 from envs.simulator import fabrics, patches
 from envs.tracking import Tracking
@@ -245,6 +246,10 @@ def make(
     """
     collage = Collage(split=split, device=device, **scene)  # type: ignore[arg-type]
     return Tracking(
-        collage, batch_size, horizon, centre_gain, size_gain, min_size=0.02, max_size=1.0,
-        seed=seed, device=device,
-    )  # fmt: skip
+        collage,
+        batch_size,
+        horizon,
+        ActionScale(centre_gain, size_gain, min_size=0.02, max_size=1.0),
+        seed=seed,
+        device=device,
+    )

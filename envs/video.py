@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from envs.action_scale import ActionScale
 from envs.footage import formats
 from envs.footage.clips import Clip, cut_all, of_split
 from envs.footage.pictures import Album
@@ -231,5 +232,13 @@ def make(
     scene = Video(
         groups, horizon, jitter=vary if train else None, slide=stride - 1, device=device, **view
     )
-    limits = {"min_size": 0.02, "max_size": 1.0, **(task or {})}
-    return Tracking(scene, batch_size, horizon, seed=seed, device=device, **limits)
+    given = {
+        "min_size": 0.02,
+        "max_size": 1.0,
+        "centre_gain": 0.5,
+        "size_gain": 0.2,
+        **(task or {}),
+    }
+    speed = given.pop("camera_speed", 0.0)
+    scale = ActionScale(given.pop("centre_gain"), given.pop("size_gain"), **given)
+    return Tracking(scene, batch_size, horizon, scale, speed, seed, device)

@@ -1,8 +1,8 @@
 """The tracking task as Gymnasium environments, one episode or many at a time.
 
 Observation: ``Dict(frame=Box(uint8, H W C), box=Box(4))``, the frame and the agent's own box (at
-reset the target's true box). Action: ``Box(-1, 1, (4,))``, see ``envs.boxes.move``. Reward: IoU of
-the moved box with the target in the frame that was seen. Episodes are truncated at the horizon.
+reset the target's true box). Action: ``Box(-1, 1, (4,))``, see ``envs.action_scale``. Reward: IoU
+of the moved box with the target in the frame that was seen. Episodes are truncated at the horizon.
 ``info`` carries the truth (``target_box boxes ids visible``) for metrics and pictures only.
 """
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from envs import boxes
+from envs.action_scale import ActionScale
 from envs.scene import Scene, View
 from envs.simulator import looks, motion, painting, stage, textures
 from envs.simulator.sprites import Sprites
@@ -112,13 +113,13 @@ class Moving(Scene):
 def task(
     scene: Moving, batch_size: int, horizon: int = 20, seed: int = 0, device: str = "cpu"
 ) -> Tracking:
-    """The tracking task on a scene, with gains and a camera that suit its factors."""
+    """The tracking task on a scene, with actions and a camera that suit its factors."""
     f = scene.factors
     return Tracking(
         scene,
         batch_size=batch_size,
         horizon=horizon,
-        size_gain=0.4 if f.resizes else 0.2,
+        action_scale=ActionScale(size=0.4) if f.resizes else ActionScale(),
         camera_speed=f.camera_speed / f.frame_size if f.camera == "action" else 0.0,
         seed=seed,
         device=device,

@@ -224,8 +224,8 @@ def test_wrong_tiers_and_factors_are_refused(tier: str, changes: dict, message: 
 
 
 def test_the_task_fits_the_tier() -> None:
-    assert digits.make("plain").size_gain == 0.2
-    assert digits.make("medium").size_gain == 0.4
+    assert digits.make("plain").action_scale.size == 0.2
+    assert digits.make("medium").action_scale.size == 0.4
     assert digits.make("medium").camera_speed == 0
     assert digits.make("active").camera_speed == pytest.approx(3 / 48)
 

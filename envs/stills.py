@@ -9,6 +9,7 @@ AIR without a background model fails.
 import dataclasses
 import functools
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,9 @@ from torch import Tensor
 
 from envs.boxes import from_xyxy
 from envs.scene import Scene, View
+from envs.settings import Settings, configured_by, setting
 from envs.simulator import sprites
+from envs.simulator.sprites import DIGITS_HELP
 from envs.tracking import Tracking
 
 FRAME = 50
@@ -72,36 +75,41 @@ def load(split: str, digits: str | None = None, device: str = "cpu") -> Pictures
     return Pictures(image.to(device), torch.stack(ink, 1).to(device), extent.to(device))
 
 
+@dataclasses.dataclass(frozen=True)
+class StillsSettings(Settings):
+    """What can be set."""
+
+    background: str = setting(
+        "clean",
+        "clean (black), noise (clip(.8 x + .1 + N(0, .2))) or grid (lines of 1 px every 5 px at a "
+        "random offset, max(x, .4))",
+        choices=BACKGROUNDS,
+    )
+    horizon: int = setting(1, "frames per episode, all of the same picture", least=1)
+    digits: str | None = setting(None, DIGITS_HELP)
+    min_objects: int = setting(
+        0, "fewest digits in a picture; 1: every picture has one to track", least=0, most=MOST
+    )
+
+
 class Stills(Scene):
     """Pictures of 0 to 2 digits in which nothing moves; only noise is drawn anew in each frame.
 
     Args:
-        background: ``clean`` (black), ``noise`` (``clip(.8 x + .1 + N(0, .2))``) or ``grid``
-            (lines of 1 px every 5 px at a random offset, ``max(x, .4)``).
+        settings: What is shown; the horizon among them is not used.
         split: ``train`` or ``test``: which digits are drawn.
-        digits: None for scikit-learn's digits, or an MNIST-like file of 28 x 28.
-        min_objects: Fewest digits in a picture.
         device: Where the scenes live.
 
     Raises:
-        ValueError: An unknown background or split, or a number out of range.
+        ValueError: An unknown split.
     """
 
     def __init__(
-        self,
-        background: str = "clean",
-        split: str = "train",
-        digits: str | None = None,
-        min_objects: int = 0,
-        device: str = "cpu",
+        self, settings: StillsSettings, split: str = "train", device: str = "cpu"
     ) -> None:
-        if background not in BACKGROUNDS:
-            raise ValueError(f"background must be one of {BACKGROUNDS}, got {background!r}")
-        if not 0 <= min_objects <= MOST:
-            raise ValueError(f"min_objects must be 0 to {MOST}, got {min_objects}")
-        self.background = background
-        self.pictures = load(split, digits, device)
-        self.min_objects = min_objects
+        self.background = settings.background
+        self.pictures = load(split, settings.digits, device)
+        self.min_objects = settings.min_objects
         self.num_slots = MOST
         self.frame_shape = (1, FRAME, FRAME)
 
@@ -190,31 +198,23 @@ def _grid(batch_size: int, rng: torch.Generator) -> Float[Tensor, "B 1 H W"]:
     return GRID_LEVEL * lines[:, None].float()
 
 
+@configured_by(StillsSettings)
 def make(
-    background: str = "clean",
-    split: str = "train",
-    batch_size: int = 32,
-    horizon: int = 1,
-    seed: int = 0,
-    device: str = "cpu",
-    digits: str | None = None,
-    min_objects: int = 0,
+    split: str = "train", batch_size: int = 32, seed: int = 0, device: str = "cpu", **settings: Any
 ) -> Tracking:
     """The task on still pictures; with ``min_objects=0`` they can only be watched, not tracked.
 
     Args:
-        background: ``clean``, ``noise`` or ``grid``.
         split: ``train`` or ``test``: which digits are drawn.
         batch_size: Episodes side by side.
-        horizon: Frames per episode, all of the same picture.
         seed: Seed of all episodes to come.
         device: Where the scenes live.
-        digits: None for scikit-learn's digits, or the path of an MNIST file.
-        min_objects: Fewest digits in a picture; tracking needs at least 1.
+        **settings: Keys of `StillsSettings`.
 
     Raises:
         ValueError: An unknown background or split, or a number out of range.
         FileNotFoundError: There is no file ``digits``.
     """
-    scene = Stills(background, split, digits, min_objects, device)
-    return Tracking(scene, batch_size=batch_size, horizon=horizon, seed=seed, device=device)
+    what = StillsSettings(**settings)
+    scene = Stills(what, split, device)
+    return Tracking(scene, batch_size, what.horizon, seed=seed, device=device)

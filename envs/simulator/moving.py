@@ -110,9 +110,7 @@ class Moving(Scene):
         return View(frame, box, visible, self._id)
 
 
-def task(
-    scene: Moving, batch_size: int, horizon: int = 20, seed: int = 0, device: str = "cpu"
-) -> Tracking:
+def task(scene: Moving, batch_size: int, horizon: int, seed: int, device: str) -> Tracking:
     """The tracking task on a scene, with actions and a camera that suit its factors."""
     f = scene.factors
     return Tracking(

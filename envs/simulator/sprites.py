@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+DIGITS_HELP = "null: scikit-learn's digits; or the path of MNIST-like files, .npz or IDX"
+"""Of the setting ``digits``."""
 SIDE = 16
 """Side of a stored sprite (texels)."""
 FILL = 12.5 / 16

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from envs.collage import Collage, make
+from envs.collage import Collage, CollageSettings, make
 from envs.simulator import fabrics, patches
 from envs.simulator.painting import hat
 
@@ -43,7 +43,7 @@ def test_smooth_painting_keeps_the_light_of_fine_sprites(width: float) -> None:
 
 
 def test_boxes_lie_on_the_patches_as_they_did_at_first() -> None:
-    scene = Collage(frame_size=64, size=(12, 24), loose=1.0)
+    scene = Collage(CollageSettings(frame_size=64, size=(12, 24), loose=1.0))
     rng = torch.Generator().manual_seed(1)
     scene.reset(16, rng)
     bodies, places = scene._bodies, []
@@ -53,13 +53,13 @@ def test_boxes_lie_on_the_patches_as_they_did_at_first() -> None:
         scene.advance(rng)
     assert places[0].abs().max() > 0.15
     assert torch.allclose(*places, atol=1e-4)
-    tight = Collage(frame_size=64, loose=0.0)
+    tight = Collage(CollageSettings(frame_size=64, loose=0.0))
     box = 64 * tight.reset(16, rng).box
     assert torch.allclose(box, torch.cat([tight._bodies.centre, tight._bodies.size], -1))
 
 
 def test_a_shaking_camera_moves_everything_alike() -> None:
-    scene = Collage(frame_size=64, shake=3.0, speed=(1e-6, 1e-6), loose=0.0)
+    scene = Collage(CollageSettings(frame_size=64, shake=3.0, speed=(1e-6, 1e-6), loose=0.0))
     rng = torch.Generator().manual_seed(1)
     before = scene.reset(32, rng).box[..., :2]
     moved = 64 * (scene.advance(rng).box[..., :2] - before)
@@ -80,7 +80,7 @@ def test_photographs_give_seamless_textures_of_their_split() -> None:
 
 
 def test_what_is_in_front_hides_what_is_behind() -> None:
-    scene = Collage(frame_size=48, max_objects=2, size=(12, 12), noise=0.0)
+    scene = Collage(CollageSettings(frame_size=48, max_objects=2, size=(12, 12), noise=0.0))
     rng = torch.Generator().manual_seed(2)
     scene.reset(4, rng)
     scene._there[:] = True
@@ -109,7 +109,7 @@ def test_the_same_seed_gives_the_same_episodes(channels: int) -> None:
 
 
 def test_held_out_collages_are_of_other_textures() -> None:
-    train, test = Collage(split="train"), Collage(split="test")
+    train, test = (Collage(CollageSettings(), split) for split in ("train", "test"))
     assert not torch.equal(train.textures, test.textures)
 
 
@@ -134,4 +134,4 @@ def test_targets_stay_in_view() -> None:
 )
 def test_bad_settings_are_named(bad: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Collage(**bad)
+        make(**bad)

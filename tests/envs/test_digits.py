@@ -11,7 +11,7 @@ from tests.digit_scenes import TRACKED, clean, generator, shown
 
 @pytest.mark.parametrize("tier", TRACKED)
 def test_every_tier_shows_what_it_says(tier: str) -> None:
-    env = digits.make(tier, batch_size=8, horizon=5)
+    env = digits.make(tier=tier, batch_size=8, horizon=5)
     factors = TIERS[tier]
     obs, rewards = env.reset(), []
     for _ in range(5):
@@ -61,7 +61,7 @@ PINNED = {
 
 @pytest.mark.parametrize("tier", PINNED)
 def test_scenes_stay_what_they_were(tier: str) -> None:
-    env = digits.make(tier, batch_size=6, horizon=8, seed=11)
+    env = digits.make(tier=tier, batch_size=6, horizon=8, seed=11)
     env.reset()
     for _ in range(8):
         env.step(torch.full((6, 4), 0.1))
@@ -220,14 +220,14 @@ def test_every_other_factor_changes_the_frames(changes: dict) -> None:
 )
 def test_wrong_tiers_and_factors_are_refused(tier: str, changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        digits.make(tier, factors=changes)
+        digits.make(tier=tier, factors=changes)
 
 
 def test_the_task_fits_the_tier() -> None:
-    assert digits.make("plain").action_scale.size == 0.2
-    assert digits.make("medium").action_scale.size == 0.4
-    assert digits.make("medium").camera_speed == 0
-    assert digits.make("active").camera_speed == pytest.approx(3 / 48)
+    assert digits.make(tier="plain").action_scale.size == 0.2
+    assert digits.make(tier="medium").action_scale.size == 0.4
+    assert digits.make(tier="medium").camera_speed == 0
+    assert digits.make(tier="active").camera_speed == pytest.approx(3 / 48)
 
 
 def test_factors_cannot_be_changed_in_place() -> None:

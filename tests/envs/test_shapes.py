@@ -143,4 +143,4 @@ def test_factors_of_digits_work_here_too() -> None:
     env.reset()
     assert env.step(torch.ones(4, 4)).camera.abs().max().item() == pytest.approx(4 / 64)
     with pytest.raises(ValueError, match="unknown tier 'easy': choose one of shapes"):
-        shapes.make("easy")
+        shapes.make(tier="easy")

@@ -79,7 +79,7 @@ def test_idx_files_give_the_same_bank_as_npz(tmp_path: Path, mnist: tuple, endin
     npz = sprites.load("train", str(tmp_path / "digits.npz"))
     assert torch.equal(idx.image, npz.image)
     assert len(idx.source) == 28
-    env = digits.make("easy", batch_size=2, digits=str(path))
+    env = digits.make(tier="easy", batch_size=2, digits=str(path))
     assert env.reset().frame.max() > 128
 
 

@@ -3,11 +3,12 @@
 import dataclasses
 from typing import Any
 
+from envs.factors import Factors
 from envs.settings import Settings, configured_by, setting
 from envs.simulator import sprites
 from envs.simulator.moving import Moving, task
 from envs.simulator.sprites import DIGITS_HELP
-from envs.simulator.tiers import Factors, named
+from envs.simulator.tiers import named
 from envs.tracking import Tracking
 
 
@@ -15,7 +16,7 @@ class Digits(Moving):
     """Scenes of moving digits.
 
     Args:
-        factors: What varies; see ``envs.simulator.tiers``.
+        factors: What varies.
         split: ``train`` or ``test``: which digits are drawn.
         digits: None for scikit-learn's digits, or an MNIST-like file; see
             ``envs.simulator.sprites.load``.
@@ -39,9 +40,7 @@ class DigitsSettings(Settings):
     tier: str = setting("plain", "one of envs.simulator.tiers.TIERS")
     horizon: int = setting(20, "frames per episode", least=1)
     digits: str | None = setting(None, DIGITS_HELP)
-    factors: Any = setting(
-        None, "changes to the tier's factors, by name; see envs.simulator.tiers"
-    )
+    factors: Any = setting(None, "changes to the tier's factors, by name; see envs.factors")
 
 
 @configured_by(DigitsSettings)

@@ -2,7 +2,7 @@
 
 Squares, discs, triangles, bars, crosses, stars, rings and corners of different sizes and aspect
 ratios turn, move and hide each other. Only the sprites differ from scenes of digits; every factor
-of ``envs.simulator.tiers.Factors`` works here too. Shapes of the test split have aspect ratios and
+of ``envs.factors.Factors`` works here too. Shapes of the test split have aspect ratios and
 forms that no training shape has; see ``envs.simulator.silhouettes``.
 """
 
@@ -10,10 +10,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from envs.factors import Factors
 from envs.settings import Settings, configured_by, setting
 from envs.simulator import silhouettes
 from envs.simulator.moving import Moving, task
-from envs.simulator.tiers import Factors, named
+from envs.simulator.tiers import named
 from envs.tracking import Tracking
 
 SHAPES = Factors(
@@ -29,7 +30,7 @@ class Shapes(Moving):
     """Scenes of moving shapes.
 
     Args:
-        factors: What varies; see ``envs.simulator.tiers``.
+        factors: What varies.
         split: ``train`` or ``test``: which shapes are drawn.
         device: Where the scenes live.
     """
@@ -44,9 +45,7 @@ class ShapesSettings(Settings):
 
     tier: str = setting("shapes", "one of envs.shapes.TIERS")
     horizon: int = setting(20, "frames per episode", least=1)
-    factors: Any = setting(
-        None, "changes to the tier's factors, by name; see envs.simulator.tiers"
-    )
+    factors: Any = setting(None, "changes to the tier's factors, by name; see envs.factors")
 
 
 @configured_by(ShapesSettings)

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from envs import boxes
 from envs.action_scale import ActionScale
+from envs.factors import Factors
 from envs.scene import Scene, View
 from envs.simulator import looks, motion, painting, stage, textures
 from envs.simulator.sprites import Sprites
-from envs.simulator.tiers import Factors
 from envs.tracking import Tracking
 
 FAR = 1e4
@@ -26,12 +26,15 @@ class Moving(Scene):
     Slots are in order of depth, the first in front; who is the target is drawn later and evenly.
 
     Args:
-        factors: What varies; see ``envs.simulator.tiers``.
+        factors: What varies.
         sprites: What the objects look like.
     """
 
+    factors: Factors
+
     def __init__(self, factors: Factors, sprites: Sprites) -> None:
         self.factors = factors
+        self.min_objects = factors.min_objects
         self.sprites = sprites
         self.num_slots = factors.max_objects
         self.frame_shape = (factors.channels, factors.frame_size, factors.frame_size)

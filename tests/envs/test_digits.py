@@ -208,13 +208,13 @@ def test_every_other_factor_changes_the_frames(changes: dict) -> None:
     [
         ("hardest", {}, "unknown tier 'hardest': choose one of plain, easy"),
         ("easy", {"sped": 2}, "unknown factor 'sped': choose among frame_size"),
-        ("easy", {"speed": -1.0}, "speed must not be negative, got -1"),
-        ("easy", {"colour": "red"}, "colour must be one of white, grey, rgb; got 'red'"),
+        ("easy", {"speed": -1.0}, "speed must be at least 0, got -1"),
+        ("easy", {"colour": "red"}, "colour=red is unknown: choose one of white, grey, rgb"),
         ("easy", {"size": 60.0}, "size 60.0 .* fit between the walls"),
         ("easy", {"min_objects": 4}, "need min_objects <= max_objects.* got 4 and 3"),
-        ("easy", {"min_objects": 0, "max_objects": 0}, "max_objects of 1 or more; got 0 and 0"),
+        ("easy", {"min_objects": 0, "max_objects": 0}, "max_objects must be at least 1, got 0"),
         ("easy", {"depth": False}, "'grey' need depth=True"),
-        ("easy", {"scale": 2.0}, "scale is a share"),
+        ("easy", {"scale": 2.0}, "scale must be at most 1, got 2"),
         ("easy", {"world": 30}, "world 30 must not be smaller"),
     ],
 )
@@ -233,3 +233,9 @@ def test_the_task_fits_the_tier() -> None:
 def test_factors_cannot_be_changed_in_place() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         TIERS["easy"].speed = 3.0  # type: ignore[misc]
+
+
+def test_a_scene_tells_its_factors() -> None:
+    scene = digits.make(tier="passing").scene
+    assert scene.factors == TIERS["passing"]
+    assert scene.min_objects == 0

@@ -17,7 +17,7 @@ from envs import boxes
 from envs.action_scale import ActionScale
 from envs.scene import Scene, View
 from envs.settings import Settings, configured_by, setting
-from envs.simulator import fabrics, patches
+from envs.simulator import collage_textures, patches
 from envs.tracking import Tracking
 
 TEXTURES = 384
@@ -53,13 +53,14 @@ class Bodies:
 
 
 @functools.cache
-def fabric(split: str, channels: int, device: str) -> tuple[Tensor, Tensor]:
+def split_textures(split: str, channels: int, device: str) -> tuple[Tensor, Tensor]:
     """The textures of a split: those of patches, and those of grounds."""
     rng = torch.Generator(device).manual_seed(SEEDS[split])
     both = []
     for number, side in ((TEXTURES // 2, TEXTURE_SIDE), (TEXTURES // 6, GROUND_SIDE)):
-        woven = fabrics.weave(number, channels, side, rng)
-        both.append(torch.cat([woven, fabrics.snippets(number, channels, side, split, rng)]))
+        drawn = collage_textures.random_textures(number, channels, side, rng)
+        photos = collage_textures.photo_textures(number, channels, side, split, rng)
+        both.append(torch.cat([drawn, photos]))
     return both[0], both[1]
 
 
@@ -114,7 +115,7 @@ class Collage(Scene):
         self.num_slots = s.max_objects
         self.size, self.speed = s.size, s.speed
         self.noise, self.shake, self.loose = s.noise, s.shake, s.loose
-        self.textures, self.grounds = fabric(split, s.channels, device)
+        self.textures, self.grounds = split_textures(split, s.channels, device)
 
     def reset(self, batch_size: int, rng: torch.Generator) -> View:
         """Draws new scenes; the first patch is in view, and in front of the others."""
@@ -141,7 +142,7 @@ class Collage(Scene):
         count = 1 + (v[:, 0] * slots).long()
         self._there = torch.arange(slots, device=rng.device) < count[:, None]
         self._id = torch.where(self._there, torch.arange(slots, device=rng.device), -1)
-        self._cloth = patches.draw(int(self._there.sum()), len(self.textures), rng)
+        self._appearance = patches.draw(int(self._there.sum()), len(self.textures), rng)
         self._ground = torch.randint(len(self.grounds), (num,), generator=rng, device=rng.device)
         self._camera = v[:, 1:3] * GROUND_SIDE
         self._drift = 1.5 * (v[:, 3:5] - 0.5) * (v[:, 5:6] < 0.6)
@@ -181,10 +182,10 @@ class Collage(Scene):
     def _show(self, rng: torch.Generator) -> View:
         now, side = self._bodies, self.frame_shape[1]
         size, there = now.size[self._there], self._there
-        canvas = patches.canvases(self._cloth, size, self.textures, self._time)
-        shown = canvas.new_zeros(*there.shape, canvas.shape[1], side, side)
-        shown[there] = patches.paste(canvas, now.centre[there], size, side)
-        colour, alpha = shown[:, :, :-1], shown[:, :, -1]
+        canvas = patches.canvases(self._appearance, size, self.textures, self._time)
+        layers = canvas.new_zeros(*there.shape, canvas.shape[1], side, side)
+        layers[there] = patches.paste(canvas, now.centre[there], size, side)
+        colour, alpha = layers[:, :, :-1], layers[:, :, -1]
         # The first patch is in front of all but the last, which may hide it.
         order = [*range(1, self.num_slots - 1), 0, self.num_slots - 1][-self.num_slots :]
         frame = self._backdrop()

@@ -5,9 +5,8 @@ from typing import Any
 
 from envs.factors import Factors
 from envs.settings import Settings, configured_by, setting
-from envs.simulator import sprites
+from envs.simulator import digit_bank, digit_files
 from envs.simulator.moving import Moving, task
-from envs.simulator.sprites import DIGITS_HELP
 from envs.simulator.tiers import named
 from envs.tracking import Tracking
 
@@ -19,7 +18,7 @@ class Digits(Moving):
         factors: What varies.
         split: ``train`` or ``test``: which digits are drawn.
         digits: None for scikit-learn's digits, or an MNIST-like file; see
-            ``envs.simulator.sprites.load``.
+            ``envs.simulator.digit_bank.load``.
         device: Where the scenes live.
     """
 
@@ -30,7 +29,7 @@ class Digits(Moving):
         digits: str | None = None,
         device: str = "cpu",
     ) -> None:
-        super().__init__(factors, sprites.load(split, digits, device))
+        super().__init__(factors, digit_bank.load(split, digits, device))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +38,7 @@ class DigitsSettings(Settings):
 
     tier: str = setting("plain", "one of envs.simulator.tiers.TIERS")
     horizon: int = setting(20, "frames per episode", least=1)
-    digits: str | None = setting(None, DIGITS_HELP)
+    digits: str | None = setting(None, digit_files.HELP)
     factors: Any = setting(None, "changes to the tier's factors, by name; see envs.factors")
 
 

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from envs.factors import Factors
 
+WELL_VISIBLE = 0.5
+"""Objects of which more than this share is visible may be the target of an episode."""
+
 
 @dataclasses.dataclass(frozen=True)
 class View:

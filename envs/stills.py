@@ -19,8 +19,7 @@ from torch import Tensor
 from envs.boxes import from_xyxy
 from envs.scene import Scene, View
 from envs.settings import Settings, configured_by, setting
-from envs.simulator import sprites
-from envs.simulator.sprites import DIGITS_HELP
+from envs.simulator import digit_files, sprites
 from envs.tracking import Tracking
 
 FRAME = 50
@@ -52,17 +51,17 @@ class Pictures:
 
 @functools.cache
 def load(split: str, digits: str | None = None, device: str = "cpu") -> Pictures:
-    """The digits of one split at 28 x 28; arguments and errors as of ``sprites.load``."""
+    """The digits of one split at 28 x 28; arguments and errors as of ``digit_bank.load``."""
     if digits is None:
-        small = torch.from_numpy(sprites.bundled()[0])[:, None]
+        small = torch.from_numpy(digit_files.bundled()[0])[:, None]
         # The margins of MNIST: a digit of 20 px in 28.
         large = F.interpolate(small, size=20, mode="bicubic").clamp(0, 1)
         image = (F.pad(large, (4, 4, 4, 4))[:, 0] * 255).round().to(torch.uint8)
     else:
-        image = torch.from_numpy(sprites.read_whole(Path(digits))[0].copy())
+        image = torch.from_numpy(digit_files.read_whole(Path(digits))[0].copy())
         if image.shape[1:] != (SIDE, SIDE):
             raise ValueError(f"{digits}: images must be {SIDE} x {SIDE}, got {image.shape[1:]}")
-    image = image[torch.from_numpy(sprites.of_split(len(image), split))]
+    image = image[torch.from_numpy(digit_files.of_split(len(image), split))]
     image = image[(image > 0).flatten(1).any(1)]
     columns, rows = (image > 0).any(1), (image > 0).any(2)
     ink = [
@@ -86,7 +85,7 @@ class StillsSettings(Settings):
         choices=BACKGROUNDS,
     )
     horizon: int = setting(1, "frames per episode, all of the same picture", least=1)
-    digits: str | None = setting(None, DIGITS_HELP)
+    digits: str | None = setting(None, digit_files.HELP)
     min_objects: int = setting(
         0, "fewest digits in a picture; 1: every picture has one to track", least=0, most=MOST
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from envs import boxes
 from envs.action_scale import ActionScale
-from envs.scene import Scene, View
+from envs.scene import WELL_VISIBLE, Scene, View
 from envs.trajectory import Observation
 
 DEFAULT_SCALE = ActionScale()
@@ -100,7 +100,7 @@ class Tracking:
         A scene may say that only its first ``num_targets`` slots are meant.
         """
         self._view = self.scene.reset(self.batch_size, self.rng)
-        candidates = ((self._view.visible > 0.5) & (self._view.id >= 0)).float()
+        candidates = ((self._view.visible > WELL_VISIBLE) & (self._view.id >= 0)).float()
         if self.scene.num_targets is not None:
             candidates[:, self.scene.num_targets :] = 0.0
         if not bool(candidates.any(-1).all()):

@@ -10,11 +10,8 @@ from torch import Tensor
 
 from envs import boxes
 from envs.action_scale import ActionScale
-from envs.scene import Scene
+from envs.scene import WELL_VISIBLE, Scene
 from envs.trajectory import Trajectory, Truth
-
-WELL_VISIBLE = 0.5
-"""Objects of which more than this share can be seen may be a target."""
 
 
 @torch.no_grad()

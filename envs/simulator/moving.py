@@ -48,7 +48,7 @@ class Moving(Scene):
         return self._stage.camera / self.factors.frame_size
 
     def reset(self, batch_size: int, rng: torch.Generator) -> View:
-        """Draws new scenes; the front object, if there is one, is in view and unhidden."""
+        """Draws new scenes; the front object, if there is one, is in view and not hidden."""
         f, slots = self.factors, self.num_slots
         count = torch.randint(
             f.min_objects, slots + 1, (batch_size, 1), generator=rng, device=rng.device
@@ -87,8 +87,8 @@ class Moving(Scene):
         num, slots, size = len(bodies.position), self.num_slots, f.frame_size
         now = looks.picture(self._looks, f, self.sprites)
         centre = bodies.position - scenery.camera[:, None]
-        shown = torch.where(bodies.present[..., None], centre, FAR).view(-1, 2)
-        alpha = painting.paste(now.sprite, shown, now.side, size).view(num, slots, size, size)
+        place = torch.where(bodies.present[..., None], centre, FAR).view(-1, 2)
+        alpha = painting.paste(now.sprite, place, now.side, size).view(num, slots, size, size)
         if f.depth:
             seen, rest = painting.stack(alpha, scenery.light)
             backdrop = scenery.background * rest[:, None]

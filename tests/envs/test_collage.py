@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from envs.collage import Collage, CollageSettings, make
-from envs.simulator import fabrics, patches
+from envs.simulator import collage_textures, patches
 from envs.simulator.painting import hat
 
 
 def test_textures_are_seamless_pictures() -> None:
-    texture = fabrics.weave(40, 3, 32, torch.Generator().manual_seed(0))
+    texture = collage_textures.random_textures(40, 3, 32, torch.Generator().manual_seed(0))
     assert 0 <= texture.min() < 0.3
     assert 0.7 < texture.max() <= 1
     across_the_edge = (texture[..., 0] - texture[..., -1]).abs().mean()
@@ -20,9 +20,9 @@ def test_textures_are_seamless_pictures() -> None:
 def test_patches_fill_their_boxes() -> None:
     size = torch.tensor([[24.0, 12.0], [9.0, 15.0]])
     centre = torch.tensor([[30.0, 20.0], [40.5, 33.2]])
-    cloth = patches.draw(2, 5, torch.Generator().manual_seed(0))
-    cloth.depth[:] = 0.0
-    canvas = patches.canvases(cloth, size, torch.rand(5, 3, 64, 64), time=0)
+    appearance = patches.draw(2, 5, torch.Generator().manual_seed(0))
+    appearance.depth[:] = 0.0
+    canvas = patches.canvases(appearance, size, torch.rand(5, 3, 64, 64), time=0)
     alpha = patches.paste(canvas, centre, size, 64)[:, -1]
     for mask, middle, extent in zip(alpha > 0.5, centre, size, strict=True):
         rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
@@ -70,7 +70,7 @@ def test_a_shaking_camera_moves_everything_alike() -> None:
 def test_photographs_give_seamless_textures_of_their_split() -> None:
     rng = torch.Generator().manual_seed(0)
     for channels in (1, 3):
-        texture = fabrics.snippets(20, channels, 32, "train", rng)
+        texture = collage_textures.photo_textures(20, channels, 32, "train", rng)
         assert texture.shape == (20, channels, 32, 32)
         assert texture.min() >= 0
         assert texture.max() <= 1
@@ -86,9 +86,9 @@ def test_what_is_in_front_hides_what_is_behind() -> None:
     scene._there[:] = True
     scene._bodies.centre[:] = 24.0
     scene._bodies.size[:] = 12.0
-    scene._cloth = patches.draw(8, len(scene.textures), rng)
-    scene._cloth.bend[:] = 2.0
-    scene._cloth.depth[:] = 0.0
+    scene._appearance = patches.draw(8, len(scene.textures), rng)
+    scene._appearance.exponent[:] = 2.0
+    scene._appearance.depth[:] = 0.0
     visible = scene._show(rng).visible
     assert visible[:, 1].min() > 0.95  # the last one is in front
     assert visible[:, 0].max() < 0.2

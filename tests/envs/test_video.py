@@ -204,7 +204,7 @@ def test_pictures_are_kept_as_long_as_there_is_room(tmp_path: Path) -> None:
     footage.write_folder(tmp_path, 20)
     env = make(tmp_path, cache_mb=4 * 3 * 48 * 64 / 2**20)
     shown = watch(env.scene, 2, 10, env.rng)
-    assert len(env.scene.album._kept) == 4
+    assert len(env.scene.album._cache) == 4
     assert shown.frame.shape == (2, 10, 3, 48, 64)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from envs import boxes
+from envs.action_scale import ActionScale
 from envs.tracking import Tracking
 from envs.trajectory import Observation, Trajectory
 
@@ -20,18 +20,12 @@ class Agent(abc.ABC):
     """Whether the agent learns from labels (``Trajectory.labels``) instead of rewards."""
     env: Tracking | None = None
     """The env of the present episodes, for a privileged agent; None for all others."""
-    centre_gain: float = 0.5
-    """Box sizes that a full action moves the centre (``envs.boxes.move``)."""
-    size_gain: float = 0.2
-    """Log-size that a full action changes."""
-    min_size: float = 0.06
-    """No side of the own box is smaller."""
-    max_size: float = 0.6
-    """No side of it is larger."""
+    action_scale: ActionScale = ActionScale()
+    """What its actions do in the task at hand."""
 
     def prepare(self, env: Tracking) -> None:
         """Tells the agent what its actions do in this task; ``rollout`` calls it first."""
-        self.centre_gain, self.size_gain, self.min_size, self.max_size = env.gains
+        self.action_scale = env.action_scale
         if self.privileged:
             self.env = env
 
@@ -101,4 +95,4 @@ class BoxTracker(Agent):
     ) -> tuple[Float[Tensor, "B 4"], Any, dict[str, Tensor]]:
         """The actions towards what ``locate`` finds; there is nothing to explore."""
         goal, state = self.locate(obs, state)
-        return boxes.action_to(obs.box, goal, self.centre_gain, self.size_gain), state, {}
+        return self.action_scale.action_to(obs.box, goal), state, {}

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from agents.learning import attention, losses
 from agents.learning.lesson import Lesson, Objective
 from agents.learning.policy import Decision, RecurrentPolicy, Sight
-from envs import boxes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +121,7 @@ class RATM(RecurrentPolicy[RATMState]):
         return RATMState(h, state.window + unit * change, state.unit)
 
     def _decide(self, own: Float[Tensor, "*n 4"], goal: Float[Tensor, "*n 4"]) -> Decision:
-        mean = boxes.action_to(own, goal, *self.gains)
+        mean = self.action_scale.action_to(own, goal)
         return Decision(mean, torch.zeros_like(mean[..., 0]))
 
 

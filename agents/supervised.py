@@ -18,7 +18,6 @@ from agents.learning.lesson import Lesson, Objective, reflect, rescue
 from agents.learning.losses import AdaptiveWeights
 from agents.learning.policy import REFLECTIONS, RecurrentPolicy
 from agents.learning.schedule import Table, check, stage
-from envs import boxes
 from envs.tracking import Tracking
 from envs.trajectory import VISIBLE, Trajectory
 
@@ -99,7 +98,7 @@ class Supervised(Learner):
     def prepare(self, env: Tracking) -> None:
         """Tells the policy, too, what its actions do."""
         super().prepare(env)
-        self.policy.gains = (self.centre_gain, self.size_gain)
+        self.policy.action_scale = self.action_scale
 
     def update(self, trajectory: Trajectory, progress: float) -> dict[str, float]:
         """Some passes over episodes with labels; without labels there is nothing to learn.
@@ -151,10 +150,7 @@ class Supervised(Learner):
             target=target,
             visible=(known & (labels.visible > VISIBLE)).to(own.dtype),
             known=known.to(own.dtype),
-            centre_gain=self.centre_gain,
-            size_gain=self.size_gain,
-            min_size=self.min_size,
-            max_size=self.max_size,
+            action_scale=self.action_scale,
         )
 
     def _near(
@@ -162,8 +158,7 @@ class Supervised(Learner):
     ) -> Float[Tensor, "B T 4"]:
         """Where an exploring policy that knew the target would be before each action."""
         noise = torch.empty_like(target).normal_(generator=self.rng)
-        limits = (self.min_size, self.max_size)
-        moved = boxes.move(target, self.std * noise, self.centre_gain, self.size_gain, *limits)
+        moved = self.action_scale.move(target, self.std * noise)
         moved = torch.cat([moved[..., :2] - camera, moved[..., 2:]], -1)
         return torch.cat([target[:, :1], moved[:, :-1]], 1)
 
@@ -178,10 +173,7 @@ class Supervised(Learner):
             target=reflect(episodes.target[chosen], *turn),
             visible=episodes.visible[chosen],
             known=episodes.known[chosen],
-            centre_gain=episodes.centre_gain,
-            size_gain=episodes.size_gain,
-            min_size=episodes.min_size,
-            max_size=episodes.max_size,
+            action_scale=episodes.action_scale,
         )
 
     def _gradient_step(self, episodes: Lesson) -> dict[str, float]:

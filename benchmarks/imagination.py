@@ -27,7 +27,7 @@ HORIZON = 20
 
 def fitted(tier: str, effort: float, device: str) -> AIR:
     """A model that has seen 50 episodes for a share of the usual schedule."""
-    env = digits.make(tier, batch_size=50, seed=0, device=device)
+    env = digits.make(tier=tier, batch_size=50, seed=0, device=device)
     real = rollout(env, LastBox(), explore=False).without_truth()
     torch.manual_seed(0)
     model = AIR(env.scene.frame_shape).to(device)

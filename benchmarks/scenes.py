@@ -25,7 +25,7 @@ def frames_per_cpu_second(
     tier: str, batch_size: int, seconds: float, repeats: int, device: str
 ) -> float:
     """The best of some runs of at least ``seconds`` each; tables are built beforehand."""
-    scene = digits.make(tier, batch_size=batch_size, device=device).scene
+    scene = digits.make(tier=tier, batch_size=batch_size, device=device).scene
     rng = torch.Generator(device).manual_seed(0)
     scene.reset(batch_size, rng)
     best = 0.0

@@ -34,7 +34,7 @@ def measure(
     agent: PPO, tier: str, begin: int, seconds: float, repeats: int, device: str
 ) -> results.Row:
     """Frames per CPU second, and how the time divides, from ``begin`` agent frames on."""
-    env = digits.make(tier, batch_size=32, seed=0, device=device)
+    env = digits.make(tier=tier, batch_size=32, seed=0, device=device)
     horizon = agent.horizon(begin)
     best: results.Row = {"frames_per_cpu_second": 0}
     for attempt in range(repeats + 1):  # the first one warms up
@@ -72,7 +72,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows: list[results.Row] = []
     for name, tier, begin in itertools.product(chosen.agents, chosen.tiers, chosen.stages):
-        shape = digits.make(tier, batch_size=1).scene.frame_shape
+        shape = digits.make(tier=tier, batch_size=1).scene.frame_shape
         agent = build(name, shape, chosen.device)
         row = measure(agent, tier, begin, chosen.seconds, chosen.repeats, chosen.device)
         rows.append({"agent": name, "tier": tier, "agent_frames": begin} | row)

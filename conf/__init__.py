@@ -16,6 +16,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from envs.settings import is_settings
+
 
 def targets(node: object) -> Iterator[str]:
     """Every ``_target_`` in a YAML, nested ones included."""
@@ -35,14 +37,23 @@ def settings_of(target: str) -> type | None:
     return getattr(getattr(importlib.import_module(module), name), "Settings", None)
 
 
-def schema(settings: type, target: str) -> type:
-    """A dataclass with the keys of ``settings``, open to changes, that builds ``target``."""
+def schema(settings: type, target: str | None = None) -> type:
+    """A dataclass with the keys of ``settings``, open to changes, that builds ``target``.
+
+    Settings among the settings become nodes with keys of their own.
+    """
     hints = typing.get_type_hints(settings)
-    fields: list[Any] = [("_target_", str, dataclasses.field(default=target))]
+    fields: list[Any] = []
+    if target is not None:
+        fields.append(("_target_", str, dataclasses.field(default=target)))
     for field in dataclasses.fields(settings):
+        hint = hints[field.name]
         home = {"default": field.default, "default_factory": field.default_factory}
+        if is_settings(hint):
+            node = schema(hint)
+            hint, home = node | None, {"default_factory": node}
         given = {name: x for name, x in home.items() if x is not dataclasses.MISSING}
-        fields.append((field.name, hints[field.name], dataclasses.field(**given)))
+        fields.append((field.name, hint, dataclasses.field(**given)))
     return dataclasses.make_dataclass(settings.__name__, fields)
 
 

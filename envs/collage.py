@@ -6,7 +6,7 @@ video without having seen any.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,8 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from envs import boxes
+from envs.action_scale import ActionScale
 from envs.scene import Scene, View
-from envs.simulator import fabrics, patches
+from envs.settings import Settings, configured_by, setting
+from envs.simulator import collage_textures, patches
 from envs.tracking import Tracking
 
 TEXTURES = 384
@@ -51,68 +53,69 @@ class Bodies:
 
 
 @functools.cache
-def fabric(split: str, channels: int, device: str) -> tuple[Tensor, Tensor]:
+def split_textures(split: str, channels: int, device: str) -> tuple[Tensor, Tensor]:
     """The textures of a split: those of patches, and those of grounds."""
     rng = torch.Generator(device).manual_seed(SEEDS[split])
     both = []
     for number, side in ((TEXTURES // 2, TEXTURE_SIDE), (TEXTURES // 6, GROUND_SIDE)):
-        woven = fabrics.weave(number, channels, side, rng)
-        both.append(torch.cat([woven, fabrics.snippets(number, channels, side, split, rng)]))
+        drawn = collage_textures.random_textures(number, channels, side, rng)
+        photos = collage_textures.photo_textures(number, channels, side, split, rng)
+        both.append(torch.cat([drawn, photos]))
     return both[0], both[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class CollageSettings(Settings):
+    """What can be set."""
+
+    horizon: int = setting(20, "frames per episode", least=1)
+    frame_size: int = setting(64, "side of a frame, pixels", least=16)
+    channels: int = setting(3, "1: grey, 3: colour")
+    max_objects: int = setting(4, "K: most patches", least=1)
+    size: Any = setting([8, 32], "least and largest width or height of a patch, pixels")
+    speed: Any = setting(
+        [0.01, 0.3], "slowest and fastest patch, in own sizes per frame, log-even"
+    )
+    noise: float = setting(0.05, "of pixels, at most (standard deviation; white is 1)", least=0)
+    shake: float = setting(2.0, "of the camera per frame, pixels, at most (std)", least=0)
+    loose: float = setting(
+        1.0, "how much more, less or else than a patch boxes may hold; 0: tight", least=0, most=1
+    )
+    centre_gain: float = setting(1.0, "box sizes that a full action moves the centre", above=0)
+    size_gain: float = setting(0.2, "log-size that a full action changes", least=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels must be 1 or 3, got {self.channels}")
+        for name, given in {"size": self.size, "speed": self.speed}.items():
+            if len(given) != 2 or not 0 < given[0] <= given[1]:
+                raise ValueError(f"{name} must be [least, largest] above 0, got {list(given)}")
 
 
 class Collage(Scene):
     """Patches of texture in front of each other and of a ground, under a camera that drifts.
 
     Args:
-        frame_size: Side of a frame, pixels.
-        channels: 1 for grey, 3 for colour.
-        max_objects: K: most patches.
-        size: Least and largest width or height of a patch, pixels.
-        speed: Slowest and fastest patch, in own sizes per frame (drawn evenly on a log scale).
-        noise: Largest standard deviation of the pixel noise.
-        shake: Largest standard deviation of the camera's place from frame to frame, pixels.
-        loose: How much more, less or else than a patch its box may hold; 0 for tight boxes.
+        settings: Sizes, speeds and the like; the task's own among them are not used.
         split: ``train`` or ``test``: which textures are drawn.
         device: Where the scenes live.
 
     Raises:
-        ValueError: A value is out of range.
+        ValueError: An unknown split.
     """
 
     def __init__(
-        self,
-        frame_size: int = 64,
-        channels: int = 3,
-        max_objects: int = 4,
-        size: Sequence[float] = (8.0, 32.0),
-        speed: Sequence[float] = (0.01, 0.3),
-        noise: float = 0.05,
-        shake: float = 2.0,
-        loose: float = 1.0,
-        split: str = "train",
-        device: str = "cpu",
+        self, settings: CollageSettings, split: str = "train", device: str = "cpu"
     ) -> None:
         if split not in SEEDS:
             raise ValueError(f"split must be train or test, got {split!r}")
-        if channels not in (1, 3) or frame_size < 16 or max_objects < 1:
-            raise ValueError(
-                "channels must be 1 or 3, frame_size 16 or more, max_objects 1 or more; got "
-                f"{channels}, {frame_size}, {max_objects}"
-            )
-        for name, given in {"size": size, "speed": speed}.items():
-            if len(given) != 2 or not 0 < given[0] <= given[1]:
-                raise ValueError(f"{name} must be [least, largest] above 0, got {list(given)}")
-        if min(noise, shake, loose) < 0 or loose > 1:
-            raise ValueError(
-                "noise and shake must not be negative, loose must be from 0 to 1; got "
-                f"{noise}, {shake}, {loose}"
-            )
-        self.frame_shape = (channels, frame_size, frame_size)
-        self.num_slots = max_objects
-        self.size, self.speed = size, speed
-        self.noise, self.shake, self.loose = noise, shake, loose
-        self.textures, self.grounds = fabric(split, channels, device)
+        s = settings
+        self.frame_shape = (s.channels, s.frame_size, s.frame_size)
+        self.num_slots = s.max_objects
+        self.size, self.speed = s.size, s.speed
+        self.noise, self.shake, self.loose = s.noise, s.shake, s.loose
+        self.textures, self.grounds = split_textures(split, s.channels, device)
 
     def reset(self, batch_size: int, rng: torch.Generator) -> View:
         """Draws new scenes; the first patch is in view, and in front of the others."""
@@ -139,7 +142,7 @@ class Collage(Scene):
         count = 1 + (v[:, 0] * slots).long()
         self._there = torch.arange(slots, device=rng.device) < count[:, None]
         self._id = torch.where(self._there, torch.arange(slots, device=rng.device), -1)
-        self._cloth = patches.draw(int(self._there.sum()), len(self.textures), rng)
+        self._appearance = patches.draw(int(self._there.sum()), len(self.textures), rng)
         self._ground = torch.randint(len(self.grounds), (num,), generator=rng, device=rng.device)
         self._camera = v[:, 1:3] * GROUND_SIDE
         self._drift = 1.5 * (v[:, 3:5] - 0.5) * (v[:, 5:6] < 0.6)
@@ -179,10 +182,10 @@ class Collage(Scene):
     def _show(self, rng: torch.Generator) -> View:
         now, side = self._bodies, self.frame_shape[1]
         size, there = now.size[self._there], self._there
-        canvas = patches.canvases(self._cloth, size, self.textures, self._time)
-        shown = canvas.new_zeros(*there.shape, canvas.shape[1], side, side)
-        shown[there] = patches.paste(canvas, now.centre[there], size, side)
-        colour, alpha = shown[:, :, :-1], shown[:, :, -1]
+        canvas = patches.canvases(self._appearance, size, self.textures, self._time)
+        layers = canvas.new_zeros(*there.shape, canvas.shape[1], side, side)
+        layers[there] = patches.paste(canvas, now.centre[there], size, side)
+        colour, alpha = layers[:, :, :-1], layers[:, :, -1]
         # The first patch is in front of all but the last, which may hide it.
         order = [*range(1, self.num_slots - 1), 0, self.num_slots - 1][-self.num_slots :]
         frame = self._backdrop()
@@ -221,30 +224,20 @@ class Collage(Scene):
         )
 
 
+@configured_by(CollageSettings)
 def make(
-    split: str = "train",
-    batch_size: int = 32,
-    horizon: int = 20,
-    seed: int = 0,
-    device: str = "cpu",
-    centre_gain: float = 1.0,
-    size_gain: float = 0.2,
-    **scene: object,
+    split: str = "train", batch_size: int = 32, seed: int = 0, device: str = "cpu", **settings: Any
 ) -> Tracking:
     """The tracking task on collages.
 
     Args:
         split: ``train`` or ``test``: which textures are drawn.
         batch_size: Episodes side by side.
-        horizon: Frames per episode.
         seed: Seed of all episodes to come.
         device: Where the scenes live.
-        centre_gain: Box sizes that a full action moves the centre.
-        size_gain: Log-size that a full action changes.
-        **scene: Further arguments of ``Collage``, such as ``channels``.
+        **settings: Keys of `CollageSettings`.
     """
-    collage = Collage(split=split, device=device, **scene)  # type: ignore[arg-type]
-    return Tracking(
-        collage, batch_size, horizon, centre_gain, size_gain, min_size=0.02, max_size=1.0,
-        seed=seed, device=device,
-    )  # fmt: skip
+    s = CollageSettings(**settings)
+    scale = ActionScale(s.centre_gain, s.size_gain, min_size=0.02, max_size=1.0)
+    scene = Collage(s, split, device)
+    return Tracking(scene, batch_size, s.horizon, scale, seed=seed, device=device)

@@ -13,6 +13,11 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from envs.factors import Factors
+
+WELL_VISIBLE = 0.5
+"""Objects of which more than this share is visible may be the target of an episode."""
+
 
 @dataclasses.dataclass(frozen=True)
 class View:
@@ -43,6 +48,10 @@ class Scene(abc.ABC):
     """Only so many slots, from the first, may hold the target of an episode; None: all may."""
     num_episodes: int | None = None
     """How many episodes there are, served in order and then again; None: they never end."""
+    factors: Factors | None = None
+    """What varies between its episodes, where a simulator draws them; None: nobody can say."""
+    min_objects: int = 1
+    """The fewest objects that a new scene holds; with 0 some scenes have nothing to track."""
 
     @abc.abstractmethod
     def reset(self, batch_size: int, rng: torch.Generator) -> View:

@@ -6,15 +6,17 @@ A member says what can be set about it in a frozen dataclass:
     class AIRSettings(Settings):
         num_slots: int = setting(4, "most objects followed at a time", least=1)
 
-and names it by the class attribute ``Settings`` (a ``make`` function: ``make.Settings``). The
+and names it by the class attribute ``Settings`` (a ``make`` function: by ``@configured_by``). The
 configuration takes the dataclass for the schema of the member's YAML (``conf/__init__.py``).
 """
 
 import dataclasses
 import types
 import typing
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeGuard, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def setting(
@@ -61,6 +63,39 @@ class Settings:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             check(field.name, getattr(self, field.name), hints[field.name], field.metadata)
+
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def from_config(kind: type[Kind], given: Mapping[str, Any]) -> Kind:
+    """The settings of a node of a config, whose own nodes become the settings in fields.
+
+    Args:
+        kind: Their class.
+        given: Values by key; None for settings in a field means all their defaults.
+    """
+    made, hints = dict(given), typing.get_type_hints(kind)
+    for name, value in given.items():
+        hint = hints.get(name)
+        if is_settings(hint) and not isinstance(value, hint):
+            made[name] = from_config(hint, value or {})
+    return kind(**made)
+
+
+def is_settings(hint: Any) -> TypeGuard[type[Settings]]:
+    """Whether a field of this type holds settings of its own."""
+    return isinstance(hint, type) and issubclass(hint, Settings)
+
+
+def configured_by(settings: type[Settings]) -> Callable[[Function], Function]:
+    """Names the settings that a ``make`` function takes, as its attribute ``Settings``."""
+
+    def name(make: Function) -> Function:
+        make.__dict__["Settings"] = settings
+        return make
+
+    return name
 
 
 def check(name: str, value: Any, hint: Any, told: typing.Mapping[str, Any]) -> None:

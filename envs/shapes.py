@@ -2,16 +2,19 @@
 
 Squares, discs, triangles, bars, crosses, stars, rings and corners of different sizes and aspect
 ratios turn, move and hide each other. Only the sprites differ from scenes of digits; every factor
-of ``envs.simulator.tiers.Factors`` works here too. Shapes of the test split have aspect ratios and
+of ``envs.factors.Factors`` works here too. Shapes of the test split have aspect ratios and
 forms that no training shape has; see ``envs.simulator.silhouettes``.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from envs.factors import Factors
+from envs.settings import Settings, configured_by, setting
 from envs.simulator import silhouettes
 from envs.simulator.moving import Moving, task
-from envs.simulator.tiers import Factors, named
+from envs.simulator.tiers import named
 from envs.tracking import Tracking
 
 SHAPES = Factors(
@@ -27,7 +30,7 @@ class Shapes(Moving):
     """Scenes of moving shapes.
 
     Args:
-        factors: What varies; see ``envs.simulator.tiers``.
+        factors: What varies.
         split: ``train`` or ``test``: which shapes are drawn.
         device: Where the scenes live.
     """
@@ -36,28 +39,31 @@ class Shapes(Moving):
         super().__init__(factors, silhouettes.load(split, device))
 
 
+@dataclasses.dataclass(frozen=True)
+class ShapesSettings(Settings):
+    """What can be set."""
+
+    tier: str = setting("shapes", "one of envs.shapes.TIERS")
+    horizon: int = setting(20, "frames per episode", least=1)
+    factors: Any = setting(None, "changes to the tier's factors, by name; see envs.factors")
+
+
+@configured_by(ShapesSettings)
 def make(
-    tier: str = "shapes",
-    split: str = "train",
-    batch_size: int = 32,
-    horizon: int = 20,
-    seed: int = 0,
-    device: str = "cpu",
-    factors: Mapping[str, Any] | None = None,
+    split: str = "train", batch_size: int = 32, seed: int = 0, device: str = "cpu", **settings: Any
 ) -> Tracking:
     """The tracking task on moving shapes.
 
     Args:
-        tier: One of ``TIERS``.
         split: ``train`` or ``test``: which shapes are drawn.
         batch_size: Episodes side by side.
-        horizon: Frames per episode.
         seed: Seed of all episodes to come.
         device: Where the scenes live.
-        factors: Changes to the factors of the tier, by name; see ``envs.simulator.tiers.Factors``.
+        **settings: Keys of `ShapesSettings`.
 
     Raises:
         ValueError: An unknown tier, factor or split, or a value out of range.
     """
-    scene = Shapes(named(tier, factors, TIERS), split, device)
-    return task(scene, batch_size, horizon, seed, device)
+    s = ShapesSettings(**settings)
+    scene = Shapes(named(s.tier, s.factors, TIERS), split, device)
+    return task(scene, batch_size, s.horizon, seed, device)

@@ -9,6 +9,7 @@ AIR without a background model fails.
 import dataclasses
 import functools
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,8 @@ from torch import Tensor
 
 from envs.boxes import from_xyxy
 from envs.scene import Scene, View
-from envs.simulator import sprites
+from envs.settings import Settings, configured_by, setting
+from envs.simulator import digit_files, sprites
 from envs.tracking import Tracking
 
 FRAME = 50
@@ -49,17 +51,17 @@ class Pictures:
 
 @functools.cache
 def load(split: str, digits: str | None = None, device: str = "cpu") -> Pictures:
-    """The digits of one split at 28 x 28; arguments and errors as of ``sprites.load``."""
+    """The digits of one split at 28 x 28; arguments and errors as of ``digit_bank.load``."""
     if digits is None:
-        small = torch.from_numpy(sprites.bundled()[0])[:, None]
+        small = torch.from_numpy(digit_files.bundled()[0])[:, None]
         # The margins of MNIST: a digit of 20 px in 28.
         large = F.interpolate(small, size=20, mode="bicubic").clamp(0, 1)
         image = (F.pad(large, (4, 4, 4, 4))[:, 0] * 255).round().to(torch.uint8)
     else:
-        image = torch.from_numpy(sprites.read_whole(Path(digits))[0].copy())
+        image = torch.from_numpy(digit_files.read_whole(Path(digits))[0].copy())
         if image.shape[1:] != (SIDE, SIDE):
             raise ValueError(f"{digits}: images must be {SIDE} x {SIDE}, got {image.shape[1:]}")
-    image = image[torch.from_numpy(sprites.of_split(len(image), split))]
+    image = image[torch.from_numpy(digit_files.of_split(len(image), split))]
     image = image[(image > 0).flatten(1).any(1)]
     columns, rows = (image > 0).any(1), (image > 0).any(2)
     ink = [
@@ -72,36 +74,41 @@ def load(split: str, digits: str | None = None, device: str = "cpu") -> Pictures
     return Pictures(image.to(device), torch.stack(ink, 1).to(device), extent.to(device))
 
 
+@dataclasses.dataclass(frozen=True)
+class StillsSettings(Settings):
+    """What can be set."""
+
+    background: str = setting(
+        "clean",
+        "clean (black), noise (clip(.8 x + .1 + N(0, .2))) or grid (lines of 1 px every 5 px at a "
+        "random offset, max(x, .4))",
+        choices=BACKGROUNDS,
+    )
+    horizon: int = setting(1, "frames per episode, all of the same picture", least=1)
+    digits: str | None = setting(None, digit_files.HELP)
+    min_objects: int = setting(
+        0, "fewest digits in a picture; 1: every picture has one to track", least=0, most=MOST
+    )
+
+
 class Stills(Scene):
     """Pictures of 0 to 2 digits in which nothing moves; only noise is drawn anew in each frame.
 
     Args:
-        background: ``clean`` (black), ``noise`` (``clip(.8 x + .1 + N(0, .2))``) or ``grid``
-            (lines of 1 px every 5 px at a random offset, ``max(x, .4)``).
+        settings: What is shown; the horizon among them is not used.
         split: ``train`` or ``test``: which digits are drawn.
-        digits: None for scikit-learn's digits, or an MNIST-like file of 28 x 28.
-        min_objects: Fewest digits in a picture.
         device: Where the scenes live.
 
     Raises:
-        ValueError: An unknown background or split, or a number out of range.
+        ValueError: An unknown split.
     """
 
     def __init__(
-        self,
-        background: str = "clean",
-        split: str = "train",
-        digits: str | None = None,
-        min_objects: int = 0,
-        device: str = "cpu",
+        self, settings: StillsSettings, split: str = "train", device: str = "cpu"
     ) -> None:
-        if background not in BACKGROUNDS:
-            raise ValueError(f"background must be one of {BACKGROUNDS}, got {background!r}")
-        if not 0 <= min_objects <= MOST:
-            raise ValueError(f"min_objects must be 0 to {MOST}, got {min_objects}")
-        self.background = background
-        self.pictures = load(split, digits, device)
-        self.min_objects = min_objects
+        self.background = settings.background
+        self.pictures = load(split, settings.digits, device)
+        self.min_objects = settings.min_objects
         self.num_slots = MOST
         self.frame_shape = (1, FRAME, FRAME)
 
@@ -190,31 +197,23 @@ def _grid(batch_size: int, rng: torch.Generator) -> Float[Tensor, "B 1 H W"]:
     return GRID_LEVEL * lines[:, None].float()
 
 
+@configured_by(StillsSettings)
 def make(
-    background: str = "clean",
-    split: str = "train",
-    batch_size: int = 32,
-    horizon: int = 1,
-    seed: int = 0,
-    device: str = "cpu",
-    digits: str | None = None,
-    min_objects: int = 0,
+    split: str = "train", batch_size: int = 32, seed: int = 0, device: str = "cpu", **settings: Any
 ) -> Tracking:
     """The task on still pictures; with ``min_objects=0`` they can only be watched, not tracked.
 
     Args:
-        background: ``clean``, ``noise`` or ``grid``.
         split: ``train`` or ``test``: which digits are drawn.
         batch_size: Episodes side by side.
-        horizon: Frames per episode, all of the same picture.
         seed: Seed of all episodes to come.
         device: Where the scenes live.
-        digits: None for scikit-learn's digits, or the path of an MNIST file.
-        min_objects: Fewest digits in a picture; tracking needs at least 1.
+        **settings: Keys of `StillsSettings`.
 
     Raises:
         ValueError: An unknown background or split, or a number out of range.
         FileNotFoundError: There is no file ``digits``.
     """
-    scene = Stills(background, split, digits, min_objects, device)
-    return Tracking(scene, batch_size=batch_size, horizon=horizon, seed=seed, device=device)
+    what = StillsSettings(**settings)
+    scene = Stills(what, split, device)
+    return Tracking(scene, batch_size, what.horizon, seed=seed, device=device)

@@ -13,8 +13,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from envs import boxes
-from envs.scene import Scene, View
+from envs.action_scale import ActionScale
+from envs.scene import WELL_VISIBLE, Scene, View
 from envs.trajectory import Observation
+
+DEFAULT_SCALE = ActionScale()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +45,7 @@ class Tracking:
         scene: Where the objects are.
         batch_size: B.
         horizon: Frames per episode, the first included.
-        centre_gain: Box sizes that a full action moves the centre.
-        size_gain: Log-size that a full action changes.
-        min_size: No side of the agent's box is smaller (fractions of the frame).
-        max_size: No side of it is larger.
+        action_scale: What actions do to the agent's box.
         camera_speed: Largest move of the view per step (fractions of the frame). The view follows
             the agent's box; 0 leaves the camera alone.
         seed: Seed of all episodes to come.
@@ -60,10 +60,7 @@ class Tracking:
         scene: Scene,
         batch_size: int,
         horizon: int = 20,
-        centre_gain: float = 0.5,
-        size_gain: float = 0.2,
-        min_size: float = 0.06,
-        max_size: float = 0.6,
+        action_scale: ActionScale = DEFAULT_SCALE,
         camera_speed: float = 0.0,
         seed: int = 0,
         device: str = "cpu",
@@ -72,30 +69,15 @@ class Tracking:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if horizon < 1:
             raise ValueError(f"horizon must be at least 1 frame, got {horizon}")
-        if centre_gain <= 0 or size_gain < 0 or camera_speed < 0:
-            raise ValueError(
-                "centre_gain must be positive, size_gain and camera_speed not negative; got "
-                f"{centre_gain}, {size_gain}, {camera_speed}"
-            )
-        if not 0 < min_size < max_size:
-            raise ValueError(
-                f"min_size must be above 0 and below max_size, got {min_size} and {max_size}"
-            )
+        if camera_speed < 0:
+            raise ValueError(f"camera_speed must not be negative, got {camera_speed}")
         self.scene = scene
         self.batch_size = batch_size
         self.horizon = horizon
-        self.centre_gain = centre_gain
-        self.size_gain = size_gain
-        self.min_size = min_size
-        self.max_size = max_size
+        self.action_scale = action_scale
         self.camera_speed = camera_speed
         self.rng = torch.Generator(device).manual_seed(seed)
         self._steps: int | None = None
-
-    @property
-    def gains(self) -> tuple[float, float, float, float]:
-        """What actions do: the last four arguments of ``envs.boxes.move``."""
-        return self.centre_gain, self.size_gain, self.min_size, self.max_size
 
     @property
     def view(self) -> View:
@@ -118,7 +100,7 @@ class Tracking:
         A scene may say that only its first ``num_targets`` slots are meant.
         """
         self._view = self.scene.reset(self.batch_size, self.rng)
-        candidates = ((self._view.visible > 0.5) & (self._view.id >= 0)).float()
+        candidates = ((self._view.visible > WELL_VISIBLE) & (self._view.id >= 0)).float()
         if self.scene.num_targets is not None:
             candidates[:, self.scene.num_targets :] = 0.0
         if not bool(candidates.any(-1).all()):
@@ -139,7 +121,7 @@ class Tracking:
         expected = (self.batch_size, 4)
         if tuple(action.shape) != expected:
             raise ValueError(f"action must have shape {expected}, got {tuple(action.shape)}")
-        self._box = boxes.move(self._box, action, *self.gains)
+        self._box = self.action_scale.move(self._box, action)
         reward = boxes.iou(self._box, self.target_box)
         self._steps += 1
         truncated = self._steps >= self.horizon

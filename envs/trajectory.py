@@ -82,7 +82,7 @@ class Trajectory:
         frame: Frame that was seen at each step.
         box: The agent's own box before each action, and after the last one. ``box[:, 0]`` is the
             true first box of the target.
-        action: Update of the box, in [-1, 1] (see ``envs.boxes.move``).
+        action: Update of the box, in [-1, 1] (see ``envs.action_scale``).
         reward: IoU of the moved box with the target's box in the frame that was seen.
         camera: How far the view moved after each step (fractions of the frame; 0 if it stands).
         extras: What the agent wants back for its update, each ``B T ...`` (log-probs, values).

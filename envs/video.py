@@ -1,7 +1,6 @@
 """Real video as scenes: clips of annotated sequences, one object to follow in each."""
 
-from collections.abc import Mapping
-from collections.abc import Sequence as Several
+import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,11 +8,13 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from envs.action_scale import ActionScale
 from envs.footage import formats
 from envs.footage.clips import Clip, cut_all, of_split
 from envs.footage.pictures import Album
-from envs.footage.window import Jitter, Window, around
+from envs.footage.window import JitterSettings, Window, around
 from envs.scene import Scene, View
+from envs.settings import Settings, configured_by, from_config, setting
 from envs.tracking import Tracking
 
 
@@ -26,29 +27,84 @@ class Shot(NamedTuple):
     id: Int[Tensor, "T K"]
 
 
+@dataclasses.dataclass(frozen=True)
+class TaskSettings(Settings):
+    """What can be set about the tracking task."""
+
+    min_size: float = setting(
+        0.02, "no side of the agent's box is smaller (of the frame),", above=0
+    )
+    max_size: float = setting(1.0, "or larger", above=0)
+    centre_gain: float = setting(1.0, "box sizes that a full action moves the centre", above=0)
+    size_gain: float = setting(0.2, "log-size that a full action changes", least=0)
+    camera_speed: float = setting(
+        0.0,
+        "a window follows the agent's box by so much of its width per frame, e.g. 0.2",
+        least=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoSettings(Settings):
+    """What can be set."""
+
+    path: str | None = setting(
+        None, "a sequence, a folder of sequences, or a video file with a CSV beside it"
+    )
+    format: str = setting(formats.AUTO, "of annotations: auto, or csv kitti kth mot otb vot")
+    horizon: int = setting(20, "T: frames per episode", least=1)
+    frame_size: Any = setting([120, 160], "height and width; other shapes get black bars")
+    channels: int = setting(3, "1: grey, 3: RGB")
+    split_by: str = setting(
+        "time", "time: the last 20 % of each sequence are held out; sequence: whole ones"
+    )
+    test_sequences: Any = setting(None, "of split_by=sequence, by name; null: every fifth")
+    objects: str = setting("all", "all objects in turn, or the main one of each sequence")
+    stride: int | None = setting(
+        None, "frames between starts of training clips; null: half of the horizon"
+    )
+    min_length: int = setting(10, "shorter clips are left out")
+    num_slots: int = setting(8, "K, at most; 1 leaves out all objects but the target", least=1)
+    jitter: JitterSettings = setting(JitterSettings(), "how training clips vary")
+    window: int | float | None = setting(
+        None,
+        "show a window of so many target sizes around the first box, for targets that are small "
+        "in the picture, e.g. 8; the task's camera moves it; null: the whole picture",
+        least=1.5,
+    )
+    detail: int = setting(
+        1, "how many times finer than a frame pictures are kept, for windows, e.g. 3", least=1
+    )
+    task: TaskSettings = setting(TaskSettings(), "what actions do, and the camera's speed")
+    cache_mb: int | float = setting(1024, "megabytes of pictures to keep in memory")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        size = self.frame_size
+        if len(size) != 2 or min(size) < 16:
+            raise ValueError(f"frame_size must be [height, width], 16 or more, got {size}")
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {self.channels}")
+
+    @property
+    def training_stride(self) -> int:
+        """Frames between the starts of training clips."""
+        return max(self.horizon // 2, 1) if self.stride is None else self.stride
+
+
 class Video(Scene):
     """Clips of annotated sequences. The target is in slot 0, other annotated objects follow.
 
-    Training draws a sequence, then one of its clips, evenly. Held-out clips are served in order;
-    the last one is followed by the first. After the end of a held-out clip its last frame stands
-    still, and nothing counts as visible; a training clip is played to and fro.
+    Training draws a sequence, then one of its clips, evenly, and varies it. Held-out clips are
+    served once each, in order, as they are; the last one is followed by the first. After the end
+    of a held-out clip its last frame stands still, and nothing counts as visible; a training clip
+    is played to and fro.
 
     Args:
         groups: Clips of each sequence (``envs.footage.clips.cut_all``).
-        horizon: T: frames of a clip.
-        frame_size: Height and width of a frame. Videos of another shape get black bars.
-        channels: 1 for grey, 3 for RGB.
-        jitter: How training clips vary; None serves each clip once, in order, as it is.
-        slide: Training clips start up to so many frames later.
-        num_slots: K, at most; 1 leaves out all objects but the target.
-        window: Show a window of so many target sizes around the first box, for targets that are
-            small in the picture; the task's camera moves it. None shows the whole picture.
-        detail: How many times finer than a frame the pictures are kept, for windows.
-        cache_mb: Megabytes of pictures to keep in memory.
+        settings: How they are shown.
+        training: Whether these are training clips.
         device: Where the scenes live.
-
-    Raises:
-        ValueError: A value is out of range.
     """
 
     num_targets = 1
@@ -56,37 +112,24 @@ class Video(Scene):
     def __init__(
         self,
         groups: list[list[Clip]],
-        horizon: int,
-        frame_size: Several[int] = (120, 160),
-        channels: int = 3,
-        jitter: Jitter | None = None,
-        slide: int = 0,
-        num_slots: int = 8,
-        window: float | None = None,
-        detail: int = 1,
-        cache_mb: float = 1024,
+        settings: VideoSettings,
+        training: bool = False,
         device: str = "cpu",
     ) -> None:
-        if len(frame_size) != 2 or min(frame_size) < 16:
-            raise ValueError(f"frame_size must be [height, width], 16 or more, got {frame_size}")
-        if channels not in (1, 3):
-            raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
-        if num_slots < 1 or detail < 1:
-            raise ValueError(f"num_slots={num_slots} and detail={detail} must be 1 or more")
-        if window is not None and window < 1.5:
-            raise ValueError(f"window must be 1.5 target sizes or more, got {window}")
-        height, width = frame_size
+        height, width = settings.frame_size
         self.groups = groups
         self.clips = [clip for clips in groups for clip in clips]
-        self.horizon = horizon
-        self.frame_shape = (channels, height, width)
-        self.jitter = jitter
-        self.slide = slide
-        self.num_slots = min(num_slots, max(clip.sequence.num_objects for clip in self.clips))
-        self.window = window
+        self.horizon = settings.horizon
+        self.frame_shape = (settings.channels, height, width)
+        self.jitter = settings.jitter if training else None
+        self.slide = settings.training_stride - 1
+        most = max(clip.sequence.num_objects for clip in self.clips)
+        self.num_slots = min(settings.num_slots, most)
+        self.window = settings.window
         self.device = device
-        self.album = Album((channels, detail * height, detail * width), cache_mb)
-        self.num_episodes = len(self.clips) if jitter is None else None
+        detail = settings.detail
+        self.album = Album((settings.channels, detail * height, detail * width), settings.cache_mb)
+        self.num_episodes = None if training else len(self.clips)
         self._next = 0
 
     def reset(self, batch_size: int, rng: torch.Generator) -> View:
@@ -179,57 +222,32 @@ def _from_first_to_last(there: Bool[np.ndarray, " T"]) -> Bool[np.ndarray, " T"]
     return before & np.logical_or.accumulate(there[::-1])[::-1]
 
 
+@configured_by(VideoSettings)
 def make(
-    path: str | None = None,
-    format: str = formats.AUTO,
-    split: str = "train",
-    batch_size: int = 32,
-    horizon: int = 20,
-    seed: int = 0,
-    device: str = "cpu",
-    split_by: str = "time",
-    test_sequences: Several[str] | None = None,
-    objects: str = "all",
-    stride: int | None = None,
-    min_length: int = 10,
-    jitter: Mapping[str, Any] | None = None,
-    task: Mapping[str, Any] | None = None,
-    **view: Any,
+    split: str = "train", batch_size: int = 32, seed: int = 0, device: str = "cpu", **settings: Any
 ) -> Tracking:
-    """The tracking task on real video.
+    """The tracking task on real video (``docs/data.md``).
 
     Args:
-        path: A sequence, a folder of sequences, or a video file with a CSV (``docs/data.md``).
-        format: One of ``envs.footage.formats.FORMATS``, or ``auto``.
         split: ``train`` draws clips and varies them; ``test`` serves each once, as it is.
         batch_size: Episodes side by side.
-        horizon: Frames per episode.
         seed: Seed of all episodes to come.
         device: Where the scenes live.
-        split_by: As of ``envs.footage.clips.of_split``.
-        test_sequences: As of ``envs.footage.clips.of_split``.
-        objects: As of ``envs.footage.clips.cut_all``.
-        stride: Frames between the starts of training clips; None: half of the horizon.
-        min_length: Shorter clips are left out.
-        jitter: How training clips vary, by name; see ``envs.footage.window.Jitter``.
-        task: Further arguments of ``Tracking``, by name: what actions do, and the camera's speed.
-        **view: Further arguments of ``Video``, such as ``frame_size``, ``channels``, ``window``.
+        **settings: Keys of `VideoSettings`.
 
     Raises:
         FileNotFoundError: A file or folder is missing.
         ValueError: A value is out of range, a file is damaged, or no clip is long enough.
     """
-    if path is None:
+    s = from_config(VideoSettings, settings)
+    if s.path is None:
         raise ValueError("env=video needs env.path=..., a sequence or a folder of sequences")
     train = split == "train"
-    stride = max(horizon // 2, 1) if stride is None else stride
-    names = None if test_sequences is None else list(test_sequences)
-    parts = of_split(formats.load(path, format), split, split_by, names)
-    step = stride if train else horizon
-    groups = cut_all(parts, objects, horizon, step, min(min_length, horizon))
-    vary = Jitter(**jitter or {})
-    scene = Video(
-        groups, horizon, jitter=vary if train else None, slide=stride - 1, device=device, **view
-    )
-    limits = {"min_size": 0.02, "max_size": 1.0, **(task or {})}
-    return Tracking(scene, batch_size, horizon, seed=seed, device=device, **limits)
+    names = None if s.test_sequences is None else list(s.test_sequences)
+    parts = of_split(formats.load(s.path, s.format), split, s.split_by, names)
+    step = s.training_stride if train else s.horizon
+    groups = cut_all(parts, s.objects, s.horizon, step, min(s.min_length, s.horizon))
+    scene = Video(groups, s, train, device)
+    task = s.task
+    scale = ActionScale(task.centre_gain, task.size_gain, task.min_size, task.max_size)
+    return Tracking(scene, batch_size, s.horizon, scale, task.camera_speed, seed, device)

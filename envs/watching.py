@@ -9,11 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from envs import boxes
-from envs.scene import Scene
+from envs.action_scale import ActionScale
+from envs.scene import WELL_VISIBLE, Scene
 from envs.trajectory import Trajectory, Truth
-
-WELL_VISIBLE = 0.5
-"""Objects of which more than this share can be seen may be a target."""
 
 
 @torch.no_grad()
@@ -77,9 +75,10 @@ def _leave(
 ) -> tuple[Float[Tensor, "B T+1 4"], Float[Tensor, "B T"]]:
     """Boxes that stand still in the world (in the view: against the camera), and their rewards."""
     there = start[:, 2:3] > 0
+    scale = ActionScale()
     box, still, reward = [start], torch.zeros_like(start), []
     for t, move in enumerate(camera.unbind(1)):
-        now = boxes.move(box[-1], still, 1.0, 1.0)  # as the task does, least size included
+        now = scale.move(box[-1], still)  # as the task does, least size included
         reward.append(boxes.iou(now, target[:, t]).where(there[:, 0], 0.0))
         centre = (now[:, :2] - move).clamp(0.0, 1.0)
         box.append(torch.cat([centre, now[:, 2:]], -1).where(there, 0.0))

@@ -9,7 +9,6 @@ from torch import Tensor
 from agents.learning import losses
 from agents.learning.lesson import Lesson, Objective
 from agents.learning.policy import Trace
-from envs import boxes
 
 
 class HARTObjective(Objective):
@@ -58,9 +57,8 @@ class HARTObjective(Objective):
         """One number per name, and ``filters``."""
         trace: Trace = policy.trace(lesson.sight, lesson.own)
         mean, target = trace.decision.mean, lesson.target
-        gains = (lesson.centre_gain, lesson.size_gain)
-        moved = boxes.move(lesson.own, mean, *gains, lesson.min_size, lesson.max_size)
-        best = boxes.action_to(lesson.own, target, *gains)
+        moved = lesson.action_scale.move(lesson.own, mean)
+        best = lesson.action_scale.action_to(lesson.own, target)
         met = losses.meets(trace.window.detach(), target)
         weight = lesson.known * torch.where(lesson.visible > 0, 1.0, self.hidden)
         weight = weight * torch.where(met, 1.0, self.lost)

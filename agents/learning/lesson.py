@@ -10,6 +10,7 @@ from torch import Tensor
 
 from agents.learning.losses import meets
 from agents.learning.policy import Sight
+from envs.action_scale import ActionScale
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,10 +23,7 @@ class Lesson:
         target: The target's box in the frame that it saw; anything where ``known`` is 0.
         visible: 1 where the target is visible, else 0.
         known: 1 where the target has a box, seen or hidden, else 0.
-        centre_gain: What its actions did (``envs.boxes.move``).
-        size_gain: The same.
-        min_size: The same.
-        max_size: The same.
+        action_scale: What its actions did.
     """
 
     sight: Sight
@@ -33,10 +31,7 @@ class Lesson:
     target: Float[Tensor, "B T 4"]
     visible: Float[Tensor, "B T"]
     known: Float[Tensor, "B T"]
-    centre_gain: float
-    size_gain: float
-    min_size: float
-    max_size: float
+    action_scale: ActionScale
 
 
 class Objective(abc.ABC):

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from envs.action_scale import ActionScale
+
 State = TypeVar("State")
 Sight = dict[str, Tensor]
 """What the policy sees, each ``B T ...``."""
@@ -25,7 +27,7 @@ class Decision:
     """What a policy says.
 
     Attributes:
-        mean: Mean of the Gaussian over actions (see ``envs.boxes.move``).
+        mean: Mean of the Gaussian over actions (see ``envs.action_scale``).
         value: Expected return. No gradient flows from it into the rest of the policy.
     """
 
@@ -53,8 +55,8 @@ class Trace:
 class RecurrentPolicy(nn.Module, abc.ABC, Generic[State]):
     """A mean and a value from frames and own boxes, with a memory. The agent brings the spread."""
 
-    gains: tuple[float, float] = (0.5, 0.2)
-    """What a full action does (``centre_gain``, ``size_gain``), if its agent tells."""
+    action_scale: ActionScale = ActionScale()
+    """What its actions do, if its agent tells."""
 
     def prepare(self, frame: UInt8[Tensor, "B T C H W"], box: Float[Tensor, "B T 4"]) -> Sight:
         """What is seen at these boxes, as far as neither parameters nor memory play a part."""

@@ -1,16 +1,12 @@
 """Where the simulator itself would take the objects: what no prediction can beat but by luck."""
 
 import dataclasses
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from envs.scene import Scene
-
-CALM = {"velocity_jitter": 0.0, "acceleration": 0.0}
-"""Factors of a scene that nobody can foresee, without which it goes on as is most likely."""
 
 
 @torch.no_grad()
@@ -19,6 +15,8 @@ def foresee(
 ) -> Float[Tensor, "B S O 4"] | None:
     """Runs a scene on from its present state, walls, collisions and turns of digits included.
 
+    Random pushes cannot be foreseen; without them it goes on as is most likely.
+
     Args:
         scene: In the state after the last frame that models see; it is changed.
         rng: Source of what randomness is left.
@@ -26,13 +24,10 @@ def foresee(
         camera: How the view is moved before each frame, if it is.
 
     Returns:
-        The boxes; None if the scene has no factors that could be calmed.
+        The boxes; None if the scene has no factors (``Scene.factors``).
     """
-    simulator: Any = scene
-    factors: Any = getattr(simulator, "factors", None)
-    names = {field.name for field in dataclasses.fields(factors)} if factors is not None else set()
-    if not names >= set(CALM):
+    if scene.factors is None:
         return None
-    simulator.factors = dataclasses.replace(factors, **CALM)
+    scene.factors = dataclasses.replace(scene.factors, velocity_jitter=0.0, acceleration=0.0)
     views = [scene.advance(rng, None if camera is None else camera[:, h]) for h in range(steps)]
     return torch.stack([view.box for view in views], 1)

@@ -4,6 +4,7 @@ Frames stay as they are: a glimpse is cut out relative to the own box, so an age
 trained on small frames also works in large ones.
 """
 
+import dataclasses
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +19,6 @@ from torch import Tensor
 
 from agents.base import Agent, BoxTracker
 from dyna.evaluation import attention
-from envs import boxes
 from envs.footage.frames import Film, Frames, Images, pictures_in
 from envs.trajectory import Observation
 
@@ -75,8 +75,8 @@ def _step(agent: Agent, obs: Observation, state: Any) -> tuple[Tensor, Any]:
         return agent.locate(obs, state)
     action, state, _ = agent.act(obs, state)
     least = SMALLEST / max(obs.frame.shape[-2:])
-    gains = (agent.centre_gain, agent.size_gain)
-    return boxes.move(obs.box, action, *gains, min_size=least, max_size=1.0), state
+    scale = dataclasses.replace(agent.action_scale, min_size=least, max_size=1.0)
+    return scale.move(obs.box, action), state
 
 
 def _tensor(picture: Image.Image, channels: int) -> UInt8[Tensor, "1 C H W"]:

@@ -106,9 +106,9 @@ def observe(
         trajectory = rollout(env, agent, horizon, explore=False)
         parts.append(
             Outcome(
-                metrics.overlap(trajectory, *env.gains),
+                metrics.overlap(trajectory, env.action_scale),
                 metrics.counted(trajectory),
-                metrics.centre_error(trajectory, *env.gains),
+                metrics.centre_error(trajectory, env.action_scale),
                 metrics.num_objects(trajectory),
             )
         )

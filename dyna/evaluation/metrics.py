@@ -6,6 +6,7 @@ from torch import Tensor
 
 from dyna.evaluation import one_pass
 from envs import boxes
+from envs.action_scale import ActionScale
 from envs.trajectory import VISIBLE, Trajectory, Truth
 
 HIDDEN_FRAMES = 3
@@ -14,13 +15,7 @@ LOST = 0.05
 """A target is lost if the IoU in its last visible frame is below this."""
 
 
-def answer(
-    trajectory: Trajectory,
-    centre_gain: float,
-    size_gain: float,
-    min_size: float = 0.06,
-    max_size: float = 0.6,
-) -> Float[Tensor, "B T 4"]:
+def answer(trajectory: Trajectory, action_scale: ActionScale) -> Float[Tensor, "B T 4"]:
     """Each moved box, which answers for the frame that was seen.
 
     It is computed afresh from box and action, because the boxes in the trajectory have also been
@@ -28,43 +23,39 @@ def answer(
 
     Args:
         trajectory: Episodes.
-        centre_gain: The task's (``envs.boxes.move``).
-        size_gain: The task's.
-        min_size: The task's.
-        max_size: The task's.
+        action_scale: The task's.
     """
-    gains = (centre_gain, size_gain, min_size, max_size)
-    return boxes.move(trajectory.box[:, :-1], trajectory.action, *gains)
+    return action_scale.move(trajectory.box[:, :-1], trajectory.action)
 
 
-def overlap(trajectory: Trajectory, *gains: float) -> Float[Tensor, "B T"]:
+def overlap(trajectory: Trajectory, action_scale: ActionScale) -> Float[Tensor, "B T"]:
     """IoU of each moved box with the target in the frame that was seen, both cut at the border.
 
     The reward is the same without the cut.
 
     Args:
         trajectory: Episodes with their truth.
-        *gains: The task's (``envs.tracking.Tracking.gains``), as of ``answer``.
+        action_scale: The task's.
 
     Raises:
         ValueError: The episodes come without truth.
     """
     truth = _truth(trajectory)
-    moved = answer(trajectory, *gains)
+    moved = answer(trajectory, action_scale)
     return boxes.iou(boxes.clip_to_frame(moved), boxes.clip_to_frame(truth.target_box))
 
 
-def centre_error(trajectory: Trajectory, *gains: float) -> Float[Tensor, "B T"]:
+def centre_error(trajectory: Trajectory, action_scale: ActionScale) -> Float[Tensor, "B T"]:
     """Pixels between the centres of the moved box and of the target, in the frame that was seen.
 
     Args:
         trajectory: Episodes with their truth.
-        *gains: The task's (``envs.tracking.Tracking.gains``), as of ``answer``.
+        action_scale: The task's.
 
     Raises:
         ValueError: The episodes come without truth.
     """
-    away = answer(trajectory, *gains) - _truth(trajectory).target_box
+    away = answer(trajectory, action_scale) - _truth(trajectory).target_box
     height, width = trajectory.frame.shape[-2:]
     return torch.hypot(away[..., 0] * width, away[..., 1] * height)
 

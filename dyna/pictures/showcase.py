@@ -137,8 +137,8 @@ def tracking(
         names: What to call each episode above its frames.
     """
     truth = _truth(trajectory)
-    moved = metrics.answer(trajectory, *env.gains)
-    iou = metrics.overlap(trajectory, *env.gains)
+    moved = metrics.answer(trajectory, env.action_scale)
+    iou = metrics.overlap(trajectory, env.action_scale)
     others = (truth.id >= 0) & (truth.visible > 0)
     others[torch.arange(len(others)), :, truth.target] = False
     clips = []

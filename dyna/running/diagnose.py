@@ -96,7 +96,7 @@ def episodes_of(cfg: DictConfig, env: Tracking, seed: int, last: int | None = No
     Scenes that may be empty have no target to follow; they are watched. With ``last`` the scene
     stops there: it shows that frame.
     """
-    if fewest_objects(env) == 0:
+    if env.scene.min_objects == 0:
         frames = env.horizon if last is None else last + 1
         return watch(env.scene, env.batch_size, frames, env.rng)
     with seeding.initialised(seed, "agent/init"):
@@ -107,12 +107,6 @@ def episodes_of(cfg: DictConfig, env: Tracking, seed: int, last: int | None = No
             device=cfg.device,
         )
     return rollout(env, agent, last, explore=False)
-
-
-def fewest_objects(env: Tracking) -> int:
-    """The fewest objects of a scene; 1 if it does not say."""
-    scene: Any = env.scene
-    return getattr(getattr(scene, "factors", scene), "min_objects", 1)
 
 
 def _fit(cfg: DictConfig, seed: int, model: WorldModel, train: Tracking) -> dict[str, Any]:

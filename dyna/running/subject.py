@@ -11,6 +11,7 @@ from dyna.evaluation.heldout import SEED
 from dyna.loop import seeding
 from dyna.running import checkpoint
 from dyna.running.build import build, choice, make
+from envs.action_scale import ActionScale
 from envs.tracking import Tracking
 from world_models.base import WorldModel
 
@@ -64,7 +65,7 @@ def from_checkpoint(given: DictConfig, overrides: list[str]) -> Subject:
     dyna.agent.load_state_dict(state["agent"])
     if dyna.model is not None:
         dyna.model.load_state_dict(state["world_model"])
-    shape, gain, name = dyna.env.scene.frame_shape, dyna.env.centre_gain, given.checkpoint
+    shape, gain, name = dyna.env.scene.frame_shape, dyna.env.action_scale.centre, given.checkpoint
     return Subject(cfg.env, dyna.agent, name, shape, dyna.model, dyna.dream, gain)
 
 
@@ -85,16 +86,16 @@ def restore(path: str | Path, device: str = "cpu") -> Subject:
     with seeding.initialised(cfg.seed, "agent/init"):
         agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=device)
     agent.load_state_dict(state["agent"])
-    agent.centre_gain, agent.size_gain = task["centre_gain"], task["size_gain"]
-    return Subject(cfg.env, agent, str(path), shape, centre_gain=agent.centre_gain)
+    agent.action_scale = ActionScale(task["centre_gain"], task["size_gain"])
+    return Subject(cfg.env, agent, str(path), shape, centre_gain=agent.action_scale.centre)
 
 
 def describe(env: Tracking) -> dict[str, Any]:
     """What an agent must know of the task that it was trained in, as plain values."""
     return {
         "frame_shape": list(env.scene.frame_shape),
-        "centre_gain": env.centre_gain,
-        "size_gain": env.size_gain,
+        "centre_gain": env.action_scale.centre,
+        "size_gain": env.action_scale.size,
     }
 
 
@@ -132,10 +133,11 @@ def check_fit(subject: Subject, env: Tracking) -> None:
             f"{subject.name} was trained on frames of {known} channel(s), but these have {shown}: "
             "score it on another env or env.tier"
         )
-    if subject.centre_gain not in (None, env.centre_gain):
+    centre_gain = env.action_scale.centre
+    if subject.centre_gain not in (None, centre_gain):
         raise ValueError(
             f"{subject.name} was trained with a centre_gain of {subject.centre_gain:g}, but the "
-            f"env has {env.centre_gain:g}: set env.centre_gain (env=video: env.task.centre_gain)"
+            f"env has {centre_gain:g}: set env.centre_gain (env=video: env.task.centre_gain)"
         )
 
 

@@ -6,9 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from envs.footage.sequences import Sequence
+from envs.scene import WELL_VISIBLE
 
-WELL_VISIBLE = 0.5
-"""A clip starts where more than this share of its object can be seen, as the task asks."""
 TRAIN_SHARE = 0.8
 """With ``split_by=time``, the first 80 % of each sequence are for training (HART, 2017)."""
 EVERY = 5

@@ -51,33 +51,33 @@ def fit(image: Image.Image, frame_shape: tuple[int, int, int]) -> Picture:
 
 
 class Album:
-    """Pictures of frames, the latest of them kept.
+    """Pictures of frames, the latest of them cached.
 
     Args:
         frame_shape: (C, H, W) of a picture.
-        cache_mb: Megabytes (2**20 bytes) to keep.
+        cache_mb: Megabytes (2**20 bytes) to cache.
     """
 
     def __init__(self, frame_shape: tuple[int, int, int], cache_mb: float) -> None:
         self.frame_shape = frame_shape
         self.room = int(cache_mb * 2**20 / np.prod(frame_shape))
-        self._kept: OrderedDict[tuple[Frames, int], Picture] = OrderedDict()
+        self._cache: OrderedDict[tuple[Frames, int], Picture] = OrderedDict()
 
     def look_up(self, frames: Frames, wanted: set[int]) -> dict[int, Picture]:
         """The wanted pictures, by frame; errors are those of ``Frames.read``."""
         found = {}
         for t in wanted:
-            if (frames, t) in self._kept:
-                self._kept.move_to_end((frames, t))
-                found[t] = self._kept[frames, t]
+            if (frames, t) in self._cache:
+                self._cache.move_to_end((frames, t))
+                found[t] = self._cache[frames, t]
         for t, image in frames.read(wanted - found.keys()):
             picture = fit(image, self.frame_shape)
-            self._keep(frames, t, picture)
+            self._store(frames, t, picture)
             if t in wanted:
                 found[t] = picture
         return found
 
-    def _keep(self, frames: Frames, t: int, picture: Picture) -> None:
-        self._kept[frames, t] = picture
-        while len(self._kept) > self.room:
-            self._kept.popitem(last=False)
+    def _store(self, frames: Frames, t: int, picture: Picture) -> None:
+        self._cache[frames, t] = picture
+        while len(self._cache) > self.room:
+            self._cache.popitem(last=False)

@@ -7,6 +7,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from envs.boxes import inside_share
+from envs.settings import Settings, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,27 +103,13 @@ def around(box: Float[Tensor, "B 4"], sizes: float | None, aspect: float) -> Win
 
 
 @dataclasses.dataclass(frozen=True)
-class Jitter:
-    """How much windows and light of training clips vary; they are drawn once for each clip.
+class JitterSettings(Settings):
+    """How much windows and light of training clips vary; they are drawn once for each clip."""
 
-    Attributes:
-        mirror: Whether half of the clips are mirrored.
-        reverse: Whether half of the clips are played backwards.
-        zoom: Largest factor by which an object is shown larger or smaller; 1 is none.
-        light: Largest change of gain and gamma; 0 is none.
-    """
-
-    mirror: bool = True
-    reverse: bool = True
-    zoom: float = 1.5
-    light: float = 0.2
-
-    def __post_init__(self) -> None:
-        if self.zoom < 1 or not 0 <= self.light < 1:
-            raise ValueError(
-                f"zoom must be 1 or more and light from 0 to below 1, got {self.zoom} and "
-                f"{self.light}"
-            )
+    mirror: bool = setting(True, "whether half of the clips are mirrored")
+    reverse: bool = setting(True, "whether half of the clips are played backwards")
+    zoom: float = setting(1.5, "largest factor by which objects grow or shrink; 1: none", least=1)
+    light: float = setting(0.2, "largest change of gain and gamma; 0: none", least=0, below=1)
 
     def draw(self, window: Window, box: Float[Tensor, "B 4"], rng: torch.Generator) -> Window:
         """Varies windows so that the boxes stay inside.

@@ -1,12 +1,11 @@
 """The tracking task as Gymnasium environments, one episode or many at a time.
 
 Observation: ``Dict(frame=Box(uint8, H W C), box=Box(4))``, the frame and the agent's own box (at
-reset the target's true box). Action: ``Box(-1, 1, (4,))``, see ``envs.boxes.move``. Reward: IoU of
-the moved box with the target in the frame that was seen. Episodes are truncated at the horizon.
+reset the target's true box). Action: ``Box(-1, 1, (4,))``, see ``envs.action_scale``. Reward: IoU
+of the moved box with the target in the frame that was seen. Episodes are truncated at the horizon.
 ``info`` carries the truth (``target_box boxes ids visible``) for metrics and pictures only.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -83,29 +82,24 @@ class TrackDigits(gymnasium.Env[dict[str, Any], np.ndarray]):
     """One episode of tracking a digit, or a shape, at a time.
 
     Args:
-        tier: How hard the scenes are; see ``envs.simulator.tiers`` and ``envs.shapes``.
         split: ``train`` or ``test`` digits.
-        horizon: Frames per episode.
-        digits: None for scikit-learn's digits, or the path of an MNIST-like file.
-        factors: Changes to the factors of the tier, by name.
         device: Where the scenes live.
         render_mode: None or ``rgb_array``.
+        **settings: Keys of ``envs.digits.DigitsSettings``, or with a ``tier`` of shapes those of
+            ``envs.shapes.ShapesSettings``.
     """
 
     metadata = METADATA
 
     def __init__(
         self,
-        tier: str = "plain",
         split: str = "train",
-        horizon: int = 20,
-        digits: str | None = None,
-        factors: Mapping[str, Any] | None = None,
         device: str = "cpu",
         render_mode: str | None = None,
+        **settings: Any,
     ) -> None:
         _check_render_mode(render_mode)
-        self._env = _make(tier, split, 1, horizon, digits, factors, device)
+        self._env = _make(split, 1, device, settings)
         self.render_mode = render_mode
         self.observation_space = observation_space(self._env)
         self.action_space = spaces.Box(-1.0, 1.0, (4,), np.float32)
@@ -150,13 +144,10 @@ class VectorTrackDigits(VectorEnv):
 
     Args:
         num_envs: Episodes side by side.
-        tier: How hard the scenes are; see ``envs.simulator.tiers``.
         split: ``train`` or ``test`` digits.
-        horizon: Frames per episode.
-        digits: None for scikit-learn's digits, or the path of an MNIST-like file.
-        factors: Changes to the factors of the tier, by name.
         device: Where the scenes live.
         render_mode: None or ``rgb_array`` (a tuple of pictures, one per episode).
+        **settings: As of `TrackDigits`.
     """
 
     metadata = {**METADATA, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -164,16 +155,13 @@ class VectorTrackDigits(VectorEnv):
     def __init__(
         self,
         num_envs: int = 1,
-        tier: str = "plain",
         split: str = "train",
-        horizon: int = 20,
-        digits: str | None = None,
-        factors: Mapping[str, Any] | None = None,
         device: str = "cpu",
         render_mode: str | None = None,
+        **settings: Any,
     ) -> None:
         _check_render_mode(render_mode)
-        self._env = _make(tier, split, num_envs, horizon, digits, factors, device)
+        self._env = _make(split, num_envs, device, settings)
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.single_observation_space = observation_space(self._env)
@@ -220,20 +208,9 @@ class VectorTrackDigits(VectorEnv):
         return info | {f"_{name}": np.ones(self.num_envs, bool) for name in info}
 
 
-def _make(
-    tier: str,
-    split: str,
-    num: int,
-    horizon: int,
-    digits_path: str | None,
-    factors: Mapping[str, Any] | None,
-    device: str,
-) -> Tracking:
-    if tier in shapes.TIERS:
-        return shapes.make(tier, split, num, horizon, device=device, factors=factors)
-    return digits.make(
-        tier, split, num, horizon, device=device, digits=digits_path, factors=factors
-    )
+def _make(split: str, number: int, device: str, settings: dict[str, Any]) -> Tracking:
+    make = shapes.make if settings.get("tier") in shapes.TIERS else digits.make
+    return make(split, number, device=device, **settings)
 
 
 def _seed(env: Tracking, source: np.random.Generator, seed: int | None, first: bool) -> None:

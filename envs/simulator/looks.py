@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from envs.factors import Factors
 from envs.simulator.sprites import Sprites, extents
-from envs.simulator.tiers import Factors
 
 PERIODS = (40.0, 80.0)
 """Shortest and longest period of everything that swings (frames)."""

@@ -9,10 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from envs import boxes
+from envs.action_scale import ActionScale
+from envs.factors import Factors
 from envs.scene import Scene, View
 from envs.simulator import looks, motion, painting, stage, textures
 from envs.simulator.sprites import Sprites
-from envs.simulator.tiers import Factors
 from envs.tracking import Tracking
 
 FAR = 1e4
@@ -25,12 +26,15 @@ class Moving(Scene):
     Slots are in order of depth, the first in front; who is the target is drawn later and evenly.
 
     Args:
-        factors: What varies; see ``envs.simulator.tiers``.
+        factors: What varies.
         sprites: What the objects look like.
     """
 
+    factors: Factors
+
     def __init__(self, factors: Factors, sprites: Sprites) -> None:
         self.factors = factors
+        self.min_objects = factors.min_objects
         self.sprites = sprites
         self.num_slots = factors.max_objects
         self.frame_shape = (factors.channels, factors.frame_size, factors.frame_size)
@@ -44,7 +48,7 @@ class Moving(Scene):
         return self._stage.camera / self.factors.frame_size
 
     def reset(self, batch_size: int, rng: torch.Generator) -> View:
-        """Draws new scenes; the front object, if there is one, is in view and unhidden."""
+        """Draws new scenes; the front object, if there is one, is in view and not hidden."""
         f, slots = self.factors, self.num_slots
         count = torch.randint(
             f.min_objects, slots + 1, (batch_size, 1), generator=rng, device=rng.device
@@ -83,8 +87,8 @@ class Moving(Scene):
         num, slots, size = len(bodies.position), self.num_slots, f.frame_size
         now = looks.picture(self._looks, f, self.sprites)
         centre = bodies.position - scenery.camera[:, None]
-        shown = torch.where(bodies.present[..., None], centre, FAR).view(-1, 2)
-        alpha = painting.paste(now.sprite, shown, now.side, size).view(num, slots, size, size)
+        place = torch.where(bodies.present[..., None], centre, FAR).view(-1, 2)
+        alpha = painting.paste(now.sprite, place, now.side, size).view(num, slots, size, size)
         if f.depth:
             seen, rest = painting.stack(alpha, scenery.light)
             backdrop = scenery.background * rest[:, None]
@@ -109,16 +113,14 @@ class Moving(Scene):
         return View(frame, box, visible, self._id)
 
 
-def task(
-    scene: Moving, batch_size: int, horizon: int = 20, seed: int = 0, device: str = "cpu"
-) -> Tracking:
-    """The tracking task on a scene, with gains and a camera that suit its factors."""
+def task(scene: Moving, batch_size: int, horizon: int, seed: int, device: str) -> Tracking:
+    """The tracking task on a scene, with actions and a camera that suit its factors."""
     f = scene.factors
     return Tracking(
         scene,
         batch_size=batch_size,
         horizon=horizon,
-        size_gain=0.4 if f.resizes else 0.2,
+        action_scale=ActionScale(size=0.4) if f.resizes else ActionScale(),
         camera_speed=f.camera_speed / f.frame_size if f.camera == "action" else 0.0,
         seed=seed,
         device=device,

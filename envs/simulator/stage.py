@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from envs.factors import Factors
 from envs.simulator import motion, textures
-from envs.simulator.tiers import Factors
 
 
 @dataclasses.dataclass

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from envs.simulator import sprites
+from envs.simulator import digit_bank
 
 BACKGROUNDS = 128
 NOISE = 1 << 22
@@ -73,9 +73,9 @@ def _strew(
     picture: Float[Tensor, "N C S S"], pieces: int, rng: torch.Generator
 ) -> Float[Tensor, "N C S S"]:
     """Pastes quarters of training digits at random places."""
-    bank = sprites.load("train", None, "cpu").image.view(-1, sprites.SIDE, sprites.SIDE)
+    bank = digit_bank.load("train", None, "cpu").image.view(-1, digit_bank.SIDE, digit_bank.SIDE)
     num, channels, side, _ = picture.shape
-    half = sprites.SIDE // 2
+    half = digit_bank.SIDE // 2
     for n in range(num):
         for _ in range(pieces):
             row = int(torch.randint(len(bank), (1,), generator=rng))

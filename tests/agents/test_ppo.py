@@ -157,7 +157,7 @@ def test_bad_settings_are_named(options: dict[str, Any], message: str) -> None:
 def test_it_learns_to_track() -> None:
     """480 frames of plain digits: clearly better than holding the first box."""
     agent = make()
-    env = digits.make("plain", batch_size=16, seed=0)
+    env = digits.make(tier="plain", batch_size=16, seed=0)
     frames = 0
     while frames < 480:
         trajectory = rollout(env, agent, agent.horizon(frames))
@@ -165,7 +165,7 @@ def test_it_learns_to_track() -> None:
         agent.update(dataclasses.replace(trajectory, truth=None), frames / 480)
 
     def score(who: Agent) -> float:
-        held_out = digits.make("plain", split="test", batch_size=64, horizon=10, seed=3)
+        held_out = digits.make(tier="plain", split="test", batch_size=64, horizon=10, seed=3)
         return float(rollout(held_out, who, explore=False).reward[:, 1:].mean())
 
     assert score(agent) > score(LastBox(SHAPE)) + 0.04

@@ -185,10 +185,10 @@ def test_a_negative_weight_is_named() -> None:
 def test_it_learns_to_track() -> None:
     """640 frames of plain digits: clearly better than at the start."""
     agent = make(epochs=[(None, 4)], minibatch=[(None, 8)])
-    env = digits.make("plain", batch_size=32, seed=0)
+    env = digits.make(tier="plain", batch_size=32, seed=0)
 
     def score() -> float:
-        held_out = digits.make("plain", split="test", batch_size=64, horizon=5, seed=3)
+        held_out = digits.make(tier="plain", split="test", batch_size=64, horizon=5, seed=3)
         return float(rollout(held_out, agent, explore=False).reward[:, 1:].mean())
 
     before = score()

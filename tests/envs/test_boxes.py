@@ -23,25 +23,6 @@ def test_iou_by_hand(a: tuple, b: tuple, expected: float) -> None:
     assert boxes.iou(b, a).item() == pytest.approx(expected, abs=1e-5)
 
 
-def test_move_by_hand() -> None:
-    box = torch.tensor([[0.5, 0.4, 0.2, 0.1]])
-    moved = boxes.move(box, torch.tensor([[1.0, -0.5, 1.0, -1.0]]), 0.5, 0.2)
-    expected = [[0.6, 0.375, 0.2 * 1.2214028, 0.1 * 0.8187308]]
-    torch.testing.assert_close(moved, torch.tensor(expected))
-
-
-def test_actions_beyond_one_are_clipped() -> None:
-    box = torch.tensor([[0.5, 0.5, 0.2, 0.2]])
-    far, full = torch.full((1, 4), 7.0), torch.ones(1, 4)
-    assert torch.equal(boxes.move(box, far, 0.5, 0.2), boxes.move(box, full, 0.5, 0.2))
-
-
-def test_a_moved_box_keeps_its_centre_in_the_frame_and_its_size_in_bounds() -> None:
-    box = torch.tensor([[0.99, 0.01, 0.59, 0.061]])
-    moved = boxes.move(box, torch.tensor([[1.0, -1.0, 1.0, -1.0]]), 0.5, 0.4)
-    torch.testing.assert_close(moved, torch.tensor([[1.0, 0.0, 0.6, 0.06]]))
-
-
 def test_corners_and_back() -> None:
     box = torch.tensor([0.5, 0.4, 0.2, 0.1])
     corners = boxes.to_xyxy(box)

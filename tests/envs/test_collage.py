@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from envs.collage import Collage, make
-from envs.simulator import fabrics, patches
+from envs.collage import Collage, CollageSettings, make
+from envs.simulator import collage_textures, patches
 from envs.simulator.painting import hat
 
 
 def test_textures_are_seamless_pictures() -> None:
-    texture = fabrics.weave(40, 3, 32, torch.Generator().manual_seed(0))
+    texture = collage_textures.random_textures(40, 3, 32, torch.Generator().manual_seed(0))
     assert 0 <= texture.min() < 0.3
     assert 0.7 < texture.max() <= 1
     across_the_edge = (texture[..., 0] - texture[..., -1]).abs().mean()
@@ -20,9 +20,9 @@ def test_textures_are_seamless_pictures() -> None:
 def test_patches_fill_their_boxes() -> None:
     size = torch.tensor([[24.0, 12.0], [9.0, 15.0]])
     centre = torch.tensor([[30.0, 20.0], [40.5, 33.2]])
-    cloth = patches.draw(2, 5, torch.Generator().manual_seed(0))
-    cloth.depth[:] = 0.0
-    canvas = patches.canvases(cloth, size, torch.rand(5, 3, 64, 64), time=0)
+    appearance = patches.draw(2, 5, torch.Generator().manual_seed(0))
+    appearance.depth[:] = 0.0
+    canvas = patches.canvases(appearance, size, torch.rand(5, 3, 64, 64), time=0)
     alpha = patches.paste(canvas, centre, size, 64)[:, -1]
     for mask, middle, extent in zip(alpha > 0.5, centre, size, strict=True):
         rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
@@ -43,7 +43,7 @@ def test_smooth_painting_keeps_the_light_of_fine_sprites(width: float) -> None:
 
 
 def test_boxes_lie_on_the_patches_as_they_did_at_first() -> None:
-    scene = Collage(frame_size=64, size=(12, 24), loose=1.0)
+    scene = Collage(CollageSettings(frame_size=64, size=(12, 24), loose=1.0))
     rng = torch.Generator().manual_seed(1)
     scene.reset(16, rng)
     bodies, places = scene._bodies, []
@@ -53,13 +53,13 @@ def test_boxes_lie_on_the_patches_as_they_did_at_first() -> None:
         scene.advance(rng)
     assert places[0].abs().max() > 0.15
     assert torch.allclose(*places, atol=1e-4)
-    tight = Collage(frame_size=64, loose=0.0)
+    tight = Collage(CollageSettings(frame_size=64, loose=0.0))
     box = 64 * tight.reset(16, rng).box
     assert torch.allclose(box, torch.cat([tight._bodies.centre, tight._bodies.size], -1))
 
 
 def test_a_shaking_camera_moves_everything_alike() -> None:
-    scene = Collage(frame_size=64, shake=3.0, speed=(1e-6, 1e-6), loose=0.0)
+    scene = Collage(CollageSettings(frame_size=64, shake=3.0, speed=(1e-6, 1e-6), loose=0.0))
     rng = torch.Generator().manual_seed(1)
     before = scene.reset(32, rng).box[..., :2]
     moved = 64 * (scene.advance(rng).box[..., :2] - before)
@@ -70,7 +70,7 @@ def test_a_shaking_camera_moves_everything_alike() -> None:
 def test_photographs_give_seamless_textures_of_their_split() -> None:
     rng = torch.Generator().manual_seed(0)
     for channels in (1, 3):
-        texture = fabrics.snippets(20, channels, 32, "train", rng)
+        texture = collage_textures.photo_textures(20, channels, 32, "train", rng)
         assert texture.shape == (20, channels, 32, 32)
         assert texture.min() >= 0
         assert texture.max() <= 1
@@ -80,15 +80,15 @@ def test_photographs_give_seamless_textures_of_their_split() -> None:
 
 
 def test_what_is_in_front_hides_what_is_behind() -> None:
-    scene = Collage(frame_size=48, max_objects=2, size=(12, 12), noise=0.0)
+    scene = Collage(CollageSettings(frame_size=48, max_objects=2, size=(12, 12), noise=0.0))
     rng = torch.Generator().manual_seed(2)
     scene.reset(4, rng)
     scene._there[:] = True
     scene._bodies.centre[:] = 24.0
     scene._bodies.size[:] = 12.0
-    scene._cloth = patches.draw(8, len(scene.textures), rng)
-    scene._cloth.bend[:] = 2.0
-    scene._cloth.depth[:] = 0.0
+    scene._appearance = patches.draw(8, len(scene.textures), rng)
+    scene._appearance.exponent[:] = 2.0
+    scene._appearance.depth[:] = 0.0
     visible = scene._show(rng).visible
     assert visible[:, 1].min() > 0.95  # the last one is in front
     assert visible[:, 0].max() < 0.2
@@ -109,7 +109,7 @@ def test_the_same_seed_gives_the_same_episodes(channels: int) -> None:
 
 
 def test_held_out_collages_are_of_other_textures() -> None:
-    train, test = Collage(split="train"), Collage(split="test")
+    train, test = (Collage(CollageSettings(), split) for split in ("train", "test"))
     assert not torch.equal(train.textures, test.textures)
 
 
@@ -134,4 +134,4 @@ def test_targets_stay_in_view() -> None:
 )
 def test_bad_settings_are_named(bad: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Collage(**bad)
+        make(**bad)

@@ -11,7 +11,7 @@ from tests.digit_scenes import TRACKED, clean, generator, shown
 
 @pytest.mark.parametrize("tier", TRACKED)
 def test_every_tier_shows_what_it_says(tier: str) -> None:
-    env = digits.make(tier, batch_size=8, horizon=5)
+    env = digits.make(tier=tier, batch_size=8, horizon=5)
     factors = TIERS[tier]
     obs, rewards = env.reset(), []
     for _ in range(5):
@@ -61,7 +61,7 @@ PINNED = {
 
 @pytest.mark.parametrize("tier", PINNED)
 def test_scenes_stay_what_they_were(tier: str) -> None:
-    env = digits.make(tier, batch_size=6, horizon=8, seed=11)
+    env = digits.make(tier=tier, batch_size=6, horizon=8, seed=11)
     env.reset()
     for _ in range(8):
         env.step(torch.full((6, 4), 0.1))
@@ -208,28 +208,34 @@ def test_every_other_factor_changes_the_frames(changes: dict) -> None:
     [
         ("hardest", {}, "unknown tier 'hardest': choose one of plain, easy"),
         ("easy", {"sped": 2}, "unknown factor 'sped': choose among frame_size"),
-        ("easy", {"speed": -1.0}, "speed must not be negative, got -1"),
-        ("easy", {"colour": "red"}, "colour must be one of white, grey, rgb; got 'red'"),
+        ("easy", {"speed": -1.0}, "speed must be at least 0, got -1"),
+        ("easy", {"colour": "red"}, "colour=red is unknown: choose one of white, grey, rgb"),
         ("easy", {"size": 60.0}, "size 60.0 .* fit between the walls"),
         ("easy", {"min_objects": 4}, "need min_objects <= max_objects.* got 4 and 3"),
-        ("easy", {"min_objects": 0, "max_objects": 0}, "max_objects of 1 or more; got 0 and 0"),
+        ("easy", {"min_objects": 0, "max_objects": 0}, "max_objects must be at least 1, got 0"),
         ("easy", {"depth": False}, "'grey' need depth=True"),
-        ("easy", {"scale": 2.0}, "scale is a share"),
+        ("easy", {"scale": 2.0}, "scale must be at most 1, got 2"),
         ("easy", {"world": 30}, "world 30 must not be smaller"),
     ],
 )
 def test_wrong_tiers_and_factors_are_refused(tier: str, changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        digits.make(tier, factors=changes)
+        digits.make(tier=tier, factors=changes)
 
 
 def test_the_task_fits_the_tier() -> None:
-    assert digits.make("plain").size_gain == 0.2
-    assert digits.make("medium").size_gain == 0.4
-    assert digits.make("medium").camera_speed == 0
-    assert digits.make("active").camera_speed == pytest.approx(3 / 48)
+    assert digits.make(tier="plain").action_scale.size == 0.2
+    assert digits.make(tier="medium").action_scale.size == 0.4
+    assert digits.make(tier="medium").camera_speed == 0
+    assert digits.make(tier="active").camera_speed == pytest.approx(3 / 48)
 
 
 def test_factors_cannot_be_changed_in_place() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         TIERS["easy"].speed = 3.0  # type: ignore[misc]
+
+
+def test_a_scene_tells_its_factors() -> None:
+    scene = digits.make(tier="passing").scene
+    assert scene.factors == TIERS["passing"]
+    assert scene.min_objects == 0

@@ -45,7 +45,7 @@ def test_cameras_that_the_action_cannot_move_ignore_it() -> None:
 @pytest.mark.parametrize("tier", TRACKED)
 def test_every_tier_takes_a_camera_that_follows_the_box(tier: str) -> None:
     asked = {"camera": "action", "camera_speed": 3.0, "world": 96}
-    env = digits.make(tier, batch_size=16, horizon=4, factors=asked)
+    env = digits.make(tier=tier, batch_size=16, horizon=4, factors=asked)
     env.reset()
     assert isinstance(env.scene, Digits)
     before = env.scene.camera
@@ -66,7 +66,7 @@ def test_a_panning_camera_is_hidden_and_can_be_seen_in_the_background() -> None:
     scene.reset(32, rng)
     scene._bodies.present.fill_(False)
     before, place = scene.advance(rng).frame.float(), scene.camera
-    env = digits.make("pan", batch_size=2)
+    env = digits.make(tier="pan", batch_size=2)
     env.reset()
     assert (env.step(torch.ones(2, 4)).camera == 0).all()
     shifts = [(x, y) for y in range(-4, 5) for x in range(-4, 5)]

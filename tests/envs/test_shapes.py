@@ -32,7 +32,7 @@ def test_the_task_is_built_and_rewards() -> None:
     obs = env.reset()
     assert obs.frame.shape == (8, 3, 64, 64)
     assert env.step(torch.zeros(8, 4)).reward.min() > 0.99
-    assert env.size_gain == 0.4
+    assert env.action_scale.size == 0.4
 
 
 def test_training_and_test_shapes_are_different_shapes() -> None:
@@ -143,4 +143,4 @@ def test_factors_of_digits_work_here_too() -> None:
     env.reset()
     assert env.step(torch.ones(4, 4)).camera.abs().max().item() == pytest.approx(4 / 64)
     with pytest.raises(ValueError, match="unknown tier 'easy': choose one of shapes"):
-        shapes.make("easy")
+        shapes.make(tier="easy")

@@ -6,13 +6,13 @@ import torch
 
 from envs import stills
 from envs.boxes import to_xyxy
-from envs.stills import BACKGROUNDS, FRAME, MOST, Stills, place
+from envs.stills import BACKGROUNDS, FRAME, MOST, Stills, StillsSettings, place
 from envs.watching import watch
 
 
 @pytest.mark.parametrize("background", BACKGROUNDS)
 def test_pictures_hold_0_to_2_digits_evenly(background: str, rng: torch.Generator) -> None:
-    view = Stills(background).reset(600, rng)
+    view = Stills(StillsSettings(background=background)).reset(600, rng)
     assert view.frame.shape == (600, 1, FRAME, FRAME)
     count = (view.id >= 0).sum(1)
     assert count.bincount(minlength=MOST + 1).min() > 150
@@ -20,7 +20,7 @@ def test_pictures_hold_0_to_2_digits_evenly(background: str, rng: torch.Generato
 
 
 def test_inked_boxes_lie_in_the_frame_and_do_not_overlap(rng: torch.Generator) -> None:
-    view = Stills(min_objects=2).reset(500, rng)
+    view = Stills(StillsSettings(min_objects=2)).reset(500, rng)
     corners = to_xyxy(view.box)
     slack = 0.5 / FRAME  # an edge is where ink is at 40 %, up to half a pixel beyond
     assert (corners >= -slack).all()
@@ -31,7 +31,7 @@ def test_inked_boxes_lie_in_the_frame_and_do_not_overlap(rng: torch.Generator) -
 
 
 def test_boxes_are_tight_about_the_ink(rng: torch.Generator) -> None:
-    view = Stills().reset(300, rng)
+    view = Stills(StillsSettings()).reset(300, rng)
     lonely = (view.id >= 0).sum(1) == 1
     ink = view.frame[lonely, 0] > 0.4 * 255
     box = to_xyxy(view.box[lonely, 0]) * FRAME
@@ -52,7 +52,7 @@ def test_an_impossible_placement_falls_back_to_corners(
 
 
 def test_backgrounds_are_those_of_the_literature(rng: torch.Generator) -> None:
-    noise = Stills("noise")
+    noise = Stills(StillsSettings(background="noise"))
     empty = noise.reset(400, rng)
     there = (empty.id >= 0).any(1)
     dark = empty.frame[~there].float() / 255
@@ -61,7 +61,7 @@ def test_backgrounds_are_those_of_the_literature(rng: torch.Generator) -> None:
     again = noise.advance(rng)
     assert not torch.equal(again.frame, empty.frame)
     assert torch.equal(again.box, empty.box)
-    grid = Stills("grid").reset(400, rng)
+    grid = Stills(StillsSettings(background="grid")).reset(400, rng)
     lines = grid.frame[(grid.id < 0).all(1)]
     assert set(lines.unique().tolist()) == {0, 102}
     share = (lines == 102).float().mean().item()
@@ -70,7 +70,7 @@ def test_backgrounds_are_those_of_the_literature(rng: torch.Generator) -> None:
 
 
 def test_clean_pictures_stand_still(rng: torch.Generator) -> None:
-    real = watch(Stills(), 8, 3, rng)
+    real = watch(Stills(StillsSettings()), 8, 3, rng)
     assert torch.equal(real.frame[:, 0], real.frame[:, 2])
 
 
@@ -78,7 +78,7 @@ def test_mnist_is_shown_as_it_is(tmp_path, rng: torch.Generator) -> None:
     images = np.zeros((40, 28, 28), np.uint8)
     images[:, 4:24, 9:19] = 200
     np.savez(tmp_path / "digits.npz", images=images, labels=np.tile(np.arange(10), 4))
-    scene = Stills(digits=str(tmp_path / "digits.npz"), min_objects=1)
+    scene = Stills(StillsSettings(digits=str(tmp_path / "digits.npz"), min_objects=1))
     view = scene.reset(20, rng)
     assert set(view.frame.unique().tolist()) == {0, 200}
     assert set((view.frame == 200).sum((1, 2, 3)).tolist()) <= {200, 400}

@@ -2,18 +2,19 @@ import pytest
 import torch
 
 from envs import boxes, digits
+from envs.action_scale import ActionScale
 from envs.tracking import Tracking
 from tests.scenes import MovingPatch
 
 
 def test_the_first_box_is_the_targets() -> None:
-    env = digits.make("medium", batch_size=16)
+    env = digits.make(tier="medium", batch_size=16)
     obs = env.reset()
     torch.testing.assert_close(obs.box, env.target_box)
 
 
 def test_the_reward_is_the_iou_in_the_frame_that_was_seen() -> None:
-    env = digits.make("easy", batch_size=8)
+    env = digits.make(tier="easy", batch_size=8)
     env.reset()
     for _ in range(3):
         seen = env.target_box.clone()
@@ -22,7 +23,7 @@ def test_the_reward_is_the_iou_in_the_frame_that_was_seen() -> None:
 
 
 def test_the_target_is_any_of_the_objects() -> None:
-    env = digits.make("plain", batch_size=512, factors={"min_objects": 3})
+    env = digits.make(tier="plain", batch_size=512, factors={"min_objects": 3})
     env.reset()
     counts = torch.bincount(env.target, minlength=3)
     assert counts.min() > 120
@@ -55,8 +56,7 @@ def test_steps_out_of_turn_are_refused() -> None:
     [
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"batch_size": 2, "horizon": 0}, "horizon must be at least 1 frame, got 0"),
-        ({"batch_size": 2, "centre_gain": 0.0}, "centre_gain must be positive"),
-        ({"batch_size": 2, "min_size": 0.7}, "min_size must be above 0 and below max_size"),
+        ({"batch_size": 2, "camera_speed": -0.1}, "camera_speed must not be negative"),
     ],
 )
 def test_numbers_out_of_range_are_refused(arguments: dict, message: str) -> None:
@@ -65,10 +65,10 @@ def test_numbers_out_of_range_are_refused(arguments: dict, message: str) -> None
 
 
 def test_on_the_active_tier_a_box_on_its_target_follows_it() -> None:
-    env = digits.make("active", batch_size=32, horizon=20, seed=1)
+    env = digits.make(tier="active", batch_size=32, horizon=20, seed=1)
     obs = env.reset()
     for _ in range(19):
-        action = boxes.action_to(obs.box, env.target_box, env.centre_gain, env.size_gain)
+        action = env.action_scale.action_to(obs.box, env.target_box)
         step = env.step(action)
         obs = step.obs
     assert step.reward.mean() > 0.9
@@ -77,17 +77,17 @@ def test_on_the_active_tier_a_box_on_its_target_follows_it() -> None:
 
 
 def test_saved_state_goes_on_where_it_was() -> None:
-    env = digits.make("hard", batch_size=2, seed=5)
+    env = digits.make(tier="hard", batch_size=2, seed=5)
     env.reset()
     state = env.state_dict()
     expected = env.reset()
-    other = digits.make("hard", batch_size=2, seed=6)
+    other = digits.make(tier="hard", batch_size=2, seed=6)
     other.load_state_dict(state)
     assert torch.equal(other.reset().frame, expected.frame)
 
 
 def test_sides_of_the_box_have_the_limits_of_the_task() -> None:
-    env = Tracking(MovingPatch(), 2, horizon=30, size_gain=1.0, min_size=0.02, max_size=0.9)
+    env = Tracking(MovingPatch(), 2, 30, ActionScale(size=1.0, min_size=0.02, max_size=0.9))
     for way, limit in ((-1.0, 0.02), (1.0, 0.9)):
         env.reset()
         for _ in range(20):

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from envs import video
 from envs.boxes import clip_to_frame, iou
-from envs.footage.window import Window
+from envs.footage.window import JitterSettings, Window
+from envs.settings import from_config
 from envs.tracking import Tracking
 from envs.watching import watch
 from tests import footage
@@ -19,7 +20,7 @@ NATIVE = {"frame_size": (footage.SIZE[1], footage.SIZE[0])}
 
 
 def make(folder: Path, **options) -> Tracking:
-    return video.make(str(folder), batch_size=2, **{"horizon": 10, **NATIVE, **options})
+    return video.make(path=str(folder), batch_size=2, **{"horizon": 10, **NATIVE, **options})
 
 
 def bright_box(frame: Tensor, level: int) -> Tensor:
@@ -192,7 +193,7 @@ def test_a_window_shows_a_small_target_large_and_follows_the_box(tmp_path: Path)
     for _ in range(6):
         assert iou(bright_box(env.view.frame[0], 127), env.target_box[0]) > 0.85
         action = torch.zeros(2, 4)
-        action[:, :2] = (env.target_box[:, :2] - obs.box[:, :2]) / (0.5 * obs.box[:, 2:])
+        action[:, :2] = env.action_scale.action_to(obs.box, env.target_box)[:, :2]
         step = env.step(action)
         assert float(step.reward[0]) > 0.9
         obs = step.obs
@@ -203,7 +204,7 @@ def test_pictures_are_kept_as_long_as_there_is_room(tmp_path: Path) -> None:
     footage.write_folder(tmp_path, 20)
     env = make(tmp_path, cache_mb=4 * 3 * 48 * 64 / 2**20)
     shown = watch(env.scene, 2, 10, env.rng)
-    assert len(env.scene.album._kept) == 4
+    assert len(env.scene.album._cache) == 4
     assert shown.frame.shape == (2, 10, 3, 48, 64)
 
 
@@ -230,6 +231,13 @@ def test_bad_options_are_named(options: dict, named: str, tmp_path: Path) -> Non
     footage.write_folder(tmp_path, 20)
     with pytest.raises(ValueError, match=named):
         make(tmp_path, **options)
+
+
+def test_nodes_of_the_config_are_settings_of_their_own() -> None:
+    given = from_config(video.VideoSettings, {"jitter": {"zoom": 2}, "task": None})
+    assert given.jitter == JitterSettings(zoom=2)
+    assert given.task == video.TaskSettings()
+    assert video.make.Settings is video.VideoSettings  # type: ignore[attr-defined]
 
 
 def test_a_path_is_needed() -> None:

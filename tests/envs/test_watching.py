@@ -32,7 +32,7 @@ def assert_equal(a: Trajectory, b: Trajectory) -> None:
 
 @pytest.mark.parametrize("tier", ["plain", "medium", "hard"])
 def test_it_is_the_episode_of_an_agent_that_never_moves(tier: str) -> None:
-    env = digits.make(tier, "test", 8, horizon=6, seed=3, factors=STILL)
+    env = digits.make("test", 8, tier=tier, horizon=6, seed=3, factors=STILL)
     agent = LastBox(frame_shape=env.scene.frame_shape)
     real = rollout(env, agent)
     seen = watch(Digits(named(tier, STILL), "test"), 8, 6, generator(3))
@@ -82,7 +82,7 @@ def test_empty_scenes_show_their_background_alone() -> None:
 
 
 def test_the_task_refuses_scenes_without_a_target() -> None:
-    env = digits.make("plain", batch_size=64, factors={"min_objects": 0})
+    env = digits.make(tier="plain", batch_size=64, factors={"min_objects": 0})
     with pytest.raises(ValueError, match=r"nothing to track: ask for min_objects of 1 or more"):
         env.reset()
 

@@ -20,7 +20,7 @@ from world_models.base import Posterior
 
 
 def episodes(tier: str = "plain", horizon: int = 16, number: int = 30) -> Trajectory:
-    env = make(tier, split="test", batch_size=number, horizon=horizon, seed=0)
+    env = make(tier=tier, split="test", batch_size=number, horizon=horizon, seed=0)
     agent = RandomActions() if tier == "active" else LastBox()
     return rollout(env, agent, explore=False)
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dyna.evaluation import metrics
+from envs.action_scale import ActionScale
 from envs.trajectory import Trajectory, Truth
 
 T, F = True, False
@@ -38,19 +39,19 @@ def episode(box: list[float], action: list[float], target: list[float]) -> Traje
 def test_the_moved_box_is_scored_in_the_frame_that_was_seen() -> None:
     # Half a box to the right, before the camera moves.
     trajectory = episode([0.4, 0.5, 0.2, 0.2], [1.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.2, 0.2])
-    torch.testing.assert_close(metrics.overlap(trajectory, 0.5, 0.2), torch.ones(1, 1))
+    torch.testing.assert_close(metrics.overlap(trajectory, ActionScale()), torch.ones(1, 1))
 
 
 def test_boxes_are_cut_at_the_border_before_they_are_scored() -> None:
     # Both show the same quarter of the frame; outside of it they differ.
     trajectory = episode([0.1, 0.1, 0.3, 0.3], [0.0] * 4, [0.0, 0.0, 0.5, 0.5])
-    torch.testing.assert_close(metrics.overlap(trajectory, 0.5, 0.2), torch.ones(1, 1))
+    torch.testing.assert_close(metrics.overlap(trajectory, ActionScale()), torch.ones(1, 1))
 
 
 def test_scoring_needs_truth() -> None:
     trajectory = episode([0.5] * 4, [0.0] * 4, [0.5] * 4)
     with pytest.raises(ValueError, match="truth=None"):
-        metrics.overlap(dataclasses.replace(trajectory, truth=None), 0.5, 0.2)
+        metrics.overlap(dataclasses.replace(trajectory, truth=None), ActionScale())
 
 
 def test_the_first_step_and_the_hidden_ones_do_not_count() -> None:

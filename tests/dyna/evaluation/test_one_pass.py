@@ -8,6 +8,7 @@ import torch
 
 from dyna.evaluation import metrics, one_pass
 from envs import boxes
+from envs.action_scale import ActionScale
 from envs.trajectory import Trajectory, Truth
 
 WIDTH, HEIGHT = 320, 240
@@ -52,8 +53,8 @@ def test_overlap_success_and_precision_are_those_of_got10k(rng: torch.Generator)
     experiment = ExperimentOTB.__new__(ExperimentOTB)  # whose constructor looks for the data
     experiment.nbins_iou, experiment.nbins_ce = 21, 51
     found = episodes(rng)
-    iou = metrics.overlap(found, 0.5, 0.2)
-    error = metrics.centre_error(found, 0.5, 0.2)
+    iou = metrics.overlap(found, ActionScale())
+    error = metrics.centre_error(found, ActionScale())
     whole = boxes.iou(found.box[:, :-1], found.truth.target_box)
     everything = torch.ones_like(iou, dtype=torch.bool)
     success = one_pass.success_curve(iou, everything)

@@ -19,7 +19,7 @@ HORIZON = 8
 
 @pytest.fixture(scope="module")
 def env() -> Tracking:
-    return make("plain", split="test", batch_size=4, horizon=HORIZON)
+    return make(tier="plain", split="test", batch_size=4, horizon=HORIZON)
 
 
 def frames_of(path) -> int:

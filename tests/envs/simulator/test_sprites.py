@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from envs import digits
-from envs.simulator import sprites
+from envs.simulator import digit_bank, digit_files, sprites
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 
 def test_training_and_test_digits_are_different_digits() -> None:
-    train, test = sprites.load("train").source, sprites.load("test").source
+    train, test = digit_bank.load("train").source, digit_bank.load("test").source
     assert len(train) == 1300
     assert len(test) == 497
     assert not set(train.tolist()) & set(test.tolist())
 
 
 def test_digits_stand_in_order_of_their_class() -> None:
-    bank = sprites.load("train")
+    bank = digit_bank.load("train")
     assert bank.count.sum() == 1300
     assert torch.equal(bank.first, bank.count.cumsum(0) - bank.count)
 
@@ -51,8 +51,10 @@ def test_a_dark_picture_has_no_extent() -> None:
 
 
 def test_a_quarter_turn_turns_the_sprite() -> None:
-    bank = sprites.load("train").image.view(-1, sprites.ANGLES, sprites.SIDE, sprites.SIDE)
-    upright, quarter = bank[:50, 0].int(), bank[:50, sprites.ANGLES // 4].int()
+    bank = digit_bank.load("train").image.view(
+        -1, digit_bank.ANGLES, digit_bank.SIDE, digit_bank.SIDE
+    )
+    upright, quarter = bank[:50, 0].int(), bank[:50, digit_bank.ANGLES // 4].int()
     turned = min(
         (torch.rot90(upright, k, (1, 2)) - quarter).abs().float().mean().item() for k in (1, 3)
     )
@@ -63,7 +65,7 @@ def test_a_quarter_turn_turns_the_sprite() -> None:
 def test_npz_files_are_read(tmp_path: Path, mnist: tuple, names: tuple[str, str]) -> None:
     path = tmp_path / "digits.npz"
     np.savez(path, **dict(zip(names, mnist, strict=True)))
-    images, labels = sprites.read(path)
+    images, labels = digit_files.read(path)
     assert images.shape == (40, 16, 16)
     assert images.max() == pytest.approx(200 / 255)
     assert np.array_equal(labels, mnist[1])
@@ -75,17 +77,17 @@ def test_idx_files_give_the_same_bank_as_npz(tmp_path: Path, mnist: tuple, endin
     write_idx(path, mnist[0])
     write_idx(tmp_path / f"train-labels-idx1-ubyte{ending}", mnist[1])
     np.savez(tmp_path / "digits.npz", images=mnist[0], labels=mnist[1])
-    idx = sprites.load("train", str(path))
-    npz = sprites.load("train", str(tmp_path / "digits.npz"))
+    idx = digit_bank.load("train", str(path))
+    npz = digit_bank.load("train", str(tmp_path / "digits.npz"))
     assert torch.equal(idx.image, npz.image)
     assert len(idx.source) == 28
-    env = digits.make("easy", batch_size=2, digits=str(path))
+    env = digits.make(tier="easy", batch_size=2, digits=str(path))
     assert env.reset().frame.max() > 128
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"absent\.npz.*digits"):
-        sprites.load("train", str(tmp_path / "absent.npz"))
+        digit_bank.load("train", str(tmp_path / "absent.npz"))
 
 
 @pytest.mark.parametrize(
@@ -102,21 +104,21 @@ def test_a_broken_file_is_named_with_the_mend(tmp_path: Path, name: str, content
     path.write_bytes(content)
     (tmp_path / name.replace("images", "labels").replace("idx3", "idx1")).write_bytes(content)
     with pytest.raises(ValueError, match=r"cannot be read as digits .* give an \.npz"):
-        sprites.load("train", str(path))
+        digit_bank.load("train", str(path))
 
 
 def test_arrays_of_a_wrong_shape_are_refused(tmp_path: Path, mnist: tuple) -> None:
     np.savez(tmp_path / "flat.npz", images=mnist[0].reshape(40, -1), labels=mnist[1])
     with pytest.raises(ValueError, match=r"flat\.npz: images must be N x side x side"):
-        sprites.load("train", str(tmp_path / "flat.npz"))
+        digit_bank.load("train", str(tmp_path / "flat.npz"))
     np.savez(tmp_path / "short.npz", images=mnist[0], labels=mnist[1][:-1])
     with pytest.raises(ValueError, match="label of 0 to 9 per image"):
-        sprites.load("train", str(tmp_path / "short.npz"))
+        digit_bank.load("train", str(tmp_path / "short.npz"))
     np.savez(tmp_path / "odd.npz", images=mnist[0], labels=np.zeros(40, np.uint8))
     with pytest.raises(ValueError, match="give a file with all ten"):
-        sprites.load("train", str(tmp_path / "odd.npz"))
+        digit_bank.load("train", str(tmp_path / "odd.npz"))
 
 
 def test_an_unknown_split_is_refused() -> None:
     with pytest.raises(ValueError, match="split must be 'train' or 'test', got 'valid'"):
-        sprites.load("valid")
+        digit_bank.load("valid")

@@ -76,7 +76,7 @@ def _path(
 
 
 def test_that_actions_move_the_camera_is_learned() -> None:
-    env = make("active", batch_size=12, seed=1)
+    env = make(tier="active", batch_size=12, seed=1)
     prior = CameraPrior()
     moves, asked = _path(rollout(env, RandomActions()), prior)
     error = (moves - asked)[:, 1:].norm(dim=-1)
@@ -88,7 +88,7 @@ def test_that_actions_move_the_camera_is_learned() -> None:
 
 
 def test_a_camera_that_wanders_goes_on_as_it_went() -> None:
-    env = make("medium", batch_size=12, seed=1, factors=PAN)
+    env = make(tier="medium", batch_size=12, seed=1, factors=PAN)
     prior = CameraPrior()
     moves, asked = _path(rollout(env, RandomActions()), prior)
     assert not asked.any()

@@ -20,7 +20,7 @@ TINY = {"background_steps": 3, "static_steps": 3, "sequence_steps": 2, "motion_s
 
 
 def _episodes(split: str, number: int, tier: str = "plain", seed: int = 0) -> Trajectory:
-    env = make(tier, split=split, batch_size=number, seed=seed)
+    env = make(tier=tier, split=split, batch_size=number, seed=seed)
     return rollout(env, LastBox(frame_shape=env.scene.frame_shape))
 
 

@@ -16,7 +16,7 @@ TINY = {"background_steps": 1, "static_steps": 1, "sequence_steps": 1, "motion_s
 
 @pytest.fixture(scope="module")
 def real() -> Trajectory:
-    return rollout(make("active", batch_size=3, horizon=9), RandomActions()).without_truth()
+    return rollout(make(tier="active", batch_size=3, horizon=9), RandomActions()).without_truth()
 
 
 def _model(real: Trajectory, **options: object) -> AIR:

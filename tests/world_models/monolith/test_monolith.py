@@ -39,7 +39,7 @@ def model(request: pytest.FixtureRequest, rng: torch.Generator) -> Monolith:
 
 @pytest.mark.parametrize("tier", ["plain", "active"])
 def test_rewards_score_the_box_that_is_said_to_be_scored(tier: str) -> None:
-    real = rollout(digits.make(tier, batch_size=8, horizon=6), RandomActions(seed=0))
+    real = rollout(digits.make(tier=tier, batch_size=8, horizon=6), RandomActions(seed=0))
     assert real.truth is not None
     overlap = iou(target.scored_box(real), real.truth.target_box)
     assert torch.allclose(overlap, real.reward, atol=1e-4)

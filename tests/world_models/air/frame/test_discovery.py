@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from envs.stills import Stills
+from envs.stills import Stills, StillsSettings
 from envs.watching import watch
 from world_models.air.frame.attend import RecurrentAttention
 from world_models.air.frame.discovery import discover, inhibit, misfit, propose
@@ -73,7 +73,7 @@ def test_noisy_pixels_are_worth_less() -> None:
 
 @pytest.mark.parametrize("inference", ["residual", "recurrent"])
 def test_single_images_teach_perception_alone(inference: str, rng: torch.Generator) -> None:
-    real = watch(Stills("grid"), 64, 1, rng)
+    real = watch(Stills(StillsSettings(background="grid")), 64, 1, rng)
     model = AIR((1, 50, 50), 3, background="free", inference=inference, **TINY)
     before = {name: p.clone() for name, p in model.transition.named_parameters()}
     metrics = model.fit(real.without_truth(), rng)

@@ -1,8 +1,8 @@
-"""Random textures: what a tracker must get along with before it has seen any real picture.
+"""Textures of collages: what a tracker must get along with before it has seen any real video.
 
-Pictures in which nearby pixels are alike, as in natural ones, whose spectra fall as a power of the
-frequency (Field, "Relations between the statistics of natural images", 1987); some of them with
-hard edges.
+Random ones are pictures in which nearby pixels are alike, as in natural ones, whose spectra fall
+as a power of the frequency (Field, "Relations between the statistics of natural images", 1987);
+some of them have hard edges. Others are cut from photographs.
 """
 
 import numpy as np
@@ -16,7 +16,9 @@ FLATTEST, STEEPEST = 0.6, 2.2
 """Powers by which the amplitude falls with the frequency: from fine grain to clouds."""
 
 
-def weave(number: int, channels: int, side: int, rng: torch.Generator) -> Float[Tensor, "N C S S"]:
+def random_textures(
+    number: int, channels: int, side: int, rng: torch.Generator
+) -> Float[Tensor, "N C S S"]:
     """Draws textures in [0, 1]; each is seamless: its opposite edges fit.
 
     Args:
@@ -61,7 +63,7 @@ def _field(
     return field / field.std((-1, -2), keepdim=True)
 
 
-def snippets(
+def photo_textures(
     number: int, channels: int, side: int, split: str, rng: torch.Generator
 ) -> Float[Tensor, "N C S S"]:
     """Pieces of the two photographs that scikit-learn brings, in other colours; seamless, too.

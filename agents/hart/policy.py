@@ -7,7 +7,7 @@ update ``tanh(c) * delta_a`` of equation 7 moves the window against that anchor 
 """
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from agents.hart.correlation import MAPS, matches
 from agents.hart.recurrence import Moment, Recurrence, Weights
 from agents.hart.recurrence import step as recurrent_step
+from agents.hart.settings import HARTSettings
 from agents.hart.state import HARTState, Inspection
 from agents.learning import attention
 from agents.learning.policy import Decision, RecurrentPolicy, Sight, Trace
@@ -32,76 +33,43 @@ class HART(RecurrentPolicy[HARTState]):
 
     Args:
         frame_shape: (C, H, W) of the frames.
-        channels: Maps of V1's two convolutions.
-        features: Size of ``v_t`` (equation 4).
-        memory: Size of the LSTM.
-        glimpse: Rows and columns of the glimpse.
-        scale: Extent of the attended window in own boxes.
-        learn_scale: Whether the extent (per axis) is learned, starting from ``scale``.
-        attention_update: Whether the window also moves by ``tanh(c) * delta_a`` (equation 7).
-        size_pace: How fast the update of the box's size is learned against that of its centre.
-            Rewards tell little of the size, and a wrong tendency adds up over an episode.
-        appearance: Whether there is appearance attention; without it the location map is 1.
-        zoneout: Probability that a number of the LSTM stays as it was (while learning).
-        dropout: Probability that a number of the ventral stream is 0 (while learning).
-        keep_bias: Where the bias of the LSTM's forget gates starts: above 0, memory lasts longer.
-        template: Whether the ventral stream is also told where the first glimpse's target matches
-            (``agents.hart.correlation``). The paper's knows the target by its memory alone.
+        settings: Keys of `HARTSettings`.
 
     Raises:
         ValueError: A size is out of range.
     """
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        channels: Sequence[int] = (8, 16),
-        features: int = 64,
-        memory: int = 100,
-        glimpse: int = 20,
-        scale: float = 1.8,
-        learn_scale: bool = False,
-        attention_update: bool = False,
-        size_pace: float = 0.1,
-        appearance: bool = True,
-        zoneout: float = 0.0,
-        dropout: float = 0.0,
-        keep_bias: float = 0.0,
-        template: bool = False,
-    ) -> None:
+    Settings = HARTSettings
+
+    def __init__(self, frame_shape: tuple[int, int, int], **settings: Any) -> None:
         super().__init__()
-        if glimpse < 8 or glimpse % 2:
-            raise ValueError(f"glimpse must be even and at least 8, got {glimpse}")
-        if scale < 1:
-            raise ValueError(f"scale must be at least 1 (see the whole box), got {scale}")
-        if not 0 <= zoneout < 1 or not 0 <= dropout < 1:
-            raise ValueError(f"zoneout and dropout are shares, got {zoneout} and {dropout}")
-        first, last = channels
-        self.glimpse = glimpse
-        self.side = glimpse // 2
+        chosen = HARTSettings(**settings)
+        first, last = chosen.channels
+        self.glimpse = chosen.glimpse
+        self.side = chosen.glimpse // 2
         places = self.side**2
-        self.fixed_window = not (learn_scale or attention_update)
-        self.attention_update = attention_update
-        self.zoneout, self.dropout, self.template = zoneout, dropout, template
-        self.log_scale = nn.Parameter(torch.full((2,), math.log(scale)), learn_scale)
-        self.update_gain = nn.Parameter(torch.full((4,), 0.1), attention_update)
+        self.fixed_window = not (chosen.learn_scale or chosen.attention_update)
+        self.attention_update = chosen.attention_update
+        self.zoneout, self.dropout, self.template = chosen.zoneout, chosen.dropout, chosen.template
+        self.log_scale = nn.Parameter(torch.full((2,), math.log(chosen.scale)), chosen.learn_scale)
+        self.update_gain = nn.Parameter(torch.full((4,), 0.1), chosen.attention_update)
         self.v1 = attention.convolutions(frame_shape[0], first, last)
         self.ventral = nn.Conv1d(last, VENTRAL_MAPS, 1)
         self.filters = nn.Linear(APPEARANCE, DYNAMIC_MAPS * (last + 1))
         self.location = nn.Linear(DYNAMIC_MAPS, 1)
         nn.init.ones_(self.location.bias)  # the location map starts open
-        if not appearance:  # ... and stays so: a sigmoid of 20 is 1 without a slope
+        if not chosen.appearance:  # ... and stays so: a sigmoid of 20 is 1 without a slope
             nn.init.zeros_(self.location.weight)
             nn.init.constant_(self.location.bias, 20.0)
             self.location.requires_grad_(False)
-        self.ventral_maps = VENTRAL_MAPS + MAPS * template
-        self.to_features = nn.Linear(self.ventral_maps * places, features)
-        self.lstm_in = nn.Linear(features, 4 * memory)
-        self.lstm_back = nn.Linear(memory, 4 * memory, bias=False)
-        self._begin_memory(keep_bias)
+        self.ventral_maps = VENTRAL_MAPS + MAPS * chosen.template
+        self.to_features = nn.Linear(self.ventral_maps * places, chosen.features)
+        self.lstm_in = nn.Linear(chosen.features, 4 * chosen.memory)
+        self.lstm_back = nn.Linear(chosen.memory, 4 * chosen.memory, bias=False)
+        self._begin_memory(chosen.keep_bias)
         self.first_appearance = nn.Linear(last, APPEARANCE)
-        self.first_memory = nn.Linear(self.ventral_maps * places, 2 * memory)
-        self.read_out = nn.Linear(memory + places, HIDDEN)
+        self.first_memory = nn.Linear(self.ventral_maps * places, 2 * chosen.memory)
+        self.read_out = nn.Linear(chosen.memory + places, HIDDEN)
         self.next_appearance = nn.Linear(HIDDEN, APPEARANCE)
         self.next_shift = nn.Linear(HIDDEN, 4)
         self.box_update = nn.Linear(HIDDEN, 4)
@@ -109,8 +77,9 @@ class HART(RecurrentPolicy[HARTState]):
             nn.init.zeros_(layer.bias)
             with torch.no_grad():
                 layer.weight.mul_(0.1)
-        self.register_buffer("caution", torch.tensor([1.0, 1.0, size_pace, size_pace]))
-        into = nn.Linear(memory + places, HIDDEN)
+        pace = chosen.size_pace
+        self.register_buffer("caution", torch.tensor([1.0, 1.0, pace, pace]))
+        into = nn.Linear(chosen.memory + places, HIDDEN)
         self.value = nn.Sequential(into, nn.ELU(), nn.Linear(HIDDEN, 1))
 
     @torch.no_grad()

@@ -1,7 +1,6 @@
 """RATM: predicts before it sees, reads the truth nowhere, learns by its features."""
 
 import dataclasses
-import functools
 
 import pytest
 import torch
@@ -17,7 +16,8 @@ SHAPE = (1, 48, 48)
 
 
 def make(box: float = 0.0) -> Supervised:
-    return Supervised(SHAPE, functools.partial(RATM), RATMObjective(box), minibatch=[(None, 3)])
+    objective = RATMObjective(box=box)
+    return Supervised(SHAPE, policy=RATM, objective=objective, minibatch=[(None, 3)])
 
 
 def explore(agent: Supervised, horizon: int = 4) -> Trajectory:

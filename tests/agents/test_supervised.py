@@ -26,7 +26,8 @@ BRIEF: dict[str, Any] = {"epochs": [(None, 1)], "minibatch": [(None, 3)]}
 def make(seed: int = 0, policy: dict[str, Any] | None = None, **options: Any) -> Supervised:
     objective = options.pop("objective", HARTObjective())
     network = functools.partial(HART, **{"size_pace": 1.0, **(policy or {})})
-    return Supervised(SHAPE, network, objective, seed=seed, **{**BRIEF, **options})
+    parts = {"policy": network, "objective": objective}
+    return Supervised(SHAPE, seed=seed, **parts, **{**BRIEF, **options})
 
 
 def explore(agent: Supervised, seed: int = 1, horizon: int = 4, **scene: Any) -> Trajectory:
@@ -138,7 +139,7 @@ def test_reflected_boxes_are_boxes_of_the_reflected_world() -> None:
 def test_a_policy_goes_from_supervision_to_ppo_and_back() -> None:
     taught = make(seed=1)
     taught.update(explore(taught), 0.5)
-    rewarded = PPO(SHAPE, functools.partial(HART), seed=2)
+    rewarded = PPO(SHAPE, policy=HART, seed=2)
     rewarded.inherit(taught.state_dict())
     obs = Tracking(MovingPatch(), batch_size=2, horizon=3, seed=0).reset()
     expected = taught.act(obs, taught.initial(obs))[0]

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from agents.hart.correlation import MAPS, matches
-from agents.hart.recurrence import Moment, Recurrence, Weights
+from agents.hart.recurrence import Activations, Recurrence, Weights
 from agents.hart.recurrence import step as recurrent_step
 from agents.hart.settings import HARTSettings
 from agents.hart.state import HARTState, Inspection
@@ -122,8 +122,8 @@ class HART(RecurrentPolicy[HARTState]):
         """Equations 2 to 8 for one frame."""
         now = {k: v[:, 0] for k, v in sight.items()}
         v1, ventral = self._see(now, state.first, state.shift)
-        moment, state = self._remember(v1, ventral, state)
-        return self._decide(moment.h, moment.location, moment.hidden), state
+        found, state = self._recur(v1, ventral, state)
+        return self._decide(found.h, found.location, found.hidden), state
 
     def unroll(self, sight: Sight) -> Decision:
         """All steps of whole episodes; only what needs the memory runs step by step."""
@@ -147,12 +147,12 @@ class HART(RecurrentPolicy[HARTState]):
         sight, device = {}, rng.device
         if self.dropout:
             shape = (batch, times, self.ventral_maps, self.side**2)
-            keep = torch.rand(shape, generator=rng, device=device) >= self.dropout
-            sight["keep"] = keep / (1 - self.dropout)
+            kept = torch.rand(shape, generator=rng, device=device) >= self.dropout
+            sight["dropout"] = kept / (1 - self.dropout)
         if self.zoneout:
             shape = (batch, times, 2, self.lstm_back.in_features)
             stay = torch.rand(shape, generator=rng, device=device) < self.zoneout
-            sight["stay"] = stay.to(self.lstm_back.weight.dtype)
+            sight["zoneout"] = stay.to(self.lstm_back.weight.dtype)
         return sight
 
     def _unfold(self, sight: Sight) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -176,11 +176,11 @@ class HART(RecurrentPolicy[HARTState]):
         kept = []
         state = self._start({k: v[0] for k, v in sight.items()})
         for t in range(len(next(iter(sight.values())))):
-            moment_sight = {k: v[t] for k, v in sight.items()}
+            now = {k: v[t] for k, v in sight.items()}
             shift = state.shift
-            v1, ventral = self._see(moment_sight, state.first, shift)
-            moment, state = self._remember(v1, ventral, state, moment_sight.get("stay"))
-            kept.append((moment.h, moment.location, moment.hidden, shift))
+            v1, ventral = self._see(now, state.first, shift)
+            found, state = self._recur(v1, ventral, state, now.get("zoneout"))
+            kept.append((found.h, found.location, found.hidden, shift))
         h, location, hidden, shift = (torch.stack(x, 1) for x in zip(*kept, strict=True))
         return h, location, hidden, shift
 
@@ -189,29 +189,29 @@ class HART(RecurrentPolicy[HARTState]):
         """What HART would attend to in this frame, for pictures."""
         window = self.window(obs.box, state.shift)
         glimpse = attention.extract(obs.frame, window, self.glimpse)
-        moment, _ = self._remember(*self._see({"glimpse": glimpse}, state.first), state)
-        location = moment.location.unflatten(-1, (self.side, self.side))
+        found, _ = self._recur(*self._see({"glimpse": glimpse}, state.first), state)
+        location = found.location.unflatten(-1, (self.side, self.side))
         return Inspection(window, glimpse, location)
 
-    def _glimpse(self, moment: Sight, shift: Tensor | None = None) -> Tensor:
-        if "glimpse" in moment:
-            return moment["glimpse"]
-        window = self.window(moment["box"], shift)
-        return attention.extract(moment["frame"], window, self.glimpse)
+    def _glimpse(self, now: Sight, shift: Tensor | None = None) -> Tensor:
+        if "glimpse" in now:
+            return now["glimpse"]
+        window = self.window(now["box"], shift)
+        return attention.extract(now["frame"], window, self.glimpse)
 
     def _match(self, glimpse: Tensor, first: Tensor) -> Float[Tensor, "N M S S"]:
         return matches(glimpse, first, float(self.log_scale[0].detach().exp()), self.side)
 
     def _see(
-        self, moment: Sight, first: Tensor, shift: Tensor | None = None
+        self, now: Sight, first: Tensor, shift: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """The streams of one sight (``N ...``), with dropout if that is a part of it."""
-        glimpse = self._glimpse(moment, shift)
+        glimpse = self._glimpse(now, shift)
         v1, ventral = self._streams(glimpse)
         if self.template:
-            match = moment["match"] if "match" in moment else self._match(glimpse, first)
+            match = now["match"] if "match" in now else self._match(glimpse, first)
             ventral = torch.cat([ventral, match.flatten(2)], 1)
-        return v1, ventral * moment["keep"] if "keep" in moment else ventral
+        return v1, ventral * now["dropout"] if "dropout" in now else ventral
 
     def _streams(
         self, glimpse: Float[Tensor, "N C G G"]
@@ -220,9 +220,9 @@ class HART(RecurrentPolicy[HARTState]):
         v1 = self.v1((glimpse - 0.25) * 3.0).flatten(2)
         return torch.cat([v1, torch.ones_like(v1[:, :1])], dim=1), self.ventral(v1)
 
-    def _start(self, moment: Sight) -> HARTState:
-        first = self._glimpse(moment)
-        return self._begin(*self._see(moment, first), first)
+    def _start(self, now: Sight) -> HARTState:
+        first = self._glimpse(now)
+        return self._begin(*self._see(now, first), first)
 
     def _begin(self, v1: Tensor, ventral: Tensor, first: Tensor) -> HARTState:
         """The first memory, from what lies inside the box in the first glimpse."""
@@ -241,16 +241,16 @@ class HART(RecurrentPolicy[HARTState]):
         weights += [self.lstm_in.weight, self.lstm_back.weight, self.lstm_in.bias]
         return Weights(*weights, *(x for layer in after for x in (layer.weight, layer.bias)))
 
-    def _remember(
-        self, v1: Tensor, ventral: Tensor, state: HARTState, stay: Tensor | None = None
-    ) -> tuple[Moment, HARTState]:
+    def _recur(
+        self, v1: Tensor, ventral: Tensor, state: HARTState, zoneout: Tensor | None = None
+    ) -> tuple[Activations, HARTState]:
         """Equations 3 to 6, as far as they feed back."""
-        if self.zoneout and stay is None:  # not learning: what is expected
-            stay = state.h.new_full((len(state.h), 2, 1), self.zoneout)
+        if self.zoneout and zoneout is None:  # not learning: what is expected
+            zoneout = state.h.new_full((len(state.h), 2, 1), self.zoneout)
         memory = (state.h, state.c, state.appearance)
-        moment = recurrent_step(self._weights(), v1, ventral, *memory, stay)
-        shift = self.next_shift(moment.hidden) if self.attention_update else state.shift
-        return moment, HARTState(moment.h, moment.c, moment.appearance, shift, state.first)
+        found = recurrent_step(self._weights(), v1, ventral, *memory, zoneout)
+        shift = self.next_shift(found.hidden) if self.attention_update else state.shift
+        return found, HARTState(found.h, found.c, found.appearance, shift, state.first)
 
     def _decide(
         self,

@@ -90,7 +90,7 @@ class Monolith(WorldModel[Dream]):
         """Learns from all real episodes so far; later calls refine what earlier ones found."""
         if self.bank is None:
             mean = real.frame[:, 0].float().mean(0) / 255
-            self.filter.hand.mean.data.copy_(mean)
+            self.filter.decoder.mean.data.copy_(mean)
         settings = self.settings
         steps = max(1, round(effort * settings.steps))
         parameters = list(self.filter.parameters())
@@ -115,10 +115,10 @@ class Monolith(WorldModel[Dream]):
         metrics = {k: torch.stack([t[k] for t in tail]).mean().item() for k in tail[0]}
         flat = real.frame.flatten(0, 1)
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
-        return metrics | self._remember(real)
+        return metrics | self._fill_bank(real)
 
-    def _remember(self, real: Trajectory) -> dict[str, float]:
-        """Keeps the moments from which imagination may start: those where the target is known."""
+    def _fill_bank(self, real: Trajectory) -> dict[str, float]:
+        """Keeps the states from which imagination may start: those where the target is known."""
         history = self.posterior(real)
         box = history.box[:, :, 0]
         gap = (iou(box, scored_box(real)) - real.reward).abs()
@@ -147,7 +147,7 @@ class Monolith(WorldModel[Dream]):
             canvas = self.filter.draw(found.latent)
             error = (canvas - frame).square().sum((-1, -2, -3)) / (2 * self.settings.sigma**2)
             kl = kl_gaussian(*found.posterior, *found.prior).sum(-1)
-            box = self._sane(found.box)
+            box = self._centre_in_frame(found.box)
             parts.append((*found.latent, box, _to_uint8(canvas), -error - kl))
         memory, z, box, canvas, elbo = (torch.cat(p) for p in zip(*parts, strict=True))
         visible = torch.ones_like(box[..., :1])
@@ -166,7 +166,7 @@ class Monolith(WorldModel[Dream]):
 
     @torch.no_grad()
     def start(self, batch_size: int, rng: torch.Generator) -> Dream:
-        """Begins imagined episodes at moments of real ones."""
+        """Begins imagined episodes in states of real ones."""
         if self.bank is None:
             raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
         drawn = torch.randint(len(self.bank.z), (batch_size,), generator=rng, device=rng.device)
@@ -191,12 +191,12 @@ class Monolith(WorldModel[Dream]):
         if self.noise_sigma > 0:
             noise = noise_slice(self.noise_table, state.noise, canvas.numel())
             canvas = canvas + self.noise_sigma * noise.view_as(canvas)
-        box = self._sane(self.filter.box(state.latent))[:, None]
+        box = self._centre_in_frame(self.filter.box(state.latent))[:, None]
         visible = torch.ones_like(box[..., 0])
         return View(_to_uint8(canvas), box, visible, torch.zeros_like(visible).long())
 
     @staticmethod
-    def _sane(box: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 4"]:
+    def _centre_in_frame(box: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 4"]:
         """Boxes with their centre in the frame; the head bounds their sizes."""
         return torch.cat([box[..., :2].clamp(0, 1), box[..., 2:]], -1)
 

@@ -20,8 +20,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from agents.learning import attention, losses
-from agents.learning.lesson import Lesson, Objective
 from agents.learning.policy import Decision, RecurrentPolicy, Sight
+from agents.learning.supervision import LabelledEpisodes, Objective
 from envs import boxes
 from envs.settings import Settings, setting
 
@@ -158,21 +158,21 @@ class RATMObjective(Objective):
         self.box = RATMObjectiveSettings(**settings).box
         self.names = ("features", "box") if self.box else ("features",)
 
-    def losses(self, policy: RATM, lesson: Lesson) -> dict[str, Float[Tensor, ""]]:
+    def losses(self, policy: RATM, episodes: LabelledEpisodes) -> dict[str, Float[Tensor, ""]]:
         """Squared distance between features against their variance, if visible; and ``box``."""
-        windows = policy.windows(lesson.sight)
-        target = lesson.target
+        windows = policy.windows(episodes.sight)
+        target = episodes.target
         true = torch.cat(
             [target[..., :2], target[..., 2:] * policy.scale, torch.ones_like(target[..., :2])], -1
         )
-        frame = lesson.sight["frame"].flatten(0, 1)
+        frame = episodes.sight["frame"].flatten(0, 1)
         seen = policy.frozen(policy.see(frame, windows.flatten(0, 1)))
         with torch.no_grad():
             wanted = policy.frozen(policy.see(frame, true.flatten(0, 1)))
         distance = (seen - wanted).square().flatten(1).mean(-1) / wanted.var().clamp(min=1e-6)
-        distance = distance.view_as(lesson.visible)
-        result = {"features": losses.average(distance, lesson.visible)}
+        distance = distance.view_as(episodes.visible)
+        result = {"features": losses.average(distance, episodes.visible)}
         if self.box:
             track = losses.tracking(policy.extent(windows), target, floor=1e-3)
-            result["box"] = self.box * losses.average(track, lesson.visible)
+            result["box"] = self.box * losses.average(track, episodes.visible)
         return result

@@ -15,10 +15,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from agents.learning.learner import Learner, LearnerSettings
-from agents.learning.lesson import VISIBLE, Lesson, Objective, reflect, rescue
 from agents.learning.losses import AdaptiveWeights
 from agents.learning.policy import REFLECTIONS
 from agents.learning.schedule import stage
+from agents.learning.supervision import VISIBLE, LabelledEpisodes, Objective, reflect, rescue
 from envs import boxes
 from envs.settings import helps, setting
 from envs.tracking import Tracking
@@ -115,7 +115,7 @@ class Supervised(Learner):
             return {}
         progress = min(max(progress, 0.0), 1.0)
         rate = self._set_rate(progress)
-        whole = self._lesson(trajectory)
+        whole = self._labelled(trajectory)
         size = stage(self.settings.minibatch, self.frames)
         totals: dict[str, float] = {}
         count = 0  # of gradient steps
@@ -133,7 +133,7 @@ class Supervised(Learner):
         result = {f"agent/{name}": total / count for name, total in totals.items()}
         return result | {"agent/lr": rate, "agent/std": self.std}
 
-    def _lesson(self, trajectory: Trajectory) -> Lesson:
+    def _labelled(self, trajectory: Trajectory) -> LabelledEpisodes:
         labels, own = trajectory.labels, trajectory.box[:, :-1]
         assert labels is not None
         known = labels.box.isfinite().all(-1)
@@ -143,7 +143,7 @@ class Supervised(Learner):
         after = self.settings.rescue_after
         if after is not None:
             own = rescue(own, target, self._near(target, trajectory.camera), after)
-        return Lesson(
+        return LabelledEpisodes(
             sight=self.policy.prepare(trajectory.frame, own),
             own=own,
             target=target,
@@ -165,12 +165,12 @@ class Supervised(Learner):
         moved = torch.cat([moved[..., :2] - camera, moved[..., 2:]], -1)
         return torch.cat([target[:, :1], moved[:, :-1]], 1)
 
-    def _part(self, episodes: Lesson, chosen: Tensor) -> Lesson:
+    def _part(self, episodes: LabelledEpisodes, chosen: Tensor) -> LabelledEpisodes:
         """Some episodes as they are or, by turns, reflected in one of three ways."""
         turn = REFLECTIONS[self.steps % len(REFLECTIONS) if self.settings.mirror else 0]
         sight = self.policy.reflect({name: x[chosen] for name, x in episodes.sight.items()}, *turn)
         sight |= self.policy.noise(len(chosen), episodes.own.shape[1], self.rng)
-        return Lesson(
+        return LabelledEpisodes(
             sight=sight,
             own=reflect(episodes.own[chosen], *turn),
             target=reflect(episodes.target[chosen], *turn),
@@ -182,7 +182,7 @@ class Supervised(Learner):
             max_size=episodes.max_size,
         )
 
-    def _gradient_step(self, episodes: Lesson) -> dict[str, float]:
+    def _gradient_step(self, episodes: LabelledEpisodes) -> dict[str, float]:
         losses = self.objective.losses(self.policy, episodes)
         weighed = self.objective.names if self.settings.adaptive else ()
         terms = [x for name, x in losses.items() if name not in weighed]

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from agents.learning import losses
-from agents.learning.lesson import Lesson, Objective
 from agents.learning.policy import Trace
+from agents.learning.supervision import LabelledEpisodes, Objective
 from envs import boxes
 from envs.settings import Settings, setting
 
@@ -53,26 +53,26 @@ class HARTObjective(Objective):
         }
         self.names = tuple(name for name, on in chosen.items() if on)
 
-    def losses(self, policy: Any, lesson: Lesson) -> dict[str, Float[Tensor, ""]]:
+    def losses(self, policy: Any, episodes: LabelledEpisodes) -> dict[str, Float[Tensor, ""]]:
         """One number per name, and ``filters``."""
         settings = self.settings
-        trace: Trace = policy.trace(lesson.sight, lesson.own)
-        mean, target = trace.decision.mean, lesson.target
-        gains = (lesson.centre_gain, lesson.size_gain)
-        moved = boxes.move(lesson.own, mean, *gains, lesson.min_size, lesson.max_size)
-        best = boxes.action_to(lesson.own, target, *gains)
+        trace: Trace = policy.trace(episodes.sight, episodes.own)
+        mean, target = trace.decision.mean, episodes.target
+        gains = (episodes.centre_gain, episodes.size_gain)
+        moved = boxes.move(episodes.own, mean, *gains, episodes.min_size, episodes.max_size)
+        best = boxes.action_to(episodes.own, target, *gains)
         met = losses.meets(trace.window.detach(), target)
-        weight = lesson.known * torch.where(lesson.visible > 0, 1.0, settings.hidden)
+        weight = episodes.known * torch.where(episodes.visible > 0, 1.0, settings.hidden)
         weight = weight * torch.where(met, 1.0, settings.lost)
         box_loss = losses.tracking(moved, target) + settings.pull * losses.pull(mean, best)
         result = {"tracking": losses.average(box_loss, weight)}
         if settings.spatial and trace.window.requires_grad:
             held = losses.spatial(trace.window, target)
-            result["spatial"] = losses.average(held, lesson.known * lesson.visible)
+            result["spatial"] = losses.average(held, episodes.known * episodes.visible)
         if settings.appearance:
             side = int(trace.location.shape[-1] ** 0.5)
             covered = losses.places(trace.window.detach(), target, side)
-            covered = covered * lesson.visible[..., None]
+            covered = covered * episodes.visible[..., None]
             entropy = losses.appearance(trace.location, covered)
             result["appearance"] = losses.average(entropy, torch.ones_like(entropy))
         result["filters"] = settings.filter_decay * losses.filters(trace.filters)

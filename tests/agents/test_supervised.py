@@ -10,7 +10,7 @@ import torch
 
 from agents.hart.objective import HARTObjective
 from agents.hart.policy import HART
-from agents.learning.lesson import reflect, rescue
+from agents.learning.supervision import reflect, rescue
 from agents.ppo import PPO
 from agents.supervised import Supervised
 from dyna.loop.rollout import rollout
@@ -81,12 +81,12 @@ def test_rewards_and_boxes_of_a_missing_target_teach_nothing() -> None:
 @torch.no_grad()
 def test_hidden_steps_count_as_much_as_they_should() -> None:
     agent = make()
-    lesson = agent._lesson(explore(agent, hidden=(1, 2, 3)))
+    episodes = agent._labelled(explore(agent, hidden=(1, 2, 3)))
     apart = {
-        hidden: HARTObjective(hidden=hidden).losses(agent.policy, lesson)["tracking"]
+        hidden: HARTObjective(hidden=hidden).losses(agent.policy, episodes)["tracking"]
         for hidden in (0.0, 1.0)
     }
-    first = dataclasses.replace(lesson, known=lesson.visible)
+    first = dataclasses.replace(episodes, known=episodes.visible)
     expected = HARTObjective().losses(agent.policy, first)["tracking"]
     torch.testing.assert_close(apart[0.0], expected)
     assert float(apart[1.0]) > float(expected)

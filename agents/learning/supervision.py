@@ -16,7 +16,7 @@ VISIBLE = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
-class Lesson:
+class LabelledEpisodes:
     """Whole episodes as they were acted, with the answers.
 
     Attributes:
@@ -49,7 +49,7 @@ class Objective(abc.ABC):
     """Of the losses."""
 
     @abc.abstractmethod
-    def losses(self, policy: Any, lesson: Lesson) -> dict[str, Float[Tensor, ""]]:
+    def losses(self, policy: Any, episodes: LabelledEpisodes) -> dict[str, Float[Tensor, ""]]:
         """One number per name that applies; other keys are penalties, added as they are."""
 
 

@@ -11,6 +11,7 @@ from agents.base import BoxTracker
 from agents.opencv.boxes import Rect, cv2, reseed, to_box, to_images, to_rects
 from agents.opencv.template import TemplateTracker
 from envs.boxes import clip_to_frame
+from envs.settings import Settings, setting
 from envs.trajectory import Observation
 
 # What makes a tracker, and how much larger it wants small frames: OpenCV's are made for videos and
@@ -36,6 +37,13 @@ class State:
     rects: list[Rect]
 
 
+@dataclasses.dataclass(frozen=True)
+class ClassicalSettings(Settings):
+    """What can be set."""
+
+    algorithm: str = setting("csrt", "which of them", choices=ALGORITHMS)
+
+
 class Classical(BoxTracker):
     """One of OpenCV's trackers per episode, each with its own box in mind.
 
@@ -51,25 +59,26 @@ class Classical(BoxTracker):
     * ``medianflow``: Kalal et al., "Forward-Backward Error", 2010.
 
     Args:
-        algorithm: One of the above.
         frame_shape: (C, H, W) of a frame; not used.
         seed: Seed of the trackers that draw samples (MIL).
         device: Not used; OpenCV works on the CPU.
+        settings: Keys of `ClassicalSettings`.
 
     Raises:
         ValueError: There is no such algorithm.
         ImportError: OpenCV is not the one with the contributed trackers.
     """
 
+    Settings = ClassicalSettings
+
     def __init__(
         self,
-        algorithm: str,
         frame_shape: Sequence[int] | None = None,
         seed: int = 0,
         device: str = "cpu",
+        **settings: Any,
     ) -> None:
-        if algorithm not in ALGORITHMS:
-            raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}; got {algorithm}")
+        algorithm = ClassicalSettings(**settings).algorithm
         self._make, self._scale = ALGORITHMS[algorithm]
         self._seed = seed
         try:

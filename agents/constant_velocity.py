@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from torch import Tensor
 from agents.base import BoxTracker
 from agents.opencv.boxes import to_box, to_images, to_rects
 from agents.opencv.template import TemplateTracker
+from envs.settings import Settings, setting
 from envs.trajectory import Observation
 
 
@@ -22,6 +24,15 @@ class State:
     velocity: Tensor | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class ConstantVelocitySettings(Settings):
+    """What can be set."""
+
+    search: int = setting(
+        6, "how far the target may move between two frames, pixels per axis", least=1
+    )
+
+
 class ConstantVelocity(BoxTracker):
     """Measures the target's velocity between the first two frames, then coasts with closed eyes.
 
@@ -30,20 +41,22 @@ class ConstantVelocity(BoxTracker):
     as much in every frame, of constant size, and stops at the frame's border.
 
     Args:
-        search: How far the target may move between two frames, pixels per axis.
         frame_shape: (C, H, W) of a frame; not used.
         seed: Not used.
         device: Not used; the actions live where the boxes do.
+        settings: Keys of `ConstantVelocitySettings`.
     """
+
+    Settings = ConstantVelocitySettings
 
     def __init__(
         self,
-        search: int = 6,
         frame_shape: Sequence[int] | None = None,
         seed: int = 0,
         device: str = "cpu",
+        **settings: Any,
     ) -> None:
-        self._search = search
+        self._search = ConstantVelocitySettings(**settings).search
 
     def initial(self, obs: Observation) -> State:
         """Remembers what the target looks like."""

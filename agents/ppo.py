@@ -1,16 +1,18 @@
 """Proximal policy optimisation (Schulman et al. 2017) of any recurrent policy, whole episodes."""
 
+import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from agents.learning.learner import Learner
-from agents.learning.policy import REFLECTIONS, Decision, RecurrentPolicy, Sight
+from agents.learning.learner import Learner, LearnerSettings
+from agents.learning.policy import REFLECTIONS, Decision, Sight
 from agents.learning.returns import advantages
-from agents.learning.schedule import Table, check, stage
+from agents.learning.schedule import stage
+from envs.settings import setting
 from envs.trajectory import Trajectory
 
 
@@ -21,6 +23,22 @@ def log_prob(
     scaled = (action - mean) / std
     constant = action.shape[-1] * (math.log(std) + 0.5 * math.log(2 * math.pi))
     return -0.5 * scaled.square().sum(-1) - constant
+
+
+@dataclasses.dataclass(frozen=True)
+class PPOSettings(LearnerSettings):
+    """What can be set."""
+
+    gamma: float = setting(
+        0.0, "discount; 0.9 breaks it: each reward judges one action", least=0, most=1
+    )
+    gae_lambda: float = setting(0.95, "see agents.learning.returns", least=0, most=1)
+    clip: float = setting(
+        0.2, "largest change of an action's probability that is still rewarded", above=0
+    )
+    std_share: float = setting(0.667, "share of the training over which std falls")
+    std_frames: int = setting(8000, "agent frames that the fall of std takes at least")
+    value_weight: float = setting(5.0, "weight of the value's squared error", least=0)
 
 
 class PPO(Learner):
@@ -36,62 +54,30 @@ class PPO(Learner):
 
     Args:
         frame_shape: (C, H, W) of the frames.
-        policy: Makes the policy from ``frame_shape``.
         seed: Seed of the weights, the exploration and the order of minibatches.
         device: Where the policy lives.
-        gamma: Discount. 0 is right for tracking (each reward judges one action); 0.9 breaks it.
-        gae_lambda: See ``agents.learning.returns``.
-        clip: Largest change of an action's probability that is still rewarded.
-        learning_rate: Step size of Adam, as (until agent frames, step size).
-        final_rate: What is left of it at the end of the training, falling linearly to there.
-        std: Spread of the actions at the start and at the end.
-        std_share: Share of the training after which the spread has fallen.
-        std_frames: Agent frames before which it has not.
-        mirror: Whether passes see the episodes reflected left to right, top to bottom, or both.
-        epochs: Passes over the episodes, as (until agent frames, passes).
-        minibatch: Episodes per gradient step, as (until agent frames, episodes).
-        horizons: Curriculum of episode lengths, as (until agent frames, steps).
-        value_weight: Weight of the value's squared error.
-        max_grad_norm: Gradients are scaled down to this norm.
+        settings: Keys of `PPOSettings`.
 
     Raises:
         ValueError: A setting is out of range.
     """
 
+    Settings = PPOSettings
+    settings: PPOSettings
+
     def __init__(
         self,
         frame_shape: tuple[int, int, int],
-        policy: Callable[..., RecurrentPolicy],
         seed: int = 0,
         device: str = "cpu",
-        gamma: float = 0.0,
-        gae_lambda: float = 0.95,
-        clip: float = 0.2,
-        learning_rate: Table = ((None, 1.5e-3),),
-        final_rate: float = 0.03,
-        std: Sequence[float] = (0.25, 0.075),
-        std_share: float = 2 / 3,
-        std_frames: int = 8000,
-        mirror: bool = True,
-        epochs: Table = ((3000, 12), (10000, 4), (None, 3)),
-        minibatch: Table = ((None, 16),),
-        horizons: Table = ((2500, 5), (5000, 10), (None, None)),
-        value_weight: float = 5.0,
-        max_grad_norm: float = 0.5,
+        **settings: Any,
     ) -> None:
-        if not 0 <= gamma <= 1 or not 0 <= gae_lambda <= 1:
-            raise ValueError(f"gamma and gae_lambda must be in [0, 1], got {gamma}, {gae_lambda}")
-        if min(std) <= 0 or clip <= 0:
-            raise ValueError(f"std and clip must be positive, got {std}, {clip}")
-        check(learning_rate=learning_rate, epochs=epochs, minibatch=minibatch, horizons=horizons)
-        super().__init__(frame_shape, policy, seed, device, std, horizons, max_grad_norm)
-        self.gamma, self.gae_lambda, self.clip = gamma, gae_lambda, clip
-        self.learning_rate, self.final_rate = learning_rate, final_rate
-        self.std_share, self.std_frames = std_share, std_frames
-        self.mirror, self.value_weight = mirror, value_weight
-        self.epochs, self.minibatch = epochs, minibatch
+        super().__init__(frame_shape, PPOSettings(**settings), seed, device)
         self.optimizer = torch.optim.Adam(
-            self.policy.parameters(), stage(learning_rate, 0), eps=1e-5, fused=True
+            self.policy.parameters(),
+            stage(self.settings.learning_rate, 0),
+            eps=1e-5,
+            fused=True,
         )
 
     def update(self, trajectory: Trajectory, progress: float) -> dict[str, float]:
@@ -106,9 +92,7 @@ class PPO(Learner):
                 was before that gradient step.
         """
         progress = min(max(progress, 0.0), 1.0)
-        rate = stage(self.learning_rate, self.frames) * (1 - (1 - self.final_rate) * progress)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        rate = self._set_rate(progress)
         sight = self.policy.prepare(trajectory.frame, trajectory.box[:, :-1])
         advantage = self._advantage(trajectory)
         value_target = advantage + trajectory.extras["value"]
@@ -116,15 +100,15 @@ class PPO(Learner):
         advantage = (advantage - advantage.mean()) / (spread + 1e-6)
         totals: dict[str, float] = {}
         count = 0  # of gradient steps
-        size = stage(self.minibatch, self.frames)
-        for _ in range(stage(self.epochs, self.frames)):
+        size = stage(self.settings.minibatch, self.frames)
+        for _ in range(stage(self.settings.epochs, self.frames)):
             order = torch.randperm(
                 trajectory.num_episodes, generator=self.rng, device=self.rng.device
             )
             for chosen in order.split(size):
                 part = {name: x[chosen] for name, x in sight.items()}
                 action = trajectory.action[chosen]
-                if self.mirror:
+                if self.settings.mirror:
                     part, action = self._reflect(part, action)
                 metrics = self._gradient_step(
                     part,
@@ -144,8 +128,10 @@ class PPO(Learner):
 
     def _narrow(self, progress: float) -> None:
         """Sets the spread of the episodes to come."""
-        over = min(progress / max(self.std_share, 1e-9), self.frames / max(self.std_frames, 1), 1)
-        self.std = self.std_range[0] * (self.std_range[1] / self.std_range[0]) ** over
+        share, frames = self.settings.std_share, self.settings.std_frames
+        over = min(progress / max(share, 1e-9), self.frames / max(frames, 1), 1)
+        first, last = self.settings.std
+        self.std = first * (last / first) ** over
 
     def _reflect(self, sight: Sight, action: Tensor) -> tuple[Sight, Tensor]:
         """The same episodes as they are, or reflected in one of three ways, by turns."""
@@ -160,16 +146,16 @@ class PPO(Learner):
     ) -> dict[str, float]:
         decision: Decision = self.policy.unroll(sight)
         log_ratio = log_prob(action, decision.mean, self.std) - old
-        ratio = log_ratio.exp()
-        clipped = ratio.clamp(1 - self.clip, 1 + self.clip)
+        ratio, clip = log_ratio.exp(), self.settings.clip
+        clipped = ratio.clamp(1 - clip, 1 + clip)
         policy_loss = -torch.minimum(ratio * advantage, clipped * advantage).mean()
         value_loss = (decision.value - target).square().mean()
-        loss = policy_loss + self.value_weight * value_loss
+        loss = policy_loss + self.settings.value_weight * value_loss
         norm = self._descend(loss, "rewards and frames")
         with torch.no_grad():
             return {
                 "kl": float((ratio - 1 - log_ratio).mean()),
-                "clip_fraction": float(((ratio - 1).abs() > self.clip).float().mean()),
+                "clip_fraction": float(((ratio - 1).abs() > clip).float().mean()),
                 "policy_loss": float(policy_loss),
                 "value_loss": float(value_loss),
                 "grad_norm": float(norm),
@@ -179,11 +165,12 @@ class PPO(Learner):
     def _advantage(self, trajectory: Trajectory) -> Float[Tensor, "B T"]:
         value = trajectory.extras["value"]
         last_value = torch.zeros_like(value[:, 0])
-        if self.gamma > 0:
+        gamma = self.settings.gamma
+        if gamma > 0:
             frame = torch.cat([trajectory.frame, trajectory.frame[:, -1:]], dim=1)
             sight = self.policy.prepare(frame, trajectory.box)
             last_value = self.policy.unroll(sight).value[:, -1]
-        return advantages(trajectory.reward, value, last_value, self.gamma, self.gae_lambda)
+        return advantages(trajectory.reward, value, last_value, gamma, self.settings.gae_lambda)
 
     def _extras(
         self, action: Float[Tensor, "B 4"], decision: Decision

@@ -13,15 +13,16 @@ Updates are in units of the first box.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from agents.learning import attention, losses
-from agents.learning.lesson import Lesson, Objective
 from agents.learning.policy import Decision, RecurrentPolicy, Sight
+from agents.learning.supervision import LabelledEpisodes, Objective
+from envs.settings import Settings, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,36 +41,39 @@ class RATMState:
     unit: Float[Tensor, "B 2"]
 
 
+@dataclasses.dataclass(frozen=True)
+class RATMSettings(Settings):
+    """What can be set."""
+
+    channels: Any = setting([16, 24], "maps of the two convolutions")
+    memory: int = setting(32, "hidden units of the IRNN", least=1)
+    glimpse: int = setting(20, "rows and columns of the glimpse", least=2)
+    scale: float = setting(1.5, "extent of the window, in boxes", above=0)
+
+
 class RATM(RecurrentPolicy[RATMState]):
     """Window, convolutions, IRNN, update of the window.
 
     Args:
         frame_shape: (C, H, W) of the frames.
-        channels: Maps of the two convolutions.
-        memory: Hidden units of the IRNN.
-        glimpse: Rows and columns of the glimpse.
-        scale: Extent of the window in boxes.
+        settings: Keys of `RATMSettings`.
     """
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        channels: Sequence[int] = (16, 24),
-        memory: int = 32,
-        glimpse: int = 20,
-        scale: float = 1.5,
-    ) -> None:
+    Settings = RATMSettings
+
+    def __init__(self, frame_shape: tuple[int, int, int], **settings: Any) -> None:
         super().__init__()
-        self.glimpse, self.scale, self.memory = glimpse, scale, memory
-        first, last = channels
+        chosen = RATMSettings(**settings)
+        self.glimpse, self.scale, self.memory = chosen.glimpse, chosen.scale, chosen.memory
+        first, last = chosen.channels
         self.v1 = attention.convolutions(frame_shape[0], first, last)
         self.frozen = attention.convolutions(frame_shape[0], first, last)
         self.frozen.load_state_dict(self.v1.state_dict())
         self.frozen.requires_grad_(False)
-        self.look = nn.Linear(last * (glimpse // 2) ** 2, memory)
-        self.back = nn.Linear(memory, memory, bias=False)
+        self.look = nn.Linear(last * (self.glimpse // 2) ** 2, self.memory)
+        self.back = nn.Linear(self.memory, self.memory, bias=False)
         nn.init.eye_(self.back.weight)
-        self.update = nn.Linear(memory, 6)
+        self.update = nn.Linear(self.memory, 6)
         nn.init.uniform_(self.update.weight, -1e-3, 1e-3)
         nn.init.zeros_(self.update.bias)
 
@@ -125,38 +129,49 @@ class RATM(RecurrentPolicy[RATMState]):
         return Decision(mean, torch.zeros_like(mean[..., 0]))
 
 
+@dataclasses.dataclass(frozen=True)
+class RATMObjectiveSettings(Settings):
+    """What can be set."""
+
+    box: float = setting(
+        0.0,
+        "weight of -log IoU of the window's extent; published: 0, the distance between features "
+        "alone",
+        least=0,
+    )
+
+
 class RATMObjective(Objective):
     """Makes glimpses at predicted windows look like those at the true boxes.
 
     Args:
-        box: Weight of -log IoU between the extent of the window and the box beside it; published
-            is 0, the distance between features alone.
+        settings: Keys of `RATMObjectiveSettings`.
 
     Raises:
         ValueError: The weight is negative.
     """
 
-    def __init__(self, box: float = 0.0) -> None:
-        if box < 0:
-            raise ValueError(f"box must not be negative, got {box}")
-        self.box = box
-        self.names = ("features", "box") if box else ("features",)
+    Settings = RATMObjectiveSettings
 
-    def losses(self, policy: RATM, lesson: Lesson) -> dict[str, Float[Tensor, ""]]:
+    def __init__(self, **settings: Any) -> None:
+        self.box = RATMObjectiveSettings(**settings).box
+        self.names = ("features", "box") if self.box else ("features",)
+
+    def losses(self, policy: RATM, episodes: LabelledEpisodes) -> dict[str, Float[Tensor, ""]]:
         """Squared distance between features against their variance, if visible; and ``box``."""
-        windows = policy.windows(lesson.sight)
-        target = lesson.target
+        windows = policy.windows(episodes.sight)
+        target = episodes.target
         true = torch.cat(
             [target[..., :2], target[..., 2:] * policy.scale, torch.ones_like(target[..., :2])], -1
         )
-        frame = lesson.sight["frame"].flatten(0, 1)
+        frame = episodes.sight["frame"].flatten(0, 1)
         seen = policy.frozen(policy.see(frame, windows.flatten(0, 1)))
         with torch.no_grad():
             wanted = policy.frozen(policy.see(frame, true.flatten(0, 1)))
         distance = (seen - wanted).square().flatten(1).mean(-1) / wanted.var().clamp(min=1e-6)
-        distance = distance.view_as(lesson.visible)
-        result = {"features": losses.average(distance, lesson.visible)}
+        distance = distance.view_as(episodes.visible)
+        result = {"features": losses.average(distance, episodes.visible)}
         if self.box:
             track = losses.tracking(policy.extent(windows), target, floor=1e-3)
-            result["box"] = self.box * losses.average(track, lesson.visible)
+            result["box"] = self.box * losses.average(track, episodes.visible)
         return result

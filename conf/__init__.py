@@ -19,11 +19,11 @@ from omegaconf import OmegaConf
 from envs.settings import is_settings
 
 
-def targets(node: object) -> Iterator[str]:
-    """Every ``_target_`` in a YAML, nested ones included."""
+def targets(node: object) -> Iterator[tuple[str, bool]]:
+    """Every ``_target_`` in a YAML, nested ones included, and whether it is ``_partial_``."""
     if isinstance(node, dict):
         if node.get("_target_"):
-            yield node["_target_"]
+            yield node["_target_"], bool(node.get("_partial_"))
         for value in node.values():
             yield from targets(value)
     elif isinstance(node, list):
@@ -37,15 +37,22 @@ def settings_of(target: str) -> type | None:
     return getattr(getattr(importlib.import_module(module), name), "Settings", None)
 
 
-def schema(settings: type, target: str | None = None) -> type:
+def schema(settings: type, target: str | None = None, partial: bool = False) -> type:
     """A dataclass with the keys of ``settings``, open to changes, that builds ``target``.
 
     Settings among the settings become nodes with keys of their own.
+
+    Args:
+        settings: The `Settings` of the target.
+        target: Dotted path of what is built; None for a node that is handed over as it is.
+        partial: Whether its builder is what is wanted (``_partial_`` of Hydra's).
     """
     hints = typing.get_type_hints(settings)
     fields: list[Any] = []
     if target is not None:
         fields.append(("_target_", str, dataclasses.field(default=target)))
+    if partial:
+        fields.append(("_partial_", bool, dataclasses.field(default=True)))
     for field in dataclasses.fields(settings):
         hint = hints[field.name]
         home = {"default": field.default, "default_factory": field.default_factory}
@@ -54,23 +61,25 @@ def schema(settings: type, target: str | None = None) -> type:
             hint, home = node | None, {"default_factory": node}
         given = {name: x for name, x in home.items() if x is not dataclasses.MISSING}
         fields.append((field.name, hint, dataclasses.field(**given)))
-    return dataclasses.make_dataclass(settings.__name__, fields)
+    # By keyword: a key without a default may follow those with one. It is "???" till it is given.
+    return dataclasses.make_dataclass(settings.__name__, fields, kw_only=True)
 
 
 def register() -> None:
     """Stores the schema of every member that has one."""
-    found = {
-        target
+    members = {
+        member
         for path in Path(__file__).parent.glob("*/*.yaml")
-        for target in targets(OmegaConf.to_container(OmegaConf.load(path)))
+        for member in targets(OmegaConf.to_container(OmegaConf.load(path)))
     }
-    for target in sorted(found):
+    for target, partial in sorted(members):
         settings = settings_of(target)
         if settings is None:
             continue
         *_, module, name = target.split(".")
         stem = module if name == "make" else name.lower()
-        ConfigStore.instance().store(group="settings", name=stem, node=schema(settings, target))
+        node = schema(settings, target, partial)
+        ConfigStore.instance().store(group="settings", name=stem, node=node)
 
 
 register()

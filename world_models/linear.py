@@ -6,16 +6,18 @@ Source:
     mixing a few matrices and for inferring states by filtering.
 """
 
+import dataclasses
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from envs.settings import setting
 from world_models.blocks.distributions import Gaussian
 from world_models.blocks.networks import mlp
 from world_models.monolith.latent_filter import Dynamics, Latent, bounded_scale
-from world_models.monolith.model import Monolith
+from world_models.monolith.model import Monolith, MonolithSettings
 
 
 class LocallyLinear(Dynamics):
@@ -58,23 +60,24 @@ class LocallyLinear(Dynamics):
         return latent.z
 
 
+@dataclasses.dataclass(frozen=True)
+class LinearSettings(MonolithSettings):
+    """What can be set."""
+
+    latent: int = setting(64, "size of the state", least=1)
+    modes: int = setting(8, "linear maps that are mixed", least=1)
+
+
 class Linear(Monolith):
     """The monolithic world model with locally linear dynamics.
 
     Args:
         frame_shape: (C, H, W).
-        latent: Size of the state.
-        modes: How many linear maps are mixed.
-        **training: See `world_models.monolith.model.Monolith`.
+        settings: Keys of `LinearSettings`.
     """
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        latent: int = 64,
-        modes: int = 8,
-        **training: Any,
-    ) -> None:
-        if latent < 1 or modes < 1:
-            raise ValueError(f"latent and modes must be at least 1, got {latent} and {modes}")
-        super().__init__(frame_shape, LocallyLinear(latent, modes), **training)
+    Settings = LinearSettings
+
+    def __init__(self, frame_shape: tuple[int, int, int], **settings: Any) -> None:
+        chosen = LinearSettings(**settings)
+        super().__init__(frame_shape, LocallyLinear(chosen.latent, chosen.modes), chosen)

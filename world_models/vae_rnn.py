@@ -5,16 +5,18 @@ Source:
     https://arxiv.org/abs/1811.04551), with the balanced KL of DreamerV2.
 """
 
+import dataclasses
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from envs.settings import setting
 from world_models.blocks.distributions import Gaussian
 from world_models.blocks.networks import mlp
 from world_models.monolith.latent_filter import Dynamics, Latent, bounded_scale
-from world_models.monolith.model import Monolith
+from world_models.monolith.model import Monolith, MonolithSettings
 
 
 class Recurrent(Dynamics):
@@ -47,23 +49,24 @@ class Recurrent(Dynamics):
         return torch.cat([latent.memory, latent.z], -1)
 
 
+@dataclasses.dataclass(frozen=True)
+class VAERNNSettings(MonolithSettings):
+    """What can be set."""
+
+    memory: int = setting(192, "size of the deterministic state", least=1)
+    latent: int = setting(32, "size of the stochastic state", least=1)
+
+
 class VAERNN(Monolith):
     """The monolithic world model with recurrent dynamics.
 
     Args:
         frame_shape: (C, H, W).
-        memory: Size of the deterministic state.
-        latent: Size of the stochastic state.
-        **training: See `world_models.monolith.model.Monolith`.
+        settings: Keys of `VAERNNSettings`.
     """
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        memory: int = 192,
-        latent: int = 32,
-        **training: Any,
-    ) -> None:
-        if memory < 1 or latent < 1:
-            raise ValueError(f"memory and latent must be at least 1, got {memory} and {latent}")
-        super().__init__(frame_shape, Recurrent(memory, latent), **training)
+    Settings = VAERNNSettings
+
+    def __init__(self, frame_shape: tuple[int, int, int], **settings: Any) -> None:
+        chosen = VAERNNSettings(**settings)
+        super().__init__(frame_shape, Recurrent(chosen.memory, chosen.latent), chosen)

@@ -7,15 +7,16 @@ update ``tanh(c) * delta_a`` of equation 7 moves the window against that anchor 
 """
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from agents.hart.correlation import MAPS, matches
-from agents.hart.recurrence import Moment, Recurrence, Weights
+from agents.hart.recurrence import Activations, Recurrence, Weights
 from agents.hart.recurrence import step as recurrent_step
+from agents.hart.settings import HARTSettings
 from agents.hart.state import HARTState, Inspection
 from agents.learning import attention
 from agents.learning.policy import Decision, RecurrentPolicy, Sight, Trace
@@ -32,76 +33,43 @@ class HART(RecurrentPolicy[HARTState]):
 
     Args:
         frame_shape: (C, H, W) of the frames.
-        channels: Maps of V1's two convolutions.
-        features: Size of ``v_t`` (equation 4).
-        memory: Size of the LSTM.
-        glimpse: Rows and columns of the glimpse.
-        scale: Extent of the attended window in own boxes.
-        learn_scale: Whether the extent (per axis) is learned, starting from ``scale``.
-        attention_update: Whether the window also moves by ``tanh(c) * delta_a`` (equation 7).
-        size_pace: How fast the update of the box's size is learned against that of its centre.
-            Rewards tell little of the size, and a wrong tendency adds up over an episode.
-        appearance: Whether there is appearance attention; without it the location map is 1.
-        zoneout: Probability that a number of the LSTM stays as it was (while learning).
-        dropout: Probability that a number of the ventral stream is 0 (while learning).
-        keep_bias: Where the bias of the LSTM's forget gates starts: above 0, memory lasts longer.
-        template: Whether the ventral stream is also told where the first glimpse's target matches
-            (``agents.hart.correlation``). The paper's knows the target by its memory alone.
+        settings: Keys of `HARTSettings`.
 
     Raises:
         ValueError: A size is out of range.
     """
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        channels: Sequence[int] = (8, 16),
-        features: int = 64,
-        memory: int = 100,
-        glimpse: int = 20,
-        scale: float = 1.8,
-        learn_scale: bool = False,
-        attention_update: bool = False,
-        size_pace: float = 0.1,
-        appearance: bool = True,
-        zoneout: float = 0.0,
-        dropout: float = 0.0,
-        keep_bias: float = 0.0,
-        template: bool = False,
-    ) -> None:
+    Settings = HARTSettings
+
+    def __init__(self, frame_shape: tuple[int, int, int], **settings: Any) -> None:
         super().__init__()
-        if glimpse < 8 or glimpse % 2:
-            raise ValueError(f"glimpse must be even and at least 8, got {glimpse}")
-        if scale < 1:
-            raise ValueError(f"scale must be at least 1 (see the whole box), got {scale}")
-        if not 0 <= zoneout < 1 or not 0 <= dropout < 1:
-            raise ValueError(f"zoneout and dropout are shares, got {zoneout} and {dropout}")
-        first, last = channels
-        self.glimpse = glimpse
-        self.side = glimpse // 2
+        chosen = HARTSettings(**settings)
+        first, last = chosen.channels
+        self.glimpse = chosen.glimpse
+        self.side = chosen.glimpse // 2
         places = self.side**2
-        self.fixed_window = not (learn_scale or attention_update)
-        self.attention_update = attention_update
-        self.zoneout, self.dropout, self.template = zoneout, dropout, template
-        self.log_scale = nn.Parameter(torch.full((2,), math.log(scale)), learn_scale)
-        self.update_gain = nn.Parameter(torch.full((4,), 0.1), attention_update)
+        self.fixed_window = not (chosen.learn_scale or chosen.attention_update)
+        self.attention_update = chosen.attention_update
+        self.zoneout, self.dropout, self.template = chosen.zoneout, chosen.dropout, chosen.template
+        self.log_scale = nn.Parameter(torch.full((2,), math.log(chosen.scale)), chosen.learn_scale)
+        self.update_gain = nn.Parameter(torch.full((4,), 0.1), chosen.attention_update)
         self.v1 = attention.convolutions(frame_shape[0], first, last)
         self.ventral = nn.Conv1d(last, VENTRAL_MAPS, 1)
         self.filters = nn.Linear(APPEARANCE, DYNAMIC_MAPS * (last + 1))
         self.location = nn.Linear(DYNAMIC_MAPS, 1)
         nn.init.ones_(self.location.bias)  # the location map starts open
-        if not appearance:  # ... and stays so: a sigmoid of 20 is 1 without a slope
+        if not chosen.appearance:  # ... and stays so: a sigmoid of 20 is 1 without a slope
             nn.init.zeros_(self.location.weight)
             nn.init.constant_(self.location.bias, 20.0)
             self.location.requires_grad_(False)
-        self.ventral_maps = VENTRAL_MAPS + MAPS * template
-        self.to_features = nn.Linear(self.ventral_maps * places, features)
-        self.lstm_in = nn.Linear(features, 4 * memory)
-        self.lstm_back = nn.Linear(memory, 4 * memory, bias=False)
-        self._begin_memory(keep_bias)
+        self.ventral_maps = VENTRAL_MAPS + MAPS * chosen.template
+        self.to_features = nn.Linear(self.ventral_maps * places, chosen.features)
+        self.lstm_in = nn.Linear(chosen.features, 4 * chosen.memory)
+        self.lstm_back = nn.Linear(chosen.memory, 4 * chosen.memory, bias=False)
+        self._begin_memory(chosen.keep_bias)
         self.first_appearance = nn.Linear(last, APPEARANCE)
-        self.first_memory = nn.Linear(self.ventral_maps * places, 2 * memory)
-        self.read_out = nn.Linear(memory + places, HIDDEN)
+        self.first_memory = nn.Linear(self.ventral_maps * places, 2 * chosen.memory)
+        self.read_out = nn.Linear(chosen.memory + places, HIDDEN)
         self.next_appearance = nn.Linear(HIDDEN, APPEARANCE)
         self.next_shift = nn.Linear(HIDDEN, 4)
         self.box_update = nn.Linear(HIDDEN, 4)
@@ -109,8 +77,9 @@ class HART(RecurrentPolicy[HARTState]):
             nn.init.zeros_(layer.bias)
             with torch.no_grad():
                 layer.weight.mul_(0.1)
-        self.register_buffer("caution", torch.tensor([1.0, 1.0, size_pace, size_pace]))
-        into = nn.Linear(memory + places, HIDDEN)
+        pace = chosen.size_pace
+        self.register_buffer("caution", torch.tensor([1.0, 1.0, pace, pace]))
+        into = nn.Linear(chosen.memory + places, HIDDEN)
         self.value = nn.Sequential(into, nn.ELU(), nn.Linear(HIDDEN, 1))
 
     @torch.no_grad()
@@ -153,8 +122,8 @@ class HART(RecurrentPolicy[HARTState]):
         """Equations 2 to 8 for one frame."""
         now = {k: v[:, 0] for k, v in sight.items()}
         v1, ventral = self._see(now, state.first, state.shift)
-        moment, state = self._remember(v1, ventral, state)
-        return self._decide(moment.h, moment.location, moment.hidden), state
+        found, state = self._recur(v1, ventral, state)
+        return self._decide(found.h, found.location, found.hidden), state
 
     def unroll(self, sight: Sight) -> Decision:
         """All steps of whole episodes; only what needs the memory runs step by step."""
@@ -178,12 +147,12 @@ class HART(RecurrentPolicy[HARTState]):
         sight, device = {}, rng.device
         if self.dropout:
             shape = (batch, times, self.ventral_maps, self.side**2)
-            keep = torch.rand(shape, generator=rng, device=device) >= self.dropout
-            sight["keep"] = keep / (1 - self.dropout)
+            kept = torch.rand(shape, generator=rng, device=device) >= self.dropout
+            sight["dropout"] = kept / (1 - self.dropout)
         if self.zoneout:
             shape = (batch, times, 2, self.lstm_back.in_features)
             stay = torch.rand(shape, generator=rng, device=device) < self.zoneout
-            sight["stay"] = stay.to(self.lstm_back.weight.dtype)
+            sight["zoneout"] = stay.to(self.lstm_back.weight.dtype)
         return sight
 
     def _unfold(self, sight: Sight) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -207,11 +176,11 @@ class HART(RecurrentPolicy[HARTState]):
         kept = []
         state = self._start({k: v[0] for k, v in sight.items()})
         for t in range(len(next(iter(sight.values())))):
-            moment_sight = {k: v[t] for k, v in sight.items()}
+            now = {k: v[t] for k, v in sight.items()}
             shift = state.shift
-            v1, ventral = self._see(moment_sight, state.first, shift)
-            moment, state = self._remember(v1, ventral, state, moment_sight.get("stay"))
-            kept.append((moment.h, moment.location, moment.hidden, shift))
+            v1, ventral = self._see(now, state.first, shift)
+            found, state = self._recur(v1, ventral, state, now.get("zoneout"))
+            kept.append((found.h, found.location, found.hidden, shift))
         h, location, hidden, shift = (torch.stack(x, 1) for x in zip(*kept, strict=True))
         return h, location, hidden, shift
 
@@ -220,29 +189,29 @@ class HART(RecurrentPolicy[HARTState]):
         """What HART would attend to in this frame, for pictures."""
         window = self.window(obs.box, state.shift)
         glimpse = attention.extract(obs.frame, window, self.glimpse)
-        moment, _ = self._remember(*self._see({"glimpse": glimpse}, state.first), state)
-        location = moment.location.unflatten(-1, (self.side, self.side))
+        found, _ = self._recur(*self._see({"glimpse": glimpse}, state.first), state)
+        location = found.location.unflatten(-1, (self.side, self.side))
         return Inspection(window, glimpse, location)
 
-    def _glimpse(self, moment: Sight, shift: Tensor | None = None) -> Tensor:
-        if "glimpse" in moment:
-            return moment["glimpse"]
-        window = self.window(moment["box"], shift)
-        return attention.extract(moment["frame"], window, self.glimpse)
+    def _glimpse(self, now: Sight, shift: Tensor | None = None) -> Tensor:
+        if "glimpse" in now:
+            return now["glimpse"]
+        window = self.window(now["box"], shift)
+        return attention.extract(now["frame"], window, self.glimpse)
 
     def _match(self, glimpse: Tensor, first: Tensor) -> Float[Tensor, "N M S S"]:
         return matches(glimpse, first, float(self.log_scale[0].detach().exp()), self.side)
 
     def _see(
-        self, moment: Sight, first: Tensor, shift: Tensor | None = None
+        self, now: Sight, first: Tensor, shift: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """The streams of one sight (``N ...``), with dropout if that is a part of it."""
-        glimpse = self._glimpse(moment, shift)
+        glimpse = self._glimpse(now, shift)
         v1, ventral = self._streams(glimpse)
         if self.template:
-            match = moment["match"] if "match" in moment else self._match(glimpse, first)
+            match = now["match"] if "match" in now else self._match(glimpse, first)
             ventral = torch.cat([ventral, match.flatten(2)], 1)
-        return v1, ventral * moment["keep"] if "keep" in moment else ventral
+        return v1, ventral * now["dropout"] if "dropout" in now else ventral
 
     def _streams(
         self, glimpse: Float[Tensor, "N C G G"]
@@ -251,9 +220,9 @@ class HART(RecurrentPolicy[HARTState]):
         v1 = self.v1((glimpse - 0.25) * 3.0).flatten(2)
         return torch.cat([v1, torch.ones_like(v1[:, :1])], dim=1), self.ventral(v1)
 
-    def _start(self, moment: Sight) -> HARTState:
-        first = self._glimpse(moment)
-        return self._begin(*self._see(moment, first), first)
+    def _start(self, now: Sight) -> HARTState:
+        first = self._glimpse(now)
+        return self._begin(*self._see(now, first), first)
 
     def _begin(self, v1: Tensor, ventral: Tensor, first: Tensor) -> HARTState:
         """The first memory, from what lies inside the box in the first glimpse."""
@@ -272,16 +241,16 @@ class HART(RecurrentPolicy[HARTState]):
         weights += [self.lstm_in.weight, self.lstm_back.weight, self.lstm_in.bias]
         return Weights(*weights, *(x for layer in after for x in (layer.weight, layer.bias)))
 
-    def _remember(
-        self, v1: Tensor, ventral: Tensor, state: HARTState, stay: Tensor | None = None
-    ) -> tuple[Moment, HARTState]:
+    def _recur(
+        self, v1: Tensor, ventral: Tensor, state: HARTState, zoneout: Tensor | None = None
+    ) -> tuple[Activations, HARTState]:
         """Equations 3 to 6, as far as they feed back."""
-        if self.zoneout and stay is None:  # not learning: what is expected
-            stay = state.h.new_full((len(state.h), 2, 1), self.zoneout)
+        if self.zoneout and zoneout is None:  # not learning: what is expected
+            zoneout = state.h.new_full((len(state.h), 2, 1), self.zoneout)
         memory = (state.h, state.c, state.appearance)
-        moment = recurrent_step(self._weights(), v1, ventral, *memory, stay)
-        shift = self.next_shift(moment.hidden) if self.attention_update else state.shift
-        return moment, HARTState(moment.h, moment.c, moment.appearance, shift, state.first)
+        found = recurrent_step(self._weights(), v1, ventral, *memory, zoneout)
+        shift = self.next_shift(found.hidden) if self.attention_update else state.shift
+        return found, HARTState(found.h, found.c, found.appearance, shift, state.first)
 
     def _decide(
         self,

@@ -41,7 +41,7 @@ class Weights(NamedTuple):
     appearance_bias: Float[Tensor, " E"]
 
 
-class Moment(NamedTuple):
+class Activations(NamedTuple):
     """Everything that one step computes; each is kept for the backward pass."""
 
     psi: Float[Tensor, "B M C"]
@@ -58,7 +58,7 @@ class Moment(NamedTuple):
     appearance: Float[Tensor, "B E"]
 
 
-class Deltas(NamedTuple):
+class Gradients(NamedTuple):
     """Gradients of what a step computes before its non-linearities, one step or ``T`` stacked."""
 
     appearance: Float[Tensor, "*T B E"]
@@ -78,12 +78,12 @@ def step(
     h: Float[Tensor, "B D"],
     c: Float[Tensor, "B D"],
     appearance: Float[Tensor, "B E"],
-    stay: Float[Tensor, "B 2 D"] | Float[Tensor, "B 2 1"] | None = None,
-) -> Moment:
+    zoneout: Float[Tensor, "B 2 D"] | Float[Tensor, "B 2 1"] | None = None,
+) -> Activations:
     """Equations 3 to 6 for one frame. The last map of ``v1`` is all ones: the filters' bias.
 
-    The LSTM's gates come in the order input, forget, output, candidate. ``stay`` is zoneout
-    (Krueger et al. 2017): how much of the last output and cell (in this order) stays.
+    The LSTM's gates come in the order input, forget, output, candidate. ``zoneout``
+    (Krueger et al. 2017) is how much of the last output and cell (in this order) stays.
     """
     psi = torch.addmm(w.filters_bias, appearance, w.filters.t())
     psi = psi.view(len(v1), -1, v1.shape[1])
@@ -95,23 +95,23 @@ def step(
     size = h.shape[1]
     candidate = torch.tanh(gates[:, 3 * size :])
     gates = torch.sigmoid(gates[:, : 3 * size])
-    take, keep, give = gates.split(size, dim=1)
+    input_gate, forget_gate, output_gate = gates.split(size, dim=1)
     last_h, last_c = h, c
-    c = keep * c + take * candidate
+    c = forget_gate * c + input_gate * candidate
     squashed = torch.tanh(c)
-    h = give * squashed
-    if stay is not None:
-        h, c = h.lerp(last_h, stay[:, 0]), c.lerp(last_c, stay[:, 1])
+    h = output_gate * squashed
+    if zoneout is not None:
+        h, c = h.lerp(last_h, zoneout[:, 0]), c.lerp(last_c, zoneout[:, 1])
     hidden = torch.addmm(w.hidden_bias, torch.cat([h, location], 1), w.hidden.t())
     hidden = F.elu(hidden)
     appearance = torch.tanh(torch.addmm(w.appearance_bias, hidden, w.appearance.t()))
-    return Moment(
+    return Activations(
         psi, maps, location, masked, features, gates, candidate, c, squashed, h, hidden, appearance
     )
 
 
 def weight_gradients(
-    x: Moment, d: Deltas, h_0: Float[Tensor, "B D"], appearance_0: Float[Tensor, "B E"]
+    x: Activations, d: Gradients, h_0: Float[Tensor, "B D"], appearance_0: Float[Tensor, "B E"]
 ) -> Weights:
     """The gradient of every weight, each one product over all steps (``T B ...`` in both)."""
 
@@ -155,13 +155,13 @@ class Recurrence(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """All steps; everything that they computed is kept."""
         w = Weights(*ws)
-        moments: list[Moment] = []
+        steps: list[Activations] = []
         start = (h, c, appearance)
         for v1_t, ventral_t in zip(v1.unbind(), ventral.unbind(), strict=True):
-            moment = step(w, v1_t, ventral_t, h, c, appearance)
-            h, c, appearance = moment.h, moment.c, moment.appearance
-            moments.append(moment)
-        stacked = Moment(*(torch.stack(x) for x in zip(*moments, strict=True)))
+            now = step(w, v1_t, ventral_t, h, c, appearance)
+            h, c, appearance = now.h, now.c, now.appearance
+            steps.append(now)
+        stacked = Activations(*(torch.stack(x) for x in zip(*steps, strict=True)))
         ctx.save_for_backward(v1, ventral, *start, *ws, *stacked)
         return stacked.location, stacked.h, stacked.hidden
 
@@ -171,7 +171,7 @@ class Recurrence(torch.autograd.Function):
         saved = ctx.saved_tensors
         v1, ventral, h_0, c_0, appearance_0 = saved[:5]
         w = Weights(*saved[5 : 5 + len(Weights._fields)])
-        x = Moment(*saved[5 + len(Weights._fields) :])
+        x = Activations(*saved[5 + len(Weights._fields) :])
         d_location, d_h, d_hidden = (g.unbind() for g in grads)
         size, steps = h_0.shape[1], len(v1)
         c_before = torch.cat([c_0[None], x.c[:-1]])
@@ -181,24 +181,24 @@ class Recurrence(torch.autograd.Function):
         features_slope = torch.where(x.features > 0, 1.0, x.features + 1).unbind()
         location_slope = (x.location * (1 - x.location)).unbind()
         on = (x.maps > 0).to(x.maps.dtype) * w.location[0][:, None]
-        take, keep, give = x.gates.split(size, dim=-1)
+        input_gate, forget_gate, output_gate = x.gates.split(size, dim=-1)
         # dc to the gates input, forget and candidate, and dh to the output gate and to c.
         from_c = torch.cat(
             [
-                x.candidate * take * (1 - take),
-                c_before * keep * (1 - keep),
-                take * (1 - x.candidate.square()),
+                x.candidate * input_gate * (1 - input_gate),
+                c_before * forget_gate * (1 - forget_gate),
+                input_gate * (1 - x.candidate.square()),
             ],
             dim=-1,
         ).unflatten(-1, (3, size))
-        to_output = (x.squashed * give * (1 - give)).unbind()
-        to_c = (give * (1 - x.squashed.square())).unbind()
-        from_c, keep, on_t = from_c.unbind(), keep.unbind(), on.unbind()
+        to_output = (x.squashed * output_gate * (1 - output_gate)).unbind()
+        to_c = (output_gate * (1 - x.squashed.square())).unbind()
+        from_c, forget_gate, on_t = from_c.unbind(), forget_gate.unbind(), on.unbind()
         v1_t, ventral_t = v1.transpose(2, 3).unbind(), ventral.unbind()
         carried_h = torch.zeros_like(h_0)
         carried_c = torch.zeros_like(c_0)
         carried_a = torch.zeros_like(appearance_0)
-        kept: list[Deltas] = []
+        kept: list[Gradients] = []
         for t in range(steps - 1, -1, -1):
             d_a = carried_a * appearance_slope[t]
             d_r = torch.addmm(d_hidden[t], d_a, w.appearance) * hidden_slope[t]
@@ -208,7 +208,7 @@ class Recurrence(torch.autograd.Function):
             gates = dc[:, None] * from_c[t]
             d_gates = torch.cat([gates[:, :2].flatten(1), dh * to_output[t], gates[:, 2]], dim=1)
             carried_h = d_gates @ w.lstm_back
-            carried_c = dc * keep[t]
+            carried_c = dc * forget_gate[t]
             d_f = (d_gates @ w.lstm_in) * features_slope[t]
             d_masked = (d_f @ w.features).view_as(ventral_t[t])
             d_s = (d_masked * ventral_t[t]).sum(1) + back[:, size:] + d_location[t]
@@ -216,8 +216,8 @@ class Recurrence(torch.autograd.Function):
             d_maps = on_t[t] * d_logit[:, None]
             d_psi = torch.bmm(d_maps, v1_t[t]).flatten(1)
             carried_a = d_psi @ w.filters
-            kept.append(Deltas(d_a, d_r, d_gates, d_f, d_masked, d_logit, d_maps, d_psi))
-        deltas = Deltas(*(torch.stack(each[::-1]) for each in zip(*kept, strict=True)))
+            kept.append(Gradients(d_a, d_r, d_gates, d_f, d_masked, d_logit, d_maps, d_psi))
+        deltas = Gradients(*(torch.stack(each[::-1]) for each in zip(*kept, strict=True)))
         by_weight = weight_gradients(x, deltas, h_0, appearance_0)
         d_v1 = x.psi.transpose(2, 3) @ deltas.maps
         d_ventral = deltas.masked * x.location[:, :, None]

@@ -2,8 +2,8 @@
 
 import abc
 import copy
+import dataclasses
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,9 +11,50 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from agents.base import Agent
+from agents.learning import schedule
 from agents.learning.policy import Decision, RecurrentPolicy, Sight
-from agents.learning.schedule import Table, stage
+from agents.learning.schedule import stage
+from envs.settings import Settings, setting
 from envs.trajectory import Observation, Trajectory
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnerSettings(Settings):
+    """What can be set about every learner; tables are (until agent frames, value)."""
+
+    policy: Any = dataclasses.field(
+        kw_only=True, metadata={"help": "makes the recurrent policy from the shape of the frames"}
+    )
+    learning_rate: Any = setting(
+        [[None, 1.5e-3]], "step size: a table; times a fall to final_rate"
+    )
+    final_rate: float = setting(
+        0.03, "share of learning_rate that is left at the end; it falls linearly", least=0
+    )
+    std: Any = setting(
+        [0.25, 0.075], "spread of the actions at the start and at the end; it falls geometrically"
+    )
+    mirror: bool = setting(
+        True, "passes see the episodes reflected left to right, top to bottom, or both, too"
+    )
+    epochs: Any = setting([[3000, 12], [10000, 4], [None, 3]], "passes over the episodes: a table")
+    minibatch: Any = setting([[None, 16]], "episodes per gradient step: a table")
+    horizons: Any = setting(
+        [[2500, 5], [5000, 10], [None, None]],
+        "curriculum of episode lengths, steps: a table; null: as long as the task's",
+    )
+    max_grad_norm: float = setting(0.5, "gradients are scaled down to this norm", above=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.std) <= 0:
+            raise ValueError(f"std must be positive, got {self.std}")
+        schedule.check(
+            learning_rate=self.learning_rate,
+            epochs=self.epochs,
+            minibatch=self.minibatch,
+            horizons=self.horizons,
+        )
 
 
 class Learner(Agent):
@@ -21,33 +62,28 @@ class Learner(Agent):
 
     Args:
         frame_shape: (C, H, W) of the frames.
-        policy: Makes the policy from ``frame_shape``.
+        settings: What is set about it.
         seed: Seed of the weights, the exploration and the order of minibatches.
         device: Where the policy lives.
-        std: Spread of the actions at the start and at the end.
-        horizons: Curriculum of episode lengths, as (until agent frames, steps).
-        max_grad_norm: Gradients are scaled down to this norm.
     """
 
     optimizer: torch.optim.Optimizer
+    settings: LearnerSettings
 
     def __init__(
         self,
         frame_shape: tuple[int, int, int],
-        policy: Callable[..., RecurrentPolicy],
+        settings: LearnerSettings,
         seed: int,
         device: str,
-        std: Sequence[float],
-        horizons: Table,
-        max_grad_norm: float,
     ) -> None:
+        self.settings = settings
         # Layers draw their weights from the global generator: lend them a seeded one.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.policy = policy(frame_shape).to(device)
+            self.policy: RecurrentPolicy = settings.policy(frame_shape).to(device)
         self.rng = torch.Generator(device).manual_seed(seed)
-        self.std_range, self.horizons, self.max_grad_norm = tuple(std), horizons, max_grad_norm
-        self.std = std[0]
+        self.std = settings.std[0]
         self.frames = 0
         self.steps = 0
 
@@ -70,7 +106,7 @@ class Learner(Agent):
 
     def horizon(self, frames: int) -> int | None:
         """Short episodes at first: early on, only the first steps carry a signal."""
-        return stage(self.horizons, frames)
+        return stage(self.settings.horizons, frames)
 
     @abc.abstractmethod
     def update(self, trajectory: Trajectory, progress: float) -> dict[str, float]:
@@ -107,6 +143,15 @@ class Learner(Agent):
     def _sight(self, obs: Observation) -> Sight:
         return self.policy.prepare(obs.frame[:, None], obs.box[:, None])
 
+    def _set_rate(self, progress: float) -> float:
+        """Tells the optimiser its step size, which is returned."""
+        settings = self.settings
+        left = 1 - (1 - settings.final_rate) * progress
+        rate: float = stage(settings.learning_rate, self.frames) * left
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
     def _descend(self, loss: Float[Tensor, ""], suspects: str) -> Float[Tensor, ""]:
         """One step down the gradient, whose norm is returned.
 
@@ -115,7 +160,7 @@ class Learner(Agent):
         """
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.settings.max_grad_norm)
         if not math.isfinite(float(loss.detach()) + float(norm)):
             raise FloatingPointError(
                 f"the loss of {type(self).__name__} is {float(loss.detach())} and its gradient's "

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import functools
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ SHAPE = (1, 48, 48)
 
 
 def make(seed: int = 0, **options: Any) -> PPO:
-    return PPO(SHAPE, functools.partial(HART), seed=seed, **options)
+    return PPO(SHAPE, policy=HART, seed=seed, **options)
 
 
 def explore(agent: PPO, seed: int = 1, horizon: int = 4) -> Trajectory:

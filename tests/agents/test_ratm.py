@@ -1,7 +1,6 @@
 """RATM: predicts before it sees, reads the truth nowhere, learns by its features."""
 
 import dataclasses
-import functools
 
 import pytest
 import torch
@@ -17,7 +16,8 @@ SHAPE = (1, 48, 48)
 
 
 def make(box: float = 0.0) -> Supervised:
-    return Supervised(SHAPE, functools.partial(RATM), RATMObjective(box), minibatch=[(None, 3)])
+    objective = RATMObjective(box=box)
+    return Supervised(SHAPE, policy=RATM, objective=objective, minibatch=[(None, 3)])
 
 
 def explore(agent: Supervised, horizon: int = 4) -> Trajectory:
@@ -67,10 +67,12 @@ def test_the_first_window_is_the_first_box_enlarged() -> None:
 
 def test_at_the_true_window_there_is_nothing_to_learn() -> None:
     agent = make()
-    lesson = agent._lesson(explore(agent, horizon=1))
-    losses = agent.objective.losses(agent.policy, lesson)
+    episodes = agent._labelled(explore(agent, horizon=1))
+    losses = agent.objective.losses(agent.policy, episodes)
     assert losses["features"].item() == pytest.approx(0, abs=1e-6)
-    away = dataclasses.replace(lesson, target=lesson.target + torch.tensor([0.1, 0.0, 0.0, 0.0]))
+    away = dataclasses.replace(
+        episodes, target=episodes.target + torch.tensor([0.1, 0.0, 0.0, 0.0])
+    )
     assert agent.objective.losses(agent.policy, away)["features"].item() > 1e-3
 
 

@@ -10,7 +10,7 @@ import torch
 
 from agents.hart.objective import HARTObjective
 from agents.hart.policy import HART
-from agents.learning.lesson import reflect, rescue
+from agents.learning.supervision import reflect, rescue
 from agents.ppo import PPO
 from agents.supervised import Supervised
 from dyna.loop.rollout import rollout
@@ -26,7 +26,8 @@ BRIEF: dict[str, Any] = {"epochs": [(None, 1)], "minibatch": [(None, 3)]}
 def make(seed: int = 0, policy: dict[str, Any] | None = None, **options: Any) -> Supervised:
     objective = options.pop("objective", HARTObjective())
     network = functools.partial(HART, **{"size_pace": 1.0, **(policy or {})})
-    return Supervised(SHAPE, network, objective, seed=seed, **{**BRIEF, **options})
+    parts = {"policy": network, "objective": objective}
+    return Supervised(SHAPE, seed=seed, **parts, **{**BRIEF, **options})
 
 
 def explore(agent: Supervised, seed: int = 1, horizon: int = 4, **scene: Any) -> Trajectory:
@@ -80,12 +81,12 @@ def test_rewards_and_boxes_of_a_missing_target_teach_nothing() -> None:
 @torch.no_grad()
 def test_hidden_steps_count_as_much_as_they_should() -> None:
     agent = make()
-    lesson = agent._lesson(explore(agent, hidden=(1, 2, 3)))
+    episodes = agent._labelled(explore(agent, hidden=(1, 2, 3)))
     apart = {
-        hidden: HARTObjective(hidden=hidden).losses(agent.policy, lesson)["tracking"]
+        hidden: HARTObjective(hidden=hidden).losses(agent.policy, episodes)["tracking"]
         for hidden in (0.0, 1.0)
     }
-    first = dataclasses.replace(lesson, known=lesson.visible)
+    first = dataclasses.replace(episodes, known=episodes.visible)
     expected = HARTObjective().losses(agent.policy, first)["tracking"]
     torch.testing.assert_close(apart[0.0], expected)
     assert float(apart[1.0]) > float(expected)
@@ -138,7 +139,7 @@ def test_reflected_boxes_are_boxes_of_the_reflected_world() -> None:
 def test_a_policy_goes_from_supervision_to_ppo_and_back() -> None:
     taught = make(seed=1)
     taught.update(explore(taught), 0.5)
-    rewarded = PPO(SHAPE, functools.partial(HART), seed=2)
+    rewarded = PPO(SHAPE, policy=HART, seed=2)
     rewarded.inherit(taught.state_dict())
     obs = Tracking(MovingPatch(), batch_size=2, horizon=3, seed=0).reset()
     expected = taught.act(obs, taught.initial(obs))[0]

@@ -1,4 +1,4 @@
-"""One latent vector for a whole scene, filtered through time: eye, dynamics, hand and box head.
+"""One latent vector for a whole scene, filtered through time: encoder to decoder.
 
 The networks of the monolithic world models. How latents move on is what these differ in, and is
 passed in (`Dynamics`).
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from world_models.blocks.distributions import Gaussian, sample_gaussian
 from world_models.blocks.networks import mlp
-from world_models.monolith.whole_frame import BoxHead, Eye, Hand, Pointer, Sight
+from world_models.monolith.frame_networks import BoxHead, Decoder, Encoder, Features, Pointer
 
 LOG_SCALE = (-3.5, 1.0)
 
@@ -35,7 +35,7 @@ class Dynamics(nn.Module, abc.ABC):
     Attributes:
         memory_size: M.
         latent_size: D.
-        feature_size: L, size of what hand and box head read.
+        feature_size: L, size of what decoder and box head read.
     """
 
     memory_size: int
@@ -56,7 +56,7 @@ class Dynamics(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def feature(self, latent: Latent) -> Float[Tensor, "*b L"]:
-        """What hand and box head read."""
+        """What decoder and box head read."""
 
 
 def bounded_scale(raw: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class Filtered(NamedTuple):
         posterior: Its distribution.
         prior: Its distribution before the frame was seen.
         box: The target's box.
-        place: Where the eye alone points to.
+        place: Where the pointer alone finds the target.
     """
 
     latent: Latent
@@ -100,7 +100,7 @@ class LatentFilter(nn.Module):
     Args:
         frame_shape: (C, H, W).
         dynamics: How latents move on.
-        width: Channels of the first layer of the eye and of the last of the hand.
+        width: Channels of the first layer of the encoder and of the last of the decoder.
     """
 
     def __init__(
@@ -108,11 +108,11 @@ class LatentFilter(nn.Module):
     ) -> None:
         super().__init__()
         self.dynamics = dynamics
-        self.eye = Eye(frame_shape, width, summary=128)
-        self.pointer = Pointer(self.eye.features, dynamics.memory_size)
+        self.encoder = Encoder(frame_shape, width, summary=128)
+        self.pointer = Pointer(self.encoder.features, dynamics.memory_size)
         inputs = dynamics.memory_size + 128 + self.pointer.size + 5
-        self.see = mlp([inputs, 256, 2 * dynamics.latent_size], last_gain=0.3)
-        self.hand = Hand(frame_shape, dynamics.feature_size, width)
+        self.correction = mlp([inputs, 256, 2 * dynamics.latent_size], last_gain=0.3)
+        self.decoder = Decoder(frame_shape, dynamics.feature_size, width)
         self.box_head = BoxHead(dynamics.feature_size)
 
     def forward(
@@ -131,17 +131,17 @@ class LatentFilter(nn.Module):
             rng: For draws from the posterior; None takes its mean.
         """
         batch, horizon = frame.shape[:2]
-        sights = self.eye(frame.flatten(0, 1))
-        sights = Sight(*(s.unflatten(0, (batch, horizon)) for s in sights))
-        template = self.pointer.template(sights.map[:, 0], first_box)
+        features = self.encoder(frame.flatten(0, 1))
+        features = Features(*(s.unflatten(0, (batch, horizon)) for s in features))
+        template = self.pointer.template(features.map[:, 0], first_box)
         hint = torch.cat([first_box[:, :2] - 0.5, first_box[:, 2:].log() + 1.5], -1) * 3
         hint = torch.cat([hint, torch.ones_like(hint[:, :1])], -1)
         memory, prior = self.dynamics.initial(batch, frame.device)
         expected, steps, places = first_box, [], []
-        for t, (found, summary) in enumerate(zip(*(s.unbind(1) for s in sights), strict=True)):
+        for t, (found, summary) in enumerate(zip(*(s.unbind(1) for s in features), strict=True)):
             pointed, place = self.pointer(found, template, memory, expected)
             seen = torch.cat([memory, summary, pointed, hint], -1)
-            change, raw = self.see(seen).chunk(2, -1)
+            change, raw = self.correction(seen).chunk(2, -1)
             posterior = Gaussian(prior.loc + change, bounded_scale(raw - 1))
             z = posterior.loc if rng is None else sample_gaussian(*posterior, rng)
             latent = Latent(memory, z)
@@ -166,4 +166,4 @@ class LatentFilter(nn.Module):
     def draw(self, latent: Latent) -> Float[Tensor, "*b C H W"]:
         """Means of frames."""
         feature = self.dynamics.feature(latent)
-        return self.hand(feature.flatten(0, -2)).unflatten(0, feature.shape[:-1])
+        return self.decoder(feature.flatten(0, -2)).unflatten(0, feature.shape[:-1])

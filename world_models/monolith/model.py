@@ -6,6 +6,7 @@ reads the target's box from the latent. It learns from first boxes and rewards
 """
 
 import abc
+import dataclasses
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from envs.boxes import iou
 from envs.scene import View
+from envs.settings import Settings, setting
 from envs.trajectory import Trajectory
 from world_models.base import Posterior, WorldModel
 from world_models.blocks.distributions import kl_gaussian, sample_gaussian
@@ -26,6 +28,27 @@ BATCH = 64
 MAX_GRADIENT = 200.0
 MIN_AGE = 3
 LOST = 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class MonolithSettings(Settings):
+    """What can be set about every monolithic world model."""
+
+    width: int = setting(16, "channels of the first layer", least=1)
+    sigma: float = setting(0.15, "scale of the Gaussian pixel likelihood", above=0)
+    free_nats: float = setting(1.0, "KL per frame that costs nothing")
+    balance: float = setting(
+        0.8,
+        "share of the KL that teaches the prior; the rest regularises the posterior",
+        least=0,
+        most=1,
+    )
+    steps: int = setting(1200, "gradient steps of the first fit", least=1)
+    batch: int = setting(
+        5, "real clips per gradient step, and as many with a pasted target", least=1
+    )
+    clip: int = setting(12, "frames per clip, from the first one of an episode on", least=2)
+    learning_rate: float = setting(2e-3, "of Adam, at its highest", above=0)
 
 
 class Dream(NamedTuple):
@@ -41,17 +64,7 @@ class Monolith(WorldModel[Dream]):
     Args:
         frame_shape: (C, H, W).
         dynamics: How the vector moves on.
-        width: Channels of the first layer.
-        sigma: Scale of the Gaussian pixel likelihood.
-        free_nats: KL per frame that costs nothing.
-        balance: Share of the KL that teaches the prior; the rest regularises the posterior.
-        steps: Gradient steps of the first fit.
-        batch: Real clips per step; there are as many with pasted targets.
-        clip: Frames per clip, from the first one of an episode on.
-        learning_rate: Of Adam, at its highest.
-
-    Raises:
-        ValueError: A number is out of range.
+        settings: What is set about it.
     """
 
     sees = True
@@ -63,30 +76,12 @@ class Monolith(WorldModel[Dream]):
         self,
         frame_shape: tuple[int, int, int],
         dynamics: Dynamics,
-        width: int = 16,
-        sigma: float = 0.15,
-        free_nats: float = 1.0,
-        balance: float = 0.8,
-        steps: int = 1200,
-        batch: int = 5,
-        clip: int = 12,
-        learning_rate: float = 2e-3,
+        settings: MonolithSettings,
     ) -> None:
         super().__init__()
-        if sigma <= 0 or not 0 <= balance <= 1:
-            raise ValueError(
-                f"sigma must be positive and balance in [0, 1], got {sigma} and {balance}"
-            )
-        if min(width, steps, batch) < 1 or clip < 2:
-            raise ValueError(
-                "width, steps and batch must be at least 1 and clip 2; got "
-                f"{width}, {steps}, {batch}, {clip}"
-            )
         self.frame_shape = frame_shape
-        self.sigma, self.free_nats, self.balance = sigma, free_nats, balance
-        self.steps, self.batch, self.clip = steps, batch, clip
-        self.learning_rate = learning_rate
-        self.filter = LatentFilter(frame_shape, dynamics, width)
+        self.settings = settings
+        self.filter = LatentFilter(frame_shape, dynamics, settings.width)
         self.register_buffer("noise_table", noise_table(), persistent=False)
         self.noise_sigma = 0.0
         self.bank: Latent | None = None
@@ -95,16 +90,17 @@ class Monolith(WorldModel[Dream]):
         """Learns from all real episodes so far; later calls refine what earlier ones found."""
         if self.bank is None:
             mean = real.frame[:, 0].float().mean(0) / 255
-            self.filter.hand.mean.data.copy_(mean)
-        steps = max(1, round(effort * self.steps))
+            self.filter.decoder.mean.data.copy_(mean)
+        settings = self.settings
+        steps = max(1, round(effort * settings.steps))
         parameters = list(self.filter.parameters())
-        optimiser = torch.optim.Adam(parameters, lr=self.learning_rate)
-        objective = Objective(self.filter, self.sigma, self.free_nats, self.balance)
+        optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate)
+        objective = Objective(self.filter, settings.sigma, settings.free_nats, settings.balance)
         tail: list[dict[str, Tensor]] = []
         for i in range(steps):
             rate = min(1.0, (i + 1) / 50, 2.5 * (1 - i / steps) + 0.02)
-            optimiser.param_groups[0]["lr"] = self.learning_rate * rate
-            parts = objective(draw_clips(real, self.batch, self.clip, rng), rng)
+            optimiser.param_groups[0]["lr"] = settings.learning_rate * rate
+            parts = objective(draw_clips(real, settings.batch, settings.clip, rng), rng)
             loss = torch.stack(list(parts.values())).sum()
             if not bool(torch.isfinite(loss)):
                 raise FloatingPointError(
@@ -119,10 +115,10 @@ class Monolith(WorldModel[Dream]):
         metrics = {k: torch.stack([t[k] for t in tail]).mean().item() for k in tail[0]}
         flat = real.frame.flatten(0, 1)
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
-        return metrics | self._remember(real)
+        return metrics | self._fill_bank(real)
 
-    def _remember(self, real: Trajectory) -> dict[str, float]:
-        """Keeps the moments from which imagination may start: those where the target is known."""
+    def _fill_bank(self, real: Trajectory) -> dict[str, float]:
+        """Keeps the states from which imagination may start: those where the target is known."""
         history = self.posterior(real)
         box = history.box[:, :, 0]
         gap = (iou(box, scored_box(real)) - real.reward).abs()
@@ -149,9 +145,9 @@ class Monolith(WorldModel[Dream]):
             frame = some.frame.float() / 255
             found = self.filter(frame, some.box[:, 0], camera_before(some.camera))
             canvas = self.filter.draw(found.latent)
-            error = (canvas - frame).square().sum((-1, -2, -3)) / (2 * self.sigma**2)
+            error = (canvas - frame).square().sum((-1, -2, -3)) / (2 * self.settings.sigma**2)
             kl = kl_gaussian(*found.posterior, *found.prior).sum(-1)
-            box = self._sane(found.box)
+            box = self._centre_in_frame(found.box)
             parts.append((*found.latent, box, _to_uint8(canvas), -error - kl))
         memory, z, box, canvas, elbo = (torch.cat(p) for p in zip(*parts, strict=True))
         visible = torch.ones_like(box[..., :1])
@@ -170,7 +166,7 @@ class Monolith(WorldModel[Dream]):
 
     @torch.no_grad()
     def start(self, batch_size: int, rng: torch.Generator) -> Dream:
-        """Begins imagined episodes at moments of real ones."""
+        """Begins imagined episodes in states of real ones."""
         if self.bank is None:
             raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
         drawn = torch.randint(len(self.bank.z), (batch_size,), generator=rng, device=rng.device)
@@ -195,12 +191,12 @@ class Monolith(WorldModel[Dream]):
         if self.noise_sigma > 0:
             noise = noise_slice(self.noise_table, state.noise, canvas.numel())
             canvas = canvas + self.noise_sigma * noise.view_as(canvas)
-        box = self._sane(self.filter.box(state.latent))[:, None]
+        box = self._centre_in_frame(self.filter.box(state.latent))[:, None]
         visible = torch.ones_like(box[..., 0])
         return View(_to_uint8(canvas), box, visible, torch.zeros_like(visible).long())
 
     @staticmethod
-    def _sane(box: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 4"]:
+    def _centre_in_frame(box: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 4"]:
         """Boxes with their centre in the frame; the head bounds their sizes."""
         return torch.cat([box[..., :2].clamp(0, 1), box[..., 2:]], -1)
 

@@ -169,16 +169,16 @@ def test_a_trace_decides_as_unrolling_does(options: dict[str, Any]) -> None:
 def test_noise_blanks_features_and_holds_memory_back(rng: torch.Generator) -> None:
     policy = HART(SHAPE, zoneout=0.5, dropout=0.25)
     noise = policy.noise(40, 5, rng)
-    assert noise["keep"].unique().tolist() == pytest.approx([0, 4 / 3])
-    assert float(noise["keep"].mean()) == pytest.approx(1, abs=0.02)
-    assert float(noise["stay"].mean()) == pytest.approx(0.5, abs=0.02)
-    assert noise["stay"].unique().tolist() == [0, 1]
+    assert noise["dropout"].unique().tolist() == pytest.approx([0, 4 / 3])
+    assert float(noise["dropout"].mean()) == pytest.approx(1, abs=0.02)
+    assert float(noise["zoneout"].mean()) == pytest.approx(0.5, abs=0.02)
+    assert noise["zoneout"].unique().tolist() == [0, 1]
     frame, box = episodes(times=2)
     sight = policy.prepare(frame, box)
-    still = {"keep": torch.ones(3, 2, 8, 100), "stay": torch.ones(3, 2, 2, 100)}
+    still = {"dropout": torch.ones(3, 2, 8, 100), "zoneout": torch.ones(3, 2, 2, 100)}
     h, *_ = policy._unfold(sight | still)
     torch.testing.assert_close(h[:, 1], h[:, 0])
-    assert policy.noise(3, 2, rng)["stay"].shape == (3, 2, 2, 100)
+    assert policy.noise(3, 2, rng)["zoneout"].shape == (3, 2, 2, 100)
     assert HART(SHAPE).noise(3, 2, rng) == {}
 
 

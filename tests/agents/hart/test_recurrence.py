@@ -39,17 +39,17 @@ def test_the_gradient_is_right() -> None:
 def test_it_is_the_lstm_and_the_convolution_that_it_says() -> None:
     v1, ventral, h, c, appearance, *weights = (x.detach() for x in inputs())
     w = Weights(*weights)
-    moment = step(w, v1[0], ventral[0], h, c, appearance)
+    now = step(w, v1[0], ventral[0], h, c, appearance)
     # Equation 3: a 1x1 convolution per episode, with filters made from its appearance.
     psi = (appearance[1] @ w.filters.T + w.filters_bias).view(MAPS, CHANNELS)
     maps = torch.nn.functional.conv1d(v1[0, 1:2], psi[:, :, None]).relu()
-    torch.testing.assert_close(moment.maps[1:], maps)
+    torch.testing.assert_close(now.maps[1:], maps)
     # Equation 5: torch's own cell, whose gates come in the order input, forget, candidate, output.
     cell = torch.nn.LSTMCell(FEATURES, MEMORY).double()
 
     def reorder(x: torch.Tensor) -> torch.Tensor:
-        take, keep, give, candidate = x.chunk(4)
-        return torch.cat([take, keep, candidate, give])
+        input_gate, forget_gate, output_gate, candidate = x.chunk(4)
+        return torch.cat([input_gate, forget_gate, candidate, output_gate])
 
     cell.load_state_dict(
         {
@@ -59,6 +59,6 @@ def test_it_is_the_lstm_and_the_convolution_that_it_says() -> None:
             "bias_hh": torch.zeros_like(w.lstm_bias),
         }
     )
-    expected_h, expected_c = cell(moment.features, (h, c))
-    torch.testing.assert_close(moment.h, expected_h)
-    torch.testing.assert_close(moment.c, expected_c)
+    expected_h, expected_c = cell(now.features, (h, c))
+    torch.testing.assert_close(now.h, expected_h)
+    torch.testing.assert_close(now.c, expected_c)

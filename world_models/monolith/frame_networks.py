@@ -1,7 +1,8 @@
-"""Networks that look at a frame as a whole and draw it as a whole: no object has its own place.
+"""Networks from a whole frame to features and back, and from these to the target's box.
 
-The eye also points: it looks for the target by what it looked like in the first frame, near where
-it is expected, and tells where it seems to be. Everything that it says ends in one latent vector.
+No object has its own place. A pointer looks for the target by what it looked like in the first
+frame, near where it is expected, and tells where it seems to be. Everything that it says ends in
+one latent vector.
 """
 
 import math
@@ -17,14 +18,14 @@ STRIDE = 4
 """Pixels per cell of the map in which the target is looked for."""
 
 
-class Sight(NamedTuple):
+class Features(NamedTuple):
     """What the convolutions make of frames: a map of features, and a summary of the whole."""
 
     map: Float[Tensor, "*b F h w"]
     summary: Float[Tensor, "*b S"]
 
 
-class Eye(nn.Module):
+class Encoder(nn.Module):
     """Frames to features.
 
     Args:
@@ -51,14 +52,14 @@ class Eye(nn.Module):
         cells = math.prod(math.ceil(side / (2 * STRIDE)) for side in (height, breadth))
         self.summary = nn.Sequential(nn.Linear(4 * width * cells, summary), nn.ELU())
 
-    def forward(self, frame: Float[Tensor, "N C H W"]) -> Sight:
+    def forward(self, frame: Float[Tensor, "N C H W"]) -> Features:
         """All frames at once: this part needs no memory."""
         fine = self.fine(frame)
         coarse = self.coarse(fine)
         context = nn.functional.pixel_shuffle(self.context(coarse), 2)
         height, width = fine.shape[-2:]
         found = self.map(fine) + context[..., :height, :width]
-        return Sight(found, self.summary(coarse.flatten(1)))
+        return Features(found, self.summary(coarse.flatten(1)))
 
 
 class Pointer(nn.Module):
@@ -127,7 +128,7 @@ class Pointer(nn.Module):
         return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1).flatten(0, 1)
 
 
-class Hand(nn.Module):
+class Decoder(nn.Module):
     """Draws frames from latents.
 
     Args:

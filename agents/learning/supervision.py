@@ -14,7 +14,7 @@ from envs.action_scale import ActionScale
 
 
 @dataclasses.dataclass(frozen=True)
-class Lesson:
+class LabelledEpisodes:
     """Whole episodes as they were acted, with the answers.
 
     Attributes:
@@ -41,7 +41,7 @@ class Objective(abc.ABC):
     """Of the losses."""
 
     @abc.abstractmethod
-    def losses(self, policy: Any, lesson: Lesson) -> dict[str, Float[Tensor, ""]]:
+    def losses(self, policy: Any, episodes: LabelledEpisodes) -> dict[str, Float[Tensor, ""]]:
         """One number per name that applies; other keys are penalties, added as they are."""
 
 

@@ -23,9 +23,13 @@ class Agent(abc.ABC):
     action_scale: ActionScale = ActionScale()
     """What its actions do in the task at hand."""
 
+    def set_action_scale(self, action_scale: ActionScale) -> None:
+        """Tells the agent what its actions do."""
+        self.action_scale = action_scale
+
     def prepare(self, env: Tracking) -> None:
-        """Tells the agent what its actions do in this task; ``rollout`` calls it first."""
-        self.action_scale = env.action_scale
+        """Tells the agent of the task that comes; ``rollout`` calls it first."""
+        self.set_action_scale(env.action_scale)
         if self.privileged:
             self.env = env
 

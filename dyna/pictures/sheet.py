@@ -18,10 +18,11 @@ from dyna.diagnosis.extrapolation import camera_path
 from dyna.diagnosis.matching import match
 from dyna.loop.imagination import roll_forward
 from dyna.pictures import render
+from envs import drawing
 from envs.trajectory import VISIBLE, Trajectory
 from world_models.base import Posterior, WorldModel
 
-COLOURS: Sequence[render.Colour] = (
+COLOURS: Sequence[drawing.Colour] = (
     (255, 149, 0), (86, 190, 255), (46, 214, 130), (255, 112, 197), (240, 228, 66),
     (165, 140, 255), (255, 84, 70), (120, 230, 230),
 )  # fmt: skip
@@ -40,9 +41,9 @@ MOST_IMAGES = 24
 class Story(NamedTuple):
     """One episode as videos with boxes; imagined ones begin after the context."""
 
-    real: render.Array
-    filtered: render.Array
-    imagined: list[render.Array]
+    real: drawing.Array
+    filtered: drawing.Array
+    imagined: list[drawing.Array]
 
 
 @torch.no_grad()
@@ -65,7 +66,7 @@ def tell(
     seen = (posterior.reconstruction, posterior.box, posterior.visible, posterior.id)
     filtered = paint(*seen, own)
     steps = min(ahead, episodes.horizon - context)
-    dreams: list[list[render.Array]] = [[] for _ in real]
+    dreams: list[list[drawing.Array]] = [[] for _ in real]
     rng = torch.Generator(episodes.frame.device).manual_seed(seed)
     path = camera_path(episodes)
     camera = None if path is None else path[:, context - 1 :]
@@ -82,7 +83,7 @@ def tell(
     return [Story(*parts) for parts in zip(real, filtered, dreams, strict=True)]
 
 
-def sheet(stories: Sequence[Story], context: int = 6) -> render.Array:
+def sheet(stories: Sequence[Story], context: int = 6) -> drawing.Array:
     """The stories as one picture, moments from left to right."""
     if len(stories[0].real) == 1:
         return _images(stories)
@@ -103,7 +104,7 @@ def sheet(stories: Sequence[Story], context: int = 6) -> render.Array:
     return render.grid(np.stack(blocks), columns=1, gap=14)
 
 
-def animation(stories: Sequence[Story], context: int = 6) -> render.Array:
+def animation(stories: Sequence[Story], context: int = 6) -> drawing.Array:
     """The stories as one video, one below the other: real | filtered | imagined samples."""
     lines = []
     for story in stories:
@@ -147,7 +148,7 @@ def _worth_showing(episodes: Trajectory, number: int) -> Trajectory:
     return episodes[empty.float().argsort(stable=True)[:number]]
 
 
-def _images(stories: Sequence[Story]) -> render.Array:
+def _images(stories: Sequence[Story]) -> drawing.Array:
     pairs = [
         np.concatenate([_titled(s.real[0], "real"), _titled(s.filtered[0], "explained")])
         for s in stories
@@ -155,15 +156,15 @@ def _images(stories: Sequence[Story]) -> render.Array:
     return render.grid(np.stack(pairs), columns=min(6, len(pairs)))
 
 
-def _titled(picture: render.Array, text: str) -> render.Array:
+def _titled(picture: drawing.Array, text: str) -> drawing.Array:
     return render.caption(picture, text, size=12)
 
 
-def _narrated(video: render.Array, title: str) -> render.Array:
+def _narrated(video: drawing.Array, title: str) -> drawing.Array:
     return np.stack([_titled(picture, f"{title} t {t}") for t, picture in enumerate(video)])
 
 
-Palette = dict[int, render.Colour]
+Palette = dict[int, drawing.Colour]
 
 
 def _true_colours(identity: Int[Tensor, "B T O"]) -> list[Palette]:
@@ -205,15 +206,15 @@ class _Painter:
         visible: Float[Tensor, "B T K"],
         identity: Int[Tensor, "B T K"],
         colours: list[Palette],
-    ) -> list[render.Array]:
+    ) -> list[drawing.Array]:
         videos = []
         for b, palette in enumerate(colours):
-            video = render.upscale(frame[b].cpu().numpy(), self.factor)
+            video = drawing.upscale(frame[b].cpu().numpy(), self.factor)
             for t, picture in enumerate(video):
                 for k, name in enumerate(identity[b, t].tolist()):
                     if name >= 0:
                         hidden = bool(visible[b, t, k] <= VISIBLE)
                         place = box[b, t, k].cpu().numpy()
-                        render.draw_box(picture, place, palette[name], dashed=hidden)
+                        drawing.draw_box(picture, place, palette[name], dashed=hidden)
             videos.append(video)
         return videos

@@ -17,6 +17,7 @@ from dyna.evaluation.heldout import SEED, start_over
 from dyna.loop.imagination import Imagination, roll_forward
 from dyna.loop.rollout import rollout
 from dyna.pictures import gaze, render
+from envs import drawing
 from envs.scene import Scene
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory, Truth, concatenate
@@ -35,8 +36,8 @@ LONG = 40
 class Clip(NamedTuple):
     """An episode as a video with captions, and the bare videos whose moments go into rows."""
 
-    video: render.Array
-    rows: list[render.Array]
+    video: drawing.Array
+    rows: list[drawing.Array]
 
 
 def make_videos(
@@ -108,7 +109,7 @@ def _write(stem: Path, clips: list[Clip], columns: int = 3) -> Path:
     return path
 
 
-def _array(value: Tensor) -> render.Array:
+def _array(value: Tensor) -> drawing.Array:
     return value.detach().cpu().numpy()
 
 
@@ -143,7 +144,7 @@ def tracking(
     others[torch.arange(len(others)), :, truth.target] = False
     clips = []
     for b in range(trajectory.num_episodes):
-        video = render.annotate(
+        video = drawing.annotate(
             _array(trajectory.frame[b]),
             target=_array(truth.target_box[b]),
             agent=_array(moved[b]),
@@ -160,7 +161,7 @@ def tracking(
     return clips
 
 
-def _label(video: render.Array, texts: list[str]) -> render.Array:
+def _label(video: drawing.Array, texts: list[str]) -> drawing.Array:
     pairs = zip(video, texts, strict=True)
     return np.stack([render.caption(picture, text) for picture, text in pairs])
 
@@ -174,18 +175,24 @@ def panels(model: Any, real: Trajectory, episodes: int = 3) -> list[Clip]:
     frames, dreamed, alive = _dream(model, history, real)
     visible = (truth.id >= 0) & (truth.visible > 0)
     shown = (
-        ("real", render.TARGET, real.frame, truth.box, visible),
-        ("reconstruction", render.AGENT, history.reconstruction, history.box, history.visible > 0),
-        ("imagined", render.AGENT, frames, dreamed, alive),
+        ("real", drawing.TARGET, real.frame, truth.box, visible),
+        (
+            "reconstruction",
+            drawing.AGENT,
+            history.reconstruction,
+            history.box,
+            history.visible > 0,
+        ),
+        ("imagined", drawing.AGENT, frames, dreamed, alive),
     )
     clips = []
     for b in range(real.num_episodes):
         plain, labelled = [], []
         for title, colour, frame, box, present in shown:
-            video = render.upscale(_array(frame[b]), _factor(real))
+            video = drawing.upscale(_array(frame[b]), _factor(real))
             for t, picture in enumerate(video):
                 for k in torch.nonzero(present[b, t])[:, 0].tolist():
-                    render.draw_box(picture, _array(box[b, t, k]), colour)
+                    drawing.draw_box(picture, _array(box[b, t, k]), colour)
             plain.append(video)
             labelled.append(_label(video, [_title(title, t) for t in range(len(video))]))
         clips.append(Clip(render.beside(labelled), plain))

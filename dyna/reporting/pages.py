@@ -17,10 +17,11 @@ from dyna.reporting.findings import findings
 from dyna.scores import results
 from dyna.scores.arms import arm
 from dyna.scores.results import Row
+from envs import drawing
 from envs.tracking import Tracking
 
 GREEN, ORANGE, GREY = (
-    "rgb({}, {}, {})".format(*c) for c in (render.TARGET, render.AGENT, render.OTHER)
+    "rgb({}, {}, {})".format(*c) for c in (drawing.TARGET, drawing.AGENT, drawing.OTHER)
 )
 TRACKING_KEY = (
     ("target", GREEN, "dashed"),

@@ -86,7 +86,7 @@ def restore(path: str | Path, device: str = "cpu") -> Subject:
     with seeding.initialised(cfg.seed, "agent/init"):
         agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=device)
     agent.load_state_dict(state["agent"])
-    agent.action_scale = ActionScale(task["centre_gain"], task["size_gain"])
+    agent.set_action_scale(ActionScale(task["centre_gain"], task["size_gain"]))
     return Subject(cfg.env, agent, str(path), shape, centre_gain=agent.action_scale.centre)
 
 

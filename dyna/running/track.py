@@ -13,10 +13,11 @@ from tqdm import tqdm
 
 from agents.base import Agent
 from dyna.evaluation.follow import follow, pictures_of, read, to_box, to_pixels
-from dyna.pictures import gaze, render, video_file
+from dyna.pictures import gaze, video_file
 from dyna.running.build import make
 from dyna.running.checks import check_device, check_keys
 from dyna.running.subject import restore
+from envs import drawing
 
 TAKES_A_VALUE = {"--cfg", "-c", "--info", "-i", "--package", "-p"}
 """Options of Hydra that are followed by a word."""
@@ -113,7 +114,7 @@ def run(cfg: DictConfig) -> Path:
             found = to_pixels(moment.box, width, height)
             lines.writerow([t, *(f"{value:.2f}" for value in found), 1])
             picture = moment.picture
-            render.draw_box(picture, moment.box[0].cpu().numpy(), render.AGENT, thickness)
+            drawing.draw_box(picture, moment.box[0].cpu().numpy(), drawing.AGENT, thickness)
             write(picture if moment.seen is None else gaze.beside(picture, moment.seen))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     done = t + 1 - cfg.start

@@ -15,11 +15,12 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from envs import digits, shapes
-from envs.gymnasium import drawing
+from envs import digits, drawing, shapes
 from envs.tracking import Tracking
 from envs.trajectory import Observation
 
+SIDE = 288
+"""Pixels of the shorter side of pictures, at least."""
 METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
 
 
@@ -58,12 +59,15 @@ def picture(env: Tracking, obs: Observation, episode: int) -> np.ndarray:
     view, target = env.view, int(env.target[episode])
     seen = (view.visible[episode] > 0) & (view.id[episode] >= 0)
     seen[target] = False
-    return drawing.annotate(
-        obs.frame[episode].permute(1, 2, 0).cpu().numpy(),
-        target=env.target_box[episode].cpu().numpy(),
-        own=obs.box[episode].cpu().numpy(),
-        others=view.box[episode][seen].cpu().numpy(),
+    frame = obs.frame[episode, None].cpu().numpy()
+    (drawn,) = drawing.annotate(
+        frame,
+        target=env.target_box[episode, None].cpu().numpy(),
+        agent=obs.box[episode, None].cpu().numpy(),
+        others=view.box[episode][seen][None].cpu().numpy(),
+        factor=max(1, -(-SIDE // min(frame.shape[-2:]))),
     )
+    return drawn
 
 
 def _actions(action: np.ndarray, shape: tuple[int, int], device: torch.device) -> torch.Tensor:

@@ -5,7 +5,7 @@ passed in (`Dynamics`).
 """
 
 import abc
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -94,6 +94,10 @@ class Filtered(NamedTuple):
         )
 
 
+FORMER_NAMES = {"eye": "encoder", "hand": "decoder", "see": "correction"}
+"""What parts were called in older checkpoints."""
+
+
 class LatentFilter(nn.Module):
     """Perception, dynamics and the ways out of the latent.
 
@@ -114,6 +118,13 @@ class LatentFilter(nn.Module):
         self.correction = mlp([inputs, 256, 2 * dynamics.latent_size], last_gain=0.3)
         self.decoder = Decoder(frame_shape, dynamics.feature_size, width)
         self.box_head = BoxHead(dynamics.feature_size)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        for name in [key for key in state_dict if key.startswith(prefix)]:
+            part, dot, rest = name.removeprefix(prefix).partition(".")
+            if part in FORMER_NAMES:
+                state_dict[f"{prefix}{FORMER_NAMES[part]}{dot}{rest}"] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(
         self,

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dyna.pictures import render
+from envs import drawing
 
 
 def episode(steps: int = 5, channels: int = 1, side: int = 10) -> np.ndarray:
@@ -17,28 +18,28 @@ def episode(steps: int = 5, channels: int = 1, side: int = 10) -> np.ndarray:
 
 def test_upscale_repeats_pixels_and_makes_three_colours():
     frames = np.array([[[[1, 2], [3, 4]]]], dtype=np.uint8)
-    picture = render.upscale(frames, 2)[0]
+    picture = drawing.upscale(frames, 2)[0]
     assert picture.shape == (4, 4, 3)
     assert picture[:, :, 0].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
     assert (picture[..., 0] == picture[..., 2]).all()
-    assert render.upscale(episode(channels=3), 3).shape == (5, 30, 30, 3)
+    assert drawing.upscale(episode(channels=3), 3).shape == (5, 30, 30, 3)
     with pytest.raises(ValueError, match="channels"):
-        render.upscale(episode(channels=2))
+        drawing.upscale(episode(channels=2))
 
 
 def test_box_lies_on_the_pixels_it_names():
     picture = np.zeros((20, 20, 3), dtype=np.uint8)
-    render.draw_box(picture, np.array([0.5, 0.5, 0.4, 0.2]), render.AGENT, thickness=1)
+    drawing.draw_box(picture, np.array([0.5, 0.5, 0.4, 0.2]), drawing.AGENT, thickness=1)
     rows, columns = np.nonzero(picture.any(-1))
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (8, 11, 6, 13)
-    assert tuple(picture[8, 6]) == render.AGENT
+    assert tuple(picture[8, 6]) == drawing.AGENT
     assert not picture[9:11, 7:13].any()
 
 
 @pytest.mark.parametrize("box", [(0.0, 0.0, 0.5, 0.5), (1.4, 0.5, 0.2, 0.2), (0.5, 0.5, 3, 3)])
 def test_boxes_beyond_the_frame_are_cut(box):
     picture = np.zeros((20, 20, 3), dtype=np.uint8)
-    render.draw_box(picture, np.array(box), render.TARGET, dashed=True)
+    drawing.draw_box(picture, np.array(box), drawing.TARGET, dashed=True)
     inside = picture.any(-1)
     assert inside[:6, :6].any() == (box[0] == 0.0)
     assert inside[7:, 7:].sum() == 0
@@ -50,14 +51,14 @@ def test_annotate_draws_everyone_in_their_colour():
     others = np.tile(np.array([0.7, 0.7, 0.3, 0.3]), (3, 2, 1))
     others[:, 1, 1] = 0.3
     present = np.array([[True, False]] * 3)
-    video = render.annotate(
+    video = drawing.annotate(
         frames, target=boxes, agent=boxes + 0.2, others=others, present=present
     )
     assert video.shape == (3, 40, 40, 3)
-    for colour in (render.TARGET, render.AGENT, render.OTHER):
+    for colour in (drawing.TARGET, drawing.AGENT, drawing.OTHER):
         assert (video == colour).all(-1).any()
     absent = video[0, 6:18, 22:34]
-    assert not (absent == render.OTHER).all(-1).any()
+    assert not (absent == drawing.OTHER).all(-1).any()
 
 
 def test_layouts_keep_every_picture():
@@ -74,7 +75,7 @@ def test_layouts_keep_every_picture():
 
 
 def test_mp4_decodes_in_the_format_browsers_play(tmp_path):
-    video = render.upscale(episode(side=11), 3)  # odd sides
+    video = drawing.upscale(episode(side=11), 3)  # odd sides
     render.write_mp4(video, tmp_path / "x.mp4", fps=5)
     with av.open(str(tmp_path / "x.mp4")) as container:
         stream = container.streams.video[0]
@@ -86,6 +87,6 @@ def test_mp4_decodes_in_the_format_browsers_play(tmp_path):
 
 
 def test_png_holds_the_very_pixels():
-    video = render.upscale(episode(), 2)
+    video = drawing.upscale(episode(), 2)
     assert (np.asarray(Image.open(io.BytesIO(render.png_bytes(video[0])))) == video[0]).all()
     assert render.data_uri(b"abc", "image/png") == "data:image/png;base64,YWJj"

@@ -8,7 +8,8 @@ import torch
 from agents.last_box import LastBox
 from dyna.loop.imagination import Imagination
 from dyna.loop.rollout import rollout
-from dyna.pictures import render, showcase
+from dyna.pictures import showcase
+from envs import drawing
 from envs.digits import make
 from envs.tracking import Tracking
 from world_models.air.model import AIR
@@ -46,8 +47,8 @@ def test_boxes_are_where_target_and_agent_are(env):
     picture = clip.rows[0][HORIZON - 1]
     side = picture.shape[0]
     for colour, box in (
-        (render.TARGET, episodes.truth.target_box[0, -1]),
-        (render.AGENT, episodes.box[0, 0]),
+        (drawing.TARGET, episodes.truth.target_box[0, -1]),
+        (drawing.AGENT, episodes.box[0, 0]),
     ):
         rows, columns = np.nonzero((picture == colour).all(-1))
         assert columns.min() == pytest.approx(max(0, float(box[0] - box[2] / 2) * side), abs=8)

@@ -9,12 +9,13 @@ import pytest
 
 from dyna.diagnosis.matching import match
 from dyna.diagnosis.measure import Protocol, diagnose
-from dyna.pictures import render, sheet
+from dyna.pictures import sheet
 from dyna.reporting import blocks, model_page, model_tables
 from dyna.running import model_log
 from dyna.running.diagnose import flat
 from dyna.scores import results
 from dyna.scores.results import Row
+from envs import drawing
 from envs.trajectory import Trajectory
 from tests.dyna.diagnosis.test_measure import episodes
 from tests.dyna.seeing import Seer
@@ -117,5 +118,5 @@ def test_protocol_refuses_bad_numbers() -> None:
         Protocol(context=0)
 
 
-def _shown(picture: render.Array) -> set[tuple[int, ...]]:
+def _shown(picture: drawing.Array) -> set[tuple[int, ...]]:
     return {tuple(int(c) for c in pixel) for pixel in picture.reshape(-1, 3)}

@@ -12,6 +12,7 @@ from dyna.pictures import render
 from dyna.reporting import blocks, pages, plots, tables
 from dyna.reporting.findings import findings
 from dyna.scores import results
+from envs import drawing
 from tests.conftest import ROOT
 from tests.dyna.rows import HEADER, failed, row, seeds, study_rows
 
@@ -120,7 +121,7 @@ def fetched(page: Path) -> list[str]:
 
 def film(folder: Path) -> None:
     (folder / "videos").mkdir(parents=True)
-    video = render.upscale(np.zeros((3, 1, 8, 8), dtype=np.uint8), 2)
+    video = drawing.upscale(np.zeros((3, 1, 8, 8), dtype=np.uint8), 2)
     render.write_mp4(video, folder / "videos" / "tracking.mp4")
     (folder / "videos" / "tracking.png").write_bytes(render.png_bytes(video[0]))
 

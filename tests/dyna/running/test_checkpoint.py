@@ -121,3 +121,8 @@ def test_a_checkpoint_of_the_old_layout_still_loads():
     )
     env = held_out(subject.env, horizon=5)
     assert 0 < evaluate(subject.agent, env, episodes=4)["eval/iou"] < 1
+
+
+def test_a_restored_policy_knows_what_its_actions_did() -> None:
+    subject = restore(Path(__file__).parent / "data" / "layout_1e60b67.pt")
+    assert subject.agent.policy.action_scale == subject.agent.action_scale  # type: ignore[attr-defined]

@@ -15,9 +15,10 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from dyna.evaluation.follow import follow
-from dyna.pictures import render, video_file
+from dyna.pictures import video_file
 from dyna.running import checkpoint, track
 from dyna.running.build import make
+from envs import drawing
 from envs.footage.frames import Film
 from tests.conftest import ROOT
 from tests.dyna.running.test_evaluate import trained
@@ -86,7 +87,7 @@ def test_a_tracker_follows_the_patch_through_a_file(clip: Path, tmp_path: Path) 
     assert len(shown) == FRAMES
     assert shown[0].shape == (HEIGHT + 1, WIDTH + 1, 3)
     edge = shown[-1][START[1] + FRAMES - 1, START[0] + 2 * FRAMES : START[0] + 2 * FRAMES + 10]
-    assert np.abs(edge.mean(0) - render.AGENT).max() < 100  # as far as compression keeps colours
+    assert np.abs(edge.mean(0) - drawing.AGENT).max() < 100  # as far as compression keeps colours
 
 
 @pytest.mark.parametrize("source", ["clip", "folder"])

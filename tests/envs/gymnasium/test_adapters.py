@@ -9,6 +9,7 @@ import stable_baselines3.common.env_checker
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
+from envs import drawing
 from envs.gymnasium import registration
 from envs.simulator.tiers import TIERS
 from tests.conftest import ROOT
@@ -94,7 +95,7 @@ def test_pictures_show_both_boxes() -> None:
     env.step(np.array([1, 1, 0, 0], np.float32))
     picture = env.render()
     assert picture.shape == (288, 288, 3)
-    for colour in ((40, 220, 60), (255, 110, 20)):
+    for colour in (drawing.TARGET, drawing.AGENT):
         assert (picture == colour).all(-1).sum() > 50
 
 

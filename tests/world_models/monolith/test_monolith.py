@@ -173,3 +173,20 @@ def test_a_patch_is_followed_after_a_little_learning(rng: torch.Generator) -> No
     found = iou(model.posterior(real.without_truth()).box[:, :, 0], real.truth.target_box)
     assert metrics["first_box_iou"] > 0.6
     assert found.mean() > 0.5
+
+
+def test_checkpoints_with_former_names_of_parts_load(model: Monolith) -> None:
+    state = model.state_dict()
+    former = {"encoder": "eye", "decoder": "hand", "correction": "see"}
+    old = {
+        ".".join(former.get(part, part) for part in name.split(".")): value
+        for name, value in state.items()
+    }
+    assert old.keys() != state.keys()
+    fresh = type(model)((1, 48, 48), **SMALL)
+    fresh.load_state_dict(old)
+    assert all(
+        torch.equal(value, fresh.state_dict()[name])
+        for name, value in state.items()
+        if isinstance(value, torch.Tensor)
+    )

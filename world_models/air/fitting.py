@@ -21,7 +21,6 @@ STATIC_SLOTS = 3
 NOISE_FRAMES = 512
 FAINT = 0.2
 FIRST_PRESENCE_PRIOR = 0.1
-PRESENCE_PRIOR = 1e-8
 MAX_GRADIENT = {"static": 300.0, "sequence": 200.0}
 
 
@@ -79,9 +78,9 @@ def fit_static(
     frames: UInt8[Tensor, "N C H W"],
     steps: int,
     sigma: float,
+    presence_prior: float,
     rng: torch.Generator,
     anneal: bool = True,
-    presence_prior: float = PRESENCE_PRIOR,
     learning_rate: float = 1e-3,
 ) -> dict[str, float]:
     """Learns to find and draw objects in single frames.
@@ -95,10 +94,10 @@ def fit_static(
         frames: Frames.
         steps: Batches of 32 frames.
         sigma: Smallest scale of the pixel likelihood.
-        rng: Draws frames and samples.
-        anneal: Begin leniently.
         presence_prior: How likely a slot holds an object at last, before the frame is seen. The
             nats that it costs must outweigh what is gained by drawing one object as two.
+        rng: Draws frames and samples.
+        anneal: Begin leniently.
         learning_rate: Of Adam; it falls to a twentieth.
     """
     parameters = list(model.parameters())
@@ -140,7 +139,7 @@ def fit_sequence(
     sigma: float,
     rng: torch.Generator,
     keep_background: bool = True,
-    presence_prior: float = PRESENCE_PRIOR,
+    presence_prior: float = 1e-8,
     batch: int = 8,
     clip: int = 8,
 ) -> dict[str, float]:

@@ -16,11 +16,11 @@ from world_models.air.background.registration import MOST_SCALE
 from world_models.air.camera import CameraPrior, see
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.slots import Slots
+from world_models.air.settings import AIRSettings
 from world_models.blocks.distributions import Gaussian, sample_gaussian
 
 COVER = 1.5
 """Masks are raised by this factor and widened by two pixels: their rims are no background."""
-KINDS = ("given", "inferred")
 
 
 @torch.no_grad()
@@ -97,26 +97,17 @@ class Viewpoint(nn.Module):
 
     Args:
         frame_size: (H, W) in pixels.
-        kind: ``given``: the view moves exactly as it is asked to. ``inferred``: it may move by
-            itself; how it moves is seen in the frames, and what asking does to it is learned.
-        canvas: Remember the background pixel by pixel, beyond the edges of the view.
-        actions: Use what is asked of the camera; False takes the model's actions away.
-
-    Raises:
-        ValueError: The kind is unknown.
+        settings: ``camera``: whether it moves exactly as it is asked to; ``canvas``: whether the
+            background is remembered beyond the edges of the view; ``actions``.
     """
 
     unit: Float[Tensor, " 2"]
 
-    def __init__(
-        self, frame_size: tuple[int, int], kind: str, canvas: bool, actions: bool
-    ) -> None:
+    def __init__(self, frame_size: tuple[int, int], settings: AIRSettings) -> None:
         super().__init__()
-        if kind not in KINDS:
-            raise ValueError(f"camera must be one of {', '.join(KINDS)}; got {kind!r}")
-        self.prior = CameraPrior() if kind == "inferred" else None
-        self.canvas = canvas
-        self.actions = actions
+        self.prior = CameraPrior() if settings.camera == "inferred" else None
+        self.canvas = settings.canvas
+        self.actions = settings.actions
         height, width = frame_size
         self.register_buffer("unit", torch.tensor([width, height]).float(), persistent=False)
 

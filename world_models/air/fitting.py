@@ -12,8 +12,7 @@ from torch.nn.functional import huber_loss
 from world_models.air.background.autoencoder import Background
 from world_models.air.frame.discovery import discover, negative_elbo
 from world_models.air.frame.scene_model import SceneModel
-from world_models.air.motion.transition import Transition
-from world_models.air.objects.filtering import begin, step
+from world_models.air.objects.filtering import Filter
 from world_models.blocks.descent import decay, descend
 from world_models.blocks.distributions import kl_gaussian, sample_gaussian
 
@@ -130,22 +129,30 @@ def fit_static(
 
 
 def fit_sequence(
-    model: SceneModel,
-    transition: Transition,
+    tracker: Filter,
     frames: UInt8[Tensor, "N T C H W"],
     camera_px: Float[Tensor, "N T 2"],
     steps: int,
-    num_slots: int,
-    sigma: float,
+    presence_prior: float,
     rng: torch.Generator,
-    keep_background: bool = True,
-    presence_prior: float = 1e-8,
     batch: int = 8,
     clip: int = 8,
 ) -> dict[str, float]:
-    """Learns to follow objects through clips of ``clip`` frames."""
+    """Learns to follow objects through clips of ``clip`` frames.
+
+    Args:
+        tracker: Whose scene model and transition learn.
+        frames: Episodes.
+        camera_px: How far the camera moved before each frame, pixels.
+        steps: Batches of ``batch`` clips.
+        presence_prior: Prior probability of an object per slot of a first frame.
+        rng: Draws clips and samples.
+        batch: Clips per step.
+        clip: Most frames of a clip.
+    """
+    model, sigma = tracker.scene, tracker.sigma
     clip = min(clip, frames.shape[1])
-    perception, motion = list(model.parameters()), list(transition.parameters())
+    perception, motion = list(model.parameters()), list(tracker.transition.parameters())
     rates = (3e-4, 1e-3)
     optimiser = torch.optim.Adam(
         [{"params": p, "lr": lr} for p, lr in zip((perception, motion), rates, strict=True)]
@@ -158,14 +165,10 @@ def fit_sequence(
         first = int(torch.randint(frames.shape[1] - clip + 1, (), generator=rng))
         x = to_float(frames[episodes, first : first + clip])
         camera = camera_px[episodes, first : first + clip]
-        slots, found, _ = begin(
-            model, transition, x[:, 0], num_slots, model.inhibition_px[1], sigma, rng
-        )
+        slots, found = tracker.begin(x[:, 0], rng)
         loss, _ = negative_elbo(model, x[:, 0], found, sigma, presence_prior)
         for t in range(1, clip):
-            slots, surprise, _ = step(
-                model, transition, slots, x[:, t], sigma, rng, camera[:, t], keep_background
-            )
+            slots, surprise, _ = tracker.step(slots, x[:, t], rng, camera[:, t])
             loss = loss + surprise.reconstruction + surprise.objects
         loss = loss.mean() / clip
         descend(loss, optimiser, perception + motion, MAX_GRADIENT["sequence"])

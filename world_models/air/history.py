@@ -8,10 +8,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from world_models.air.fitting import to_float
-from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.learning import Tracks
-from world_models.air.motion.transition import Transition
-from world_models.air.objects.filtering import begin, step
+from world_models.air.objects.filtering import Filter
 from world_models.air.objects.slots import Slots
 from world_models.air.viewpoint import Eyes
 
@@ -20,27 +18,19 @@ BATCH = 64
 
 @torch.no_grad()
 def follow(
-    scene: SceneModel,
-    transition: Transition,
+    tracker: Filter,
     frames: UInt8[Tensor, "B T C H W"],
     camera_px: Float[Tensor, "B T 2"],
-    num_slots: int,
-    sigma: float,
-    keep_background: bool,
     eyes: Eyes | None = None,
     canvas: bool = False,
 ) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
     """Filters episodes causally, with posterior means and hard presence.
 
     Args:
-        scene: Decoder and encoders.
-        transition: The prior over motion.
+        tracker: What follows the objects.
         frames: The episodes.
         camera_px: What was asked of the camera before each frame; without ``eyes`` that is how far
             the view moved.
-        num_slots: K.
-        sigma: Scale of the pixel likelihood.
-        keep_background: Whether the background stays the same through the episode.
         eyes: Watch the camera and gather the background.
         canvas: Use that background.
 
@@ -48,17 +38,7 @@ def follow(
         Beliefs after every frame, reconstructions, and each frame's cost (nats; first: 0).
     """
     parts = [
-        _follow_batch(
-            scene,
-            transition,
-            frames[i : i + BATCH],
-            camera_px[i : i + BATCH],
-            num_slots,
-            sigma,
-            keep_background,
-            eyes,
-            canvas,
-        )
+        _follow_batch(tracker, frames[i : i + BATCH], camera_px[i : i + BATCH], eyes, canvas)
         for i in range(0, len(frames), BATCH)
     ]
     slots_by_time = [_join([p[0][t] for p in parts]) for t in range(frames.shape[1])]
@@ -66,20 +46,15 @@ def follow(
 
 
 def _follow_batch(
-    scene: SceneModel,
-    transition: Transition,
+    tracker: Filter,
     frames: UInt8[Tensor, "B T C H W"],
     camera_px: Float[Tensor, "B T 2"],
-    num_slots: int,
-    sigma: float,
-    keep_background: bool,
     eyes: Eyes | None,
     canvas: bool,
 ) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
     """See `follow`."""
     x = to_float(frames[:, 0])
-    narrow = scene.inhibition_px[1]
-    slots, found, _ = begin(scene, transition, x, num_slots, narrow, sigma, rng=None)
+    slots, found = tracker.begin(x)
     beliefs, pictures, surprises = [slots], [found.canvas], [x.new_zeros(len(x))]
     view = eyes.open(slots, x) if eyes else None
     for t in range(1, frames.shape[1]):
@@ -88,16 +63,8 @@ def _follow_batch(
             beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
             view = eyes.see(view, slots, x, moved)
             moved = view.moved.loc
-        slots, surprise, picture = step(
-            scene,
-            transition,
-            slots,
-            x,
-            sigma,
-            camera_px=moved,
-            keep_background=keep_background,
-            remembered=view.canvas if view and canvas else None,
-        )
+        remembered = view.canvas if view and canvas else None
+        slots, surprise, picture = tracker.step(slots, x, None, moved, remembered)
         if eyes and view:
             view = eyes.remember(view, slots, x)
         beliefs.append(slots)

@@ -24,6 +24,7 @@ from world_models.air.frame.scene_model import SceneModel
 from world_models.air.history import follow, to_uint8, tracks
 from world_models.air.motion.learning import fit_motion
 from world_models.air.motion.transitions import make_transition
+from world_models.air.objects.filtering import Filter
 from world_models.air.objects.slots import Slots
 from world_models.air.settings import AIRSettings
 from world_models.air.viewpoint import Viewpoint
@@ -119,32 +120,31 @@ class AIR(WorldModel[DreamState]):
         if self.viewpoint.prior is not None:
             camera, _ = self.viewpoint.learn(self.posterior(real).belief, asked)
         metrics = fitting.fit_sequence(
-            self.scene,
-            self.transition,
+            self._filter(),
             real.frame,
             camera,
             steps["sequence"],
-            self.num_slots,
-            self.settings.sigma,
-            rng,
-            self.settings.keep_background,
             self.settings.presence_prior,
+            rng,
         )
         history = self.posterior(real)
         camera, seen = self.viewpoint.learn(history.belief, asked)
         found = tracks(history.belief, camera)
         return metrics | seen | fit_motion(self.transition, found, steps["motion"], rng)
 
+    def _filter(self) -> Filter:
+        """What follows objects with what has been learned so far."""
+        chosen = self.settings
+        return Filter(
+            self.scene, self.transition, self.num_slots, chosen.sigma, chosen.keep_background
+        )
+
     def posterior(self, real: Trajectory) -> Posterior:
         """Filters episodes frame by frame (causally), with posterior means and hard presence."""
         slots, reconstruction, surprise = follow(
-            self.scene,
-            self.transition,
+            self._filter(),
             real.frame,
             self.viewpoint.before(real.camera),
-            self.num_slots,
-            self.settings.sigma,
-            self.settings.keep_background,
             self.viewpoint.eyes(self.scene),
             self.viewpoint.canvas,
         )

@@ -63,7 +63,7 @@ TRACKERS = {
     "compare": "episodes=4 agents=[last_box,ncc,ncc_updated,medianflow] env.tier=medium",
 }
 """References: ``python -m dyna.compare``."""
-TIMES = ("seconds", "cpu_second", "fps", "speed/", "commit", "date", "machine", "dirty", "command", "time/")
+TIMES = ("seconds", "fps", "speed/", "commit", "date", "machine", "dirty", "command", "time/")
 """Keys with one of these in their name differ from run to run."""
 
 

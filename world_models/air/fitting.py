@@ -18,7 +18,7 @@ from world_models.blocks.distributions import kl_gaussian, sample_gaussian
 
 STATIC_SLOTS = 3
 NOISE_FRAMES = 512
-FAINT = 0.2
+HUBER_DELTA = 0.2
 FIRST_PRESENCE_PRIOR = 0.1
 MAX_GRADIENT = {"static": 300.0, "sequence": 200.0}
 
@@ -64,10 +64,10 @@ def background_loss(
 ) -> Float[Tensor, " B"]:
     """What a background costs where no object covers it: robust errors, and the KL of its latent.
 
-    Errors count squared up to `FAINT`, and beyond it as they are: by then it is an object that is
-    in the way, not yet explained, and it should not be painted into the background.
+    Errors count squared up to `HUBER_DELTA`, and beyond it as they are: by then it is an object
+    that is in the way, not yet explained, and it should not be painted into the background.
     """
-    error = huber_loss(picture, frame, reduction="none", delta=FAINT) / (0.1 * FAINT)
+    error = huber_loss(picture, frame, reduction="none", delta=HUBER_DELTA) / (0.1 * HUBER_DELTA)
     covered = (clear * error).mean(1).sum((-1, -2))
     return covered + background.latent_cost * kl_gaussian(*posterior, 0.0, 1.0).sum(-1)
 

@@ -11,7 +11,7 @@ from world_models.air.fitting import to_float
 from world_models.air.motion.learning import Tracks
 from world_models.air.objects.filtering import Filter
 from world_models.air.objects.slots import Slots
-from world_models.air.viewpoint import Eyes
+from world_models.air.viewpoint import CameraFilter
 
 BATCH = 64
 
@@ -21,7 +21,7 @@ def follow(
     tracker: Filter,
     frames: UInt8[Tensor, "B T C H W"],
     camera_px: Float[Tensor, "B T 2"],
-    eyes: Eyes | None = None,
+    camera_filter: CameraFilter | None = None,
     canvas: bool = False,
 ) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
     """Filters episodes causally, with posterior means and hard presence.
@@ -29,16 +29,18 @@ def follow(
     Args:
         tracker: What follows the objects.
         frames: The episodes.
-        camera_px: What was asked of the camera before each frame; without ``eyes`` that is how far
-            the view moved.
-        eyes: Watch the camera and gather the background.
+        camera_px: What was asked of the camera before each frame; without ``camera_filter`` that
+            is how far the view moved.
+        camera_filter: Follows the camera and gathers the background.
         canvas: Use that background.
 
     Returns:
         Beliefs after every frame, reconstructions, and each frame's cost (nats; first: 0).
     """
     parts = [
-        _follow_batch(tracker, frames[i : i + BATCH], camera_px[i : i + BATCH], eyes, canvas)
+        _follow_batch(
+            tracker, frames[i : i + BATCH], camera_px[i : i + BATCH], camera_filter, canvas
+        )
         for i in range(0, len(frames), BATCH)
     ]
     slots_by_time = [_join([p[0][t] for p in parts]) for t in range(frames.shape[1])]
@@ -49,24 +51,24 @@ def _follow_batch(
     tracker: Filter,
     frames: UInt8[Tensor, "B T C H W"],
     camera_px: Float[Tensor, "B T 2"],
-    eyes: Eyes | None,
+    camera_filter: CameraFilter | None,
     canvas: bool,
 ) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
     """See `follow`."""
     x = to_float(frames[:, 0])
     slots, found = tracker.begin(x)
     beliefs, pictures, surprises = [slots], [found.canvas], [x.new_zeros(len(x))]
-    view = eyes.open(slots, x) if eyes else None
+    view = camera_filter.begin(slots, x) if camera_filter else None
     for t in range(1, frames.shape[1]):
         x, moved = to_float(frames[:, t]), camera_px[:, t]
-        if eyes and view:
+        if camera_filter and view:
             beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
-            view = eyes.see(view, slots, x, moved)
+            view = camera_filter.see(view, slots, x, moved)
             moved = view.moved.loc
         remembered = view.canvas if view and canvas else None
         slots, surprise, picture = tracker.step(slots, x, None, moved, remembered)
-        if eyes and view:
-            view = eyes.remember(view, slots, x)
+        if camera_filter and view:
+            view = camera_filter.remember(view, slots, x)
         beliefs.append(slots)
         pictures.append(picture)
         surprises.append(surprise.reconstruction + surprise.objects)

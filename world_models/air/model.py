@@ -145,7 +145,7 @@ class AIR(WorldModel[DreamState]):
             self._filter(),
             real.frame,
             self.viewpoint.before(real.camera),
-            self.viewpoint.eyes(self.scene),
+            self.viewpoint.camera_filter(self.scene),
             self.viewpoint.canvas,
         )
         box = torch.stack([self._boxes(s) for s in slots], 1)

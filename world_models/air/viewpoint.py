@@ -1,6 +1,6 @@
 """Whose view it is: what objects hide of the background, and where the camera goes.
 
-`Eyes` watch real episodes while their objects are filtered; `Viewpoint` holds what a world model
+`CameraFilter` follows the camera of real episodes; `Viewpoint` holds what a world model
 believes of its camera, and moves it in dreams.
 """
 
@@ -42,7 +42,7 @@ def uncovered(scene: SceneModel, slots: Slots, shift: Tensor | None = None) -> T
     return 1 - covered
 
 
-class Eyes:
+class CameraFilter:
     """Follows the camera and gathers the background while objects are filtered.
 
     Args:
@@ -54,7 +54,7 @@ class Eyes:
         self.scene = scene
         self.prior = prior
 
-    def open(self, slots: Slots, frame: Float[Tensor, "B C H W"]) -> CameraBelief:
+    def begin(self, slots: Slots, frame: Float[Tensor, "B C H W"]) -> CameraBelief:
         """The belief after the first frame."""
         still = torch.zeros_like(slots.velocity[:, 0])
         channels, height, width = frame.shape[1:]
@@ -89,7 +89,7 @@ class Eyes:
         """
         expected = belief.canvas.over(self.scene.background.decode(slots.z_bg))
         odd = (frame - expected).square().mean(1) / SURPRISE**2
-        return belief.shown(frame, uncovered(self.scene, slots) * (1 + odd) ** -2)
+        return belief.observe(frame, uncovered(self.scene, slots) * (1 + odd) ** -2)
 
 
 class Viewpoint(nn.Module):
@@ -121,11 +121,11 @@ class Viewpoint(nn.Module):
         earlier[:, 1:] = camera[:, :-1]
         return self.asked_px(earlier)
 
-    def eyes(self, scene: SceneModel) -> Eyes | None:
-        """Eyes to watch with; None if there is nothing to be watched."""
+    def camera_filter(self, scene: SceneModel) -> CameraFilter | None:
+        """What follows the camera; None if there is nothing to be watched."""
         if self.prior is None and not self.canvas:
             return None
-        return Eyes(scene, self.prior)
+        return CameraFilter(scene, self.prior)
 
     def learn(
         self, history: Sequence[Slots], asked_px: Float[Tensor, "B T 2"]

@@ -12,16 +12,14 @@ from torch.nn.functional import huber_loss
 from world_models.air.background.autoencoder import Background
 from world_models.air.frame.discovery import discover, negative_elbo
 from world_models.air.frame.scene_model import SceneModel
-from world_models.air.motion.transition import Transition
-from world_models.air.objects.filtering import begin, step
+from world_models.air.objects.filtering import Filter
 from world_models.blocks.descent import decay, descend
 from world_models.blocks.distributions import kl_gaussian, sample_gaussian
 
 STATIC_SLOTS = 3
 NOISE_FRAMES = 512
-FAINT = 0.2
+HUBER_DELTA = 0.2
 FIRST_PRESENCE_PRIOR = 0.1
-PRESENCE_PRIOR = 1e-8
 MAX_GRADIENT = {"static": 300.0, "sequence": 200.0}
 
 
@@ -66,10 +64,10 @@ def background_loss(
 ) -> Float[Tensor, " B"]:
     """What a background costs where no object covers it: robust errors, and the KL of its latent.
 
-    Errors count squared up to `FAINT`, and beyond it as they are: by then it is an object that is
-    in the way, not yet explained, and it should not be painted into the background.
+    Errors count squared up to `HUBER_DELTA`, and beyond it as they are: by then it is an object
+    that is in the way, not yet explained, and it should not be painted into the background.
     """
-    error = huber_loss(picture, frame, reduction="none", delta=FAINT) / (0.1 * FAINT)
+    error = huber_loss(picture, frame, reduction="none", delta=HUBER_DELTA) / (0.1 * HUBER_DELTA)
     covered = (clear * error).mean(1).sum((-1, -2))
     return covered + background.latent_cost * kl_gaussian(*posterior, 0.0, 1.0).sum(-1)
 
@@ -79,9 +77,9 @@ def fit_static(
     frames: UInt8[Tensor, "N C H W"],
     steps: int,
     sigma: float,
+    presence_prior: float,
     rng: torch.Generator,
     anneal: bool = True,
-    presence_prior: float = PRESENCE_PRIOR,
     learning_rate: float = 1e-3,
 ) -> dict[str, float]:
     """Learns to find and draw objects in single frames.
@@ -95,10 +93,10 @@ def fit_static(
         frames: Frames.
         steps: Batches of 32 frames.
         sigma: Smallest scale of the pixel likelihood.
-        rng: Draws frames and samples.
-        anneal: Begin leniently.
         presence_prior: How likely a slot holds an object at last, before the frame is seen. The
             nats that it costs must outweigh what is gained by drawing one object as two.
+        rng: Draws frames and samples.
+        anneal: Begin leniently.
         learning_rate: Of Adam; it falls to a twentieth.
     """
     parameters = list(model.parameters())
@@ -131,22 +129,30 @@ def fit_static(
 
 
 def fit_sequence(
-    model: SceneModel,
-    transition: Transition,
+    tracker: Filter,
     frames: UInt8[Tensor, "N T C H W"],
     camera_px: Float[Tensor, "N T 2"],
     steps: int,
-    num_slots: int,
-    sigma: float,
+    presence_prior: float,
     rng: torch.Generator,
-    keep_background: bool = True,
-    presence_prior: float = PRESENCE_PRIOR,
     batch: int = 8,
     clip: int = 8,
 ) -> dict[str, float]:
-    """Learns to follow objects through clips of ``clip`` frames."""
+    """Learns to follow objects through clips of ``clip`` frames.
+
+    Args:
+        tracker: Whose scene model and transition learn.
+        frames: Episodes.
+        camera_px: How far the camera moved before each frame, pixels.
+        steps: Batches of ``batch`` clips.
+        presence_prior: Prior probability of an object per slot of a first frame.
+        rng: Draws clips and samples.
+        batch: Clips per step.
+        clip: Most frames of a clip.
+    """
+    model, sigma = tracker.scene, tracker.sigma
     clip = min(clip, frames.shape[1])
-    perception, motion = list(model.parameters()), list(transition.parameters())
+    perception, motion = list(model.parameters()), list(tracker.transition.parameters())
     rates = (3e-4, 1e-3)
     optimiser = torch.optim.Adam(
         [{"params": p, "lr": lr} for p, lr in zip((perception, motion), rates, strict=True)]
@@ -159,14 +165,10 @@ def fit_sequence(
         first = int(torch.randint(frames.shape[1] - clip + 1, (), generator=rng))
         x = to_float(frames[episodes, first : first + clip])
         camera = camera_px[episodes, first : first + clip]
-        slots, found, _ = begin(
-            model, transition, x[:, 0], num_slots, model.inhibition_px[1], sigma, rng
-        )
+        slots, found = tracker.begin(x[:, 0], rng)
         loss, _ = negative_elbo(model, x[:, 0], found, sigma, presence_prior)
         for t in range(1, clip):
-            slots, surprise, _ = step(
-                model, transition, slots, x[:, t], sigma, rng, camera[:, t], keep_background
-            )
+            slots, surprise, _ = tracker.step(slots, x[:, t], rng, camera[:, t])
             loss = loss + surprise.reconstruction + surprise.objects
         loss = loss.mean() / clip
         descend(loss, optimiser, perception + motion, MAX_GRADIENT["sequence"])

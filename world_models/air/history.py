@@ -8,40 +8,30 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from world_models.air.fitting import to_float
-from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.learning import Tracks
-from world_models.air.motion.transition import Transition
-from world_models.air.objects.filtering import begin, step
+from world_models.air.objects.filtering import Filter
 from world_models.air.objects.slots import Slots
-from world_models.air.viewpoint import Eyes
+from world_models.air.viewpoint import CameraFilter
 
 BATCH = 64
 
 
 @torch.no_grad()
 def follow(
-    scene: SceneModel,
-    transition: Transition,
+    tracker: Filter,
     frames: UInt8[Tensor, "B T C H W"],
     camera_px: Float[Tensor, "B T 2"],
-    num_slots: int,
-    sigma: float,
-    keep_background: bool,
-    eyes: Eyes | None = None,
+    camera_filter: CameraFilter | None = None,
     canvas: bool = False,
 ) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
     """Filters episodes causally, with posterior means and hard presence.
 
     Args:
-        scene: Decoder and encoders.
-        transition: The prior over motion.
+        tracker: What follows the objects.
         frames: The episodes.
-        camera_px: What was asked of the camera before each frame; without ``eyes`` that is how far
-            the view moved.
-        num_slots: K.
-        sigma: Scale of the pixel likelihood.
-        keep_background: Whether the background stays the same through the episode.
-        eyes: Watch the camera and gather the background.
+        camera_px: What was asked of the camera before each frame; without ``camera_filter`` that
+            is how far the view moved.
+        camera_filter: Follows the camera and gathers the background.
         canvas: Use that background.
 
     Returns:
@@ -49,15 +39,7 @@ def follow(
     """
     parts = [
         _follow_batch(
-            scene,
-            transition,
-            frames[i : i + BATCH],
-            camera_px[i : i + BATCH],
-            num_slots,
-            sigma,
-            keep_background,
-            eyes,
-            canvas,
+            tracker, frames[i : i + BATCH], camera_px[i : i + BATCH], camera_filter, canvas
         )
         for i in range(0, len(frames), BATCH)
     ]
@@ -66,40 +48,27 @@ def follow(
 
 
 def _follow_batch(
-    scene: SceneModel,
-    transition: Transition,
+    tracker: Filter,
     frames: UInt8[Tensor, "B T C H W"],
     camera_px: Float[Tensor, "B T 2"],
-    num_slots: int,
-    sigma: float,
-    keep_background: bool,
-    eyes: Eyes | None,
+    camera_filter: CameraFilter | None,
     canvas: bool,
 ) -> tuple[list[Slots], UInt8[Tensor, "B T C H W"], Float[Tensor, "B T"]]:
     """See `follow`."""
     x = to_float(frames[:, 0])
-    narrow = scene.inhibition_px[1]
-    slots, found, _ = begin(scene, transition, x, num_slots, narrow, sigma, rng=None)
+    slots, found = tracker.begin(x)
     beliefs, pictures, surprises = [slots], [found.canvas], [x.new_zeros(len(x))]
-    view = eyes.open(slots, x) if eyes else None
+    view = camera_filter.begin(slots, x) if camera_filter else None
     for t in range(1, frames.shape[1]):
         x, moved = to_float(frames[:, t]), camera_px[:, t]
-        if eyes and view:
+        if camera_filter and view:
             beliefs[-1] = dataclasses.replace(slots, camera=view.snapshot())
-            view = eyes.see(view, slots, x, moved)
+            view = camera_filter.see(view, slots, x, moved)
             moved = view.moved.loc
-        slots, surprise, picture = step(
-            scene,
-            transition,
-            slots,
-            x,
-            sigma,
-            camera_px=moved,
-            keep_background=keep_background,
-            remembered=view.canvas if view and canvas else None,
-        )
-        if eyes and view:
-            view = eyes.remember(view, slots, x)
+        remembered = view.canvas if view and canvas else None
+        slots, surprise, picture = tracker.step(slots, x, None, moved, remembered)
+        if camera_filter and view:
+            view = camera_filter.remember(view, slots, x)
         beliefs.append(slots)
         pictures.append(picture)
         surprises.append(surprise.reconstruction + surprise.objects)

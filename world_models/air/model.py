@@ -24,11 +24,16 @@ from world_models.air.frame.scene_model import SceneModel
 from world_models.air.history import follow, to_uint8, tracks
 from world_models.air.motion.learning import fit_motion
 from world_models.air.motion.transitions import make_transition
+from world_models.air.objects.filtering import Filter
 from world_models.air.objects.slots import Slots
+from world_models.air.settings import AIRSettings
 from world_models.air.viewpoint import Viewpoint
 from world_models.base import Posterior, WorldModel
 from world_models.blocks.glimpse import window_box
 from world_models.blocks.noise import estimate_noise, noise_slice, noise_table
+
+STAGES = ("background", "static", "sequence", "motion")
+"""Of learning; the settings have the steps of each."""
 
 
 class AIR(WorldModel[DreamState]):
@@ -36,88 +41,29 @@ class AIR(WorldModel[DreamState]):
 
     Args:
         frame_shape: (C, H, W).
-        num_slots: K, the most objects that are followed at a time.
-        what_dim: Size of ``z_what``.
-        background_dim: Size of ``z_bg``.
-        typical_side: Side of a usual object's window, pixels.
-        window: Side of the window in which an object is looked for, pixels.
-        anisotropic: Windows have a width and a height of their own, not one side.
-        background: How backgrounds are described: ``linear``, ``smooth`` or ``free``.
-        inference: Where to look next: ``residual`` or ``recurrent`` (as AIR was published).
-        inhibition: In this share of the typical side around an object no other is looked for.
-        presence_prior: Prior probability of an object per slot; the larger the objects, the
-            smaller, or one is drawn as two.
-        sigma: Least scale of the Gaussian pixel likelihood; must exceed the noise.
-        background_steps: Steps of the background alone.
-        static_steps: Steps on single frames.
-        sequence_steps: Steps on clips.
-        motion_steps: Steps of the transition on tracks.
-        recombine: Imagine objects and backgrounds of different episodes together.
-        keep_background: The background stays the same through an episode (no camera motion).
-        camera: ``given``: the view moves exactly as it is asked to. ``inferred``: it moves by
-            itself, too; how it moves is seen in the frames, and what actions do to it is learned.
-        canvas: Remember the background pixel by pixel, beyond the edges of the view.
-        actions: Use what is asked of the camera; False takes the model's actions away.
-        occluders: Things that are no objects may hide objects (bars).
-        margin: Objects are followed this far beyond the edges of the view, pixels.
-        transition: How objects move: ``rnn``, ``kalman``, ``linear`` or ``constant_velocity``.
-        relation: What objects do to each other: ``none`` or ``pairwise``.
-
-    Raises:
-        ValueError: A number is out of range.
+        settings: Keys of `AIRSettings`.
     """
 
+    Settings = AIRSettings
     sees = True
     MOST_STILLS = 512
     """Of single images, as many are remembered; they have no motion to learn from."""
     noise_table: Float[Tensor, " n"]
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        num_slots: int = 4,
-        what_dim: int = 16,
-        background_dim: int = 16,
-        typical_side: float = 18.0,
-        window: float = 28.0,
-        anisotropic: bool = False,
-        background: str = "linear",
-        inference: str = "residual",
-        inhibition: float = 1 / 3,
-        presence_prior: float = fitting.PRESENCE_PRIOR,
-        sigma: float = 0.12,
-        background_steps: int = 200,
-        static_steps: int = 700,
-        sequence_steps: int = 300,
-        motion_steps: int = 600,
-        recombine: bool = True,
-        keep_background: bool = True,
-        camera: str = "given",
-        canvas: bool = False,
-        actions: bool = True,
-        occluders: bool = False,
-        margin: int = 0,
-        transition: str = "rnn",
-        relation: str = "none",
-    ) -> None:
+    def __init__(self, frame_shape: tuple[int, int, int], **settings: Any) -> None:
         super().__init__()
-        _check(num_slots, sigma, presence_prior, margin)
+        self.settings = chosen = AIRSettings(**settings)
         channels, height, width = frame_shape
         self.frame_shape = (channels, height, width)
-        self.num_slots = num_slots
-        self.sigma = sigma
-        self.presence_prior = presence_prior
-        self.typical_side = typical_side
-        self.steps = {"background": background_steps, "static": static_steps}
-        self.steps |= {"sequence": sequence_steps, "motion": motion_steps}
-        self.recombine = recombine
-        self.keep_background = keep_background
-        self.viewpoint = Viewpoint((height, width), camera, canvas, actions)
-        sizes: tuple[Any, ...] = (what_dim, background_dim, typical_side, window)
-        ways: tuple[Any, ...] = (background, inference, anisotropic, inhibition, occluders, margin)
-        self.scene = SceneModel(frame_shape, *sizes, *ways)
+        self.num_slots = chosen.num_slots  # may be changed after learning: slots share networks
+        self.viewpoint = Viewpoint((height, width), chosen)
+        self.scene = SceneModel(frame_shape, chosen)
         self.transition = make_transition(
-            transition, relation, (height, width), math.log(typical_side), 4 if anisotropic else 3
+            chosen.transition,
+            chosen.relation,
+            (height, width),
+            math.log(chosen.typical_side),
+            self.scene.where_dim,
         )
         self.register_buffer("noise_table", noise_table(), persistent=False)
         self.noise_sigma = 0.0
@@ -127,21 +73,24 @@ class AIR(WorldModel[DreamState]):
 
     def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
         """Learns from all real episodes so far; later calls refine what earlier ones found."""
-        steps = {name: max(1, round(effort * n)) for name, n in self.steps.items()}
+        steps = {
+            stage: max(1, round(effort * getattr(self.settings, f"{stage}_steps")))
+            for stage in STAGES
+        }
         flat = real.frame.flatten(0, 1)
         first_time = not self._fitted
         if first_time:
             if real.horizon > 1:
-                check_windows(real.box[:, 0], self.frame_shape[1:], self.typical_side)
+                check_windows(real.box[:, 0], self.frame_shape[1:], self.settings.typical_side)
             fitting.warm_up_background(self.scene, flat, steps["background"], rng)
         metrics = fitting.fit_static(
             self.scene,
             flat,
             steps["static"],
-            self.sigma,
+            self.settings.sigma,
+            self.settings.presence_prior,
             rng,
             first_time,
-            self.presence_prior,
         )
         if real.horizon > 1:
             metrics |= self._fit_motion(real, steps, rng)
@@ -171,33 +120,32 @@ class AIR(WorldModel[DreamState]):
         if self.viewpoint.prior is not None:
             camera, _ = self.viewpoint.learn(self.posterior(real).belief, asked)
         metrics = fitting.fit_sequence(
-            self.scene,
-            self.transition,
+            self._filter(),
             real.frame,
             camera,
             steps["sequence"],
-            self.num_slots,
-            self.sigma,
+            self.settings.presence_prior,
             rng,
-            self.keep_background,
-            self.presence_prior,
         )
         history = self.posterior(real)
         camera, seen = self.viewpoint.learn(history.belief, asked)
         found = tracks(history.belief, camera)
         return metrics | seen | fit_motion(self.transition, found, steps["motion"], rng)
 
+    def _filter(self) -> Filter:
+        """What follows objects with what has been learned so far."""
+        chosen = self.settings
+        return Filter(
+            self.scene, self.transition, self.num_slots, chosen.sigma, chosen.keep_background
+        )
+
     def posterior(self, real: Trajectory) -> Posterior:
         """Filters episodes frame by frame (causally), with posterior means and hard presence."""
         slots, reconstruction, surprise = follow(
-            self.scene,
-            self.transition,
+            self._filter(),
             real.frame,
             self.viewpoint.before(real.camera),
-            self.num_slots,
-            self.sigma,
-            self.keep_background,
-            self.viewpoint.eyes(self.scene),
+            self.viewpoint.camera_filter(self.scene),
             self.viewpoint.canvas,
         )
         box = torch.stack([self._boxes(s) for s in slots], 1)
@@ -220,7 +168,7 @@ class AIR(WorldModel[DreamState]):
         """Begins imagined episodes at moments of real ones, replayed or recombined."""
         if self.bank is None:
             raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
-        state = dream.begin(self.scene, self.bank.draw(batch_size, self.recombine, rng))
+        state = dream.begin(self.scene, self.bank.draw(batch_size, self.settings.recombine, rng))
         return dataclasses.replace(state, noise=self._noise_offset(rng))
 
     @torch.no_grad()
@@ -274,15 +222,3 @@ class AIR(WorldModel[DreamState]):
         self.calibration = Calibration(**state["calibration"])
         self.bank = None if state["bank"] is None else Bank.from_dict(state["bank"])
         self._fitted = state["fitted"]
-
-
-def _check(num_slots: int, sigma: float, presence_prior: float, margin: int) -> None:
-    """Refuses numbers that are out of range."""
-    if num_slots < 1:
-        raise ValueError(f"num_slots must be at least 1, got {num_slots}")
-    if sigma <= 0:
-        raise ValueError(f"sigma must be positive, got {sigma}")
-    if margin < 0:
-        raise ValueError(f"margin must be 0 or more pixels, got {margin}")
-    if not 0 < presence_prior < 1:
-        raise ValueError(f"presence_prior must lie between 0 and 1, got {presence_prior}")

@@ -1,6 +1,6 @@
 """Whose view it is: what objects hide of the background, and where the camera goes.
 
-`Eyes` watch real episodes while their objects are filtered; `Viewpoint` holds what a world model
+`CameraFilter` follows the camera of real episodes; `Viewpoint` holds what a world model
 believes of its camera, and moves it in dreams.
 """
 
@@ -16,11 +16,11 @@ from world_models.air.background.registration import MOST_SCALE
 from world_models.air.camera import CameraPrior, see
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.slots import Slots
+from world_models.air.settings import AIRSettings
 from world_models.blocks.distributions import Gaussian, sample_gaussian
 
 COVER = 1.5
 """Masks are raised by this factor and widened by two pixels: their rims are no background."""
-KINDS = ("given", "inferred")
 
 
 @torch.no_grad()
@@ -42,7 +42,7 @@ def uncovered(scene: SceneModel, slots: Slots, shift: Tensor | None = None) -> T
     return 1 - covered
 
 
-class Eyes:
+class CameraFilter:
     """Follows the camera and gathers the background while objects are filtered.
 
     Args:
@@ -54,7 +54,7 @@ class Eyes:
         self.scene = scene
         self.prior = prior
 
-    def open(self, slots: Slots, frame: Float[Tensor, "B C H W"]) -> CameraBelief:
+    def begin(self, slots: Slots, frame: Float[Tensor, "B C H W"]) -> CameraBelief:
         """The belief after the first frame."""
         still = torch.zeros_like(slots.velocity[:, 0])
         channels, height, width = frame.shape[1:]
@@ -89,7 +89,7 @@ class Eyes:
         """
         expected = belief.canvas.over(self.scene.background.decode(slots.z_bg))
         odd = (frame - expected).square().mean(1) / SURPRISE**2
-        return belief.shown(frame, uncovered(self.scene, slots) * (1 + odd) ** -2)
+        return belief.observe(frame, uncovered(self.scene, slots) * (1 + odd) ** -2)
 
 
 class Viewpoint(nn.Module):
@@ -97,26 +97,17 @@ class Viewpoint(nn.Module):
 
     Args:
         frame_size: (H, W) in pixels.
-        kind: ``given``: the view moves exactly as it is asked to. ``inferred``: it may move by
-            itself; how it moves is seen in the frames, and what asking does to it is learned.
-        canvas: Remember the background pixel by pixel, beyond the edges of the view.
-        actions: Use what is asked of the camera; False takes the model's actions away.
-
-    Raises:
-        ValueError: The kind is unknown.
+        settings: ``camera``: whether it moves exactly as it is asked to; ``canvas``: whether the
+            background is remembered beyond the edges of the view; ``actions``.
     """
 
     unit: Float[Tensor, " 2"]
 
-    def __init__(
-        self, frame_size: tuple[int, int], kind: str, canvas: bool, actions: bool
-    ) -> None:
+    def __init__(self, frame_size: tuple[int, int], settings: AIRSettings) -> None:
         super().__init__()
-        if kind not in KINDS:
-            raise ValueError(f"camera must be one of {', '.join(KINDS)}; got {kind!r}")
-        self.prior = CameraPrior() if kind == "inferred" else None
-        self.canvas = canvas
-        self.actions = actions
+        self.prior = CameraPrior() if settings.camera == "inferred" else None
+        self.canvas = settings.canvas
+        self.actions = settings.actions
         height, width = frame_size
         self.register_buffer("unit", torch.tensor([width, height]).float(), persistent=False)
 
@@ -130,11 +121,11 @@ class Viewpoint(nn.Module):
         earlier[:, 1:] = camera[:, :-1]
         return self.asked_px(earlier)
 
-    def eyes(self, scene: SceneModel) -> Eyes | None:
-        """Eyes to watch with; None if there is nothing to be watched."""
+    def camera_filter(self, scene: SceneModel) -> CameraFilter | None:
+        """What follows the camera; None if there is nothing to be watched."""
         if self.prior is None and not self.canvas:
             return None
-        return Eyes(scene, self.prior)
+        return CameraFilter(scene, self.prior)
 
     def learn(
         self, history: Sequence[Slots], asked_px: Float[Tensor, "B T 2"]

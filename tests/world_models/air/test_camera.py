@@ -70,7 +70,7 @@ def _path(
     moves = [belief.moved.loc]
     for t in range(1, frames.shape[1]):
         belief = see(belief, prior(belief.moved, asked[:, t]), frames[:, t], weight[:, t])
-        belief = belief.shown(frames[:, t], weight[:, t])
+        belief = belief.observe(frames[:, t], weight[:, t])
         moves.append(belief.moved.loc)
     return torch.stack(moves, 1), asked
 

@@ -116,10 +116,10 @@ class Canvas:
             stood there was something that has moved on.
         """
         whole = (self.mean.shape[-2], self.mean.shape[-1])
-        news = torch.cat([frame * weight[:, None], weight[:, None]], 1)
-        news = read_view(news, -self.corner, whole)
-        looks = news[:, -1]
-        seen = news[:, :-1] / looks[:, None].clamp(min=1e-6)
+        observed = torch.cat([frame * weight[:, None], weight[:, None]], 1)
+        observed = read_view(observed, -self.corner, whole)
+        looks = observed[:, -1]
+        seen = observed[:, :-1] / looks[:, None].clamp(min=1e-6)
         wrong = ((seen - self.mean).square().mean(1) / SURPRISE**2).clamp(max=1) * looks
         before = self.precision * (1 - wrong)
         after = before + looks
@@ -206,7 +206,7 @@ class CameraBelief:
             moved=self.moved.loc,
         )
 
-    def shown(
+    def observe(
         self, frame: Float[Tensor, "B C H W"], weight: Float[Tensor, "B H W"]
     ) -> "CameraBelief":
         """The belief with the frame's background added; ``weight`` is its explanation mask."""

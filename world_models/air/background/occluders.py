@@ -24,7 +24,7 @@ LEAST_SHARE = 0.04
 """Nor are things that cover less than this share of the view."""
 LEAST_LOOKS = 0.6
 """Pixels that were seen less are not known."""
-FAINT = 0.1
+LEAST_WEIGHT = 0.1
 """Weights smaller than this count as this much."""
 MOST_DEVIATION = 2.5
 """Squared deviations, in their variance, at which a pixel is as likely flat as not."""
@@ -43,12 +43,12 @@ def occluder(
     known = (looks[:, None] > LEAST_LOOKS).float()
     seen = known * looks[:, None].clamp(max=1)
     colour = _commonest(picture, seen)[:, :, None, None]
-    deviation = _mean((picture - colour) * seen) / _mean(seen).clamp(min=FAINT)
-    variance = (NOISE / AVERAGED) ** 2 / _mean(looks[:, None]).clamp(min=FAINT) + SPREAD**2
+    deviation = _mean((picture - colour) * seen) / _mean(seen).clamp(min=LEAST_WEIGHT)
+    variance = (NOISE / AVERAGED) ** 2 / _mean(looks[:, None]).clamp(min=LEAST_WEIGHT) + SPREAD**2
     chance = (deviation.square() / variance).mean(1, keepdim=True)
     flat = known * torch.sigmoid(2 * (MOST_DEVIATION - chance))
     # Where an object was in the way, all around tells what is behind it.
-    around = _mean(flat, LEAST_WIDTH) / _mean(known, LEAST_WIDTH).clamp(min=FAINT)
+    around = _mean(flat, LEAST_WIDTH) / _mean(known, LEAST_WIDTH).clamp(min=LEAST_WEIGHT)
     wide = _open(flat + (1 - known) * around)[:, 0]
     return wide * (wide.mean((-1, -2)) > LEAST_SHARE)[:, None, None]
 

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from world_models.air.background.autoencoder import Background
 from world_models.air.background.linear import LinearBackground
 from world_models.air.frame.attend import RecurrentAttention
+from world_models.air.settings import AIRSettings
 from world_models.blocks.distributions import Gaussian
 from world_models.blocks.glimpse import draw_glimpse, read_glimpse, shift
 from world_models.blocks.networks import mlp
-
-INFERENCES = ("residual", "recurrent")
 
 
 class SceneModel(nn.Module):
@@ -26,23 +25,11 @@ class SceneModel(nn.Module):
 
     Args:
         frame_shape: (C, H, W) of a frame.
-        what_dim: Size of ``z_what``.
-        background_dim: Size of ``z_bg``.
-        typical_side: Side of a window (pixels) before anything is learned of an object.
-        window: Side of the fixed window (pixels) in which an object is looked for.
-        background: ``smooth`` or ``free`` (see `world_models.air.background.autoencoder`), or
-            ``linear`` (`world_models.air.background.linear`).
-        inference: Where to look for the next object: ``residual``, where the picture is least
-            explained (`world_models.air.frame.discovery.propose`), or ``recurrent``, where a
-            recurrent network says (`world_models.air.frame.attend`), as AIR was published.
-        anisotropic: Windows have a width and a height of their own, not one side.
-        inhibition: Radius around a found object in which no other is looked for, as a share of
-            the typical side; it begins learning at `FIRST_INHIBITION`.
-        occluders: Things that are no objects may hide objects.
-        margin: Pixels beyond the frame's edges where objects may be followed.
-
-    Raises:
-        ValueError: The background or the inference is unknown, or they do not go together.
+        settings: The sizes of latents and windows, how backgrounds are described
+            (`world_models.air.background`), and where objects are looked for: where the picture is
+            least explained (`world_models.air.frame.discovery.propose`), or where a recurrent
+            network says (`world_models.air.frame.attend`), as AIR was published. The radius of
+            inhibition begins learning at `FIRST_INHIBITION`.
     """
 
     GLIMPSE = 16
@@ -55,37 +42,21 @@ class SceneModel(nn.Module):
     log_window: Float[Tensor, ""]
     where_unit: Float[Tensor, " w"]
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        what_dim: int = 16,
-        background_dim: int = 16,
-        typical_side: float = 18.0,
-        window: float = 28.0,
-        background: str = "smooth",
-        inference: str = "residual",
-        anisotropic: bool = False,
-        inhibition: float = 1 / 3,
-        occluders: bool = False,
-        margin: int = 0,
-    ) -> None:
+    def __init__(self, frame_shape: tuple[int, int, int], settings: AIRSettings) -> None:
         super().__init__()
-        if inference not in INFERENCES:
-            raise ValueError(f"inference must be one of {INFERENCES}, got {inference!r}")
-        if anisotropic and inference == "recurrent":
-            raise ValueError("inference=recurrent has square windows: give anisotropic=false")
         channels = frame_shape[0]
         self.frame_shape = frame_shape
-        self.where_dim = 4 if anisotropic else 3
-        self.occluders = occluders
-        self.margin = margin
-        self.what_dim = what_dim
+        self.where_dim = 4 if settings.anisotropic else 3
+        self.occluders = settings.occluders
+        self.margin = settings.margin
+        self.what_dim = what_dim = settings.what_dim
         self.background = (
             LinearBackground(frame_shape)
-            if background == "linear"
-            else Background(frame_shape, background_dim, kind=background)
+            if settings.background == "linear"
+            else Background(frame_shape, settings.background_dim, kind=settings.background)
         )
-        shares = (self.FIRST_INHIBITION, inhibition)
+        typical_side, window = settings.typical_side, settings.window
+        shares = (self.FIRST_INHIBITION, settings.inhibition)
         self.inhibition_px = tuple(share * typical_side for share in shares)
         self.max_shift_px = self.MAX_SHIFT * window
         seen = 2 * channels * self.LOOK**2
@@ -98,7 +69,7 @@ class SceneModel(nn.Module):
         bias[:channels] = 1.0  # bright, and nearly transparent: dark beginnings do not collapse
         bias[channels:] = -2.0
         self.attention: RecurrentAttention | None = None
-        if inference == "recurrent":
+        if settings.inference == "recurrent":
             whole = (2 * channels, *frame_shape[1:])
             self.attention = RecurrentAttention(whole, what_dim, math.log(typical_side))
         self.register_buffer("log_typical_side", torch.tensor(typical_side).log())

@@ -64,7 +64,7 @@ class FilteredTransition(Transition):
         """What is added to constant velocity, and the next memory.
 
         Args:
-            known: Place, sides, velocity, news, pushes and messages, about 1 in size.
+            known: Place, sides, velocity, innovation, pushes and messages, about 1 in size.
             memory: What the law remembers.
 
         Returns:
@@ -92,12 +92,12 @@ class FilteredTransition(Transition):
         """See `Transition.forward`."""
         predicted, memory = kalman.unpack(hidden)
         noise = self.log_noise.exp()
-        belief, news = kalman.correct(
+        belief, innovation = kalman.correct(
             predicted, velocity, noise, self.log_var_new.exp(), self.log_patience.exp()
         )
         xy, log_side, speed = where[..., :2] + belief.expected, where[..., 2:], belief.velocity
         place = 1.5 * (xy / self.centre - 1)
-        known = [place, 3 * (log_side - self.log_typical_side), speed / 3, news]
+        known = [place, 3 * (log_side - self.log_typical_side), speed / 3, innovation]
         if self.relation is not None:
             force, message = self.relation(xy, log_side, speed, present)
             speed = speed + force

@@ -28,21 +28,21 @@ MIN_AGE = 3
 """Objects younger than this are not believed in without being seen."""
 WHAT_DRIFT = 0.22
 NEWBORN_SLACK_PX = 3.0
-CAUTION = 2.0
-"""By this power of the share that can be seen networks are trusted."""
-WHOLE = 0.85
-"""Objects that are trusted less are not looked for by a network that knows whole ones."""
-FAINT = 0.05
-"""Networks are trusted at least so much."""
+RELIABILITY_POWER = 2.0
+"""Networks are as reliable as this power of the share that can be seen."""
+RELIABLE = 0.85
+"""Below this reliability no network that knows whole objects looks for one."""
+LEAST_RELIABILITY = 0.05
+"""Networks are relied on at least so much."""
 DRIFT_PX = 0.4
 """By so much more may an object be off for every frame in which it was not seen."""
 
 
 @dataclasses.dataclass(frozen=True)
-class News:
+class Correction:
     """What one frame says of each slot: posteriors, logits of presence, layers and their cost.
 
-    ``shown`` is the share of each object that can be seen, ``trust`` that of `Shown`.
+    ``visible`` is the share of each object that can be seen; ``reliability`` see `Visibility`.
     """
 
     where: Gaussian
@@ -50,25 +50,25 @@ class News:
     logits: Float[Tensor, "B K"]
     layers: Float[Tensor, "B K c H W"]
     kl: Float[Tensor, "B K"]
-    shown: Float[Tensor, "B K"]
-    trust: Float[Tensor, "B K"]
+    visible: Float[Tensor, "B K"]
+    reliability: Float[Tensor, "B K"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
+class Visibility:
     """What of each object can be seen where it is predicted: pixels, and the share in all.
 
-    ``unhidden`` leaves other objects aside: their order is judged anew in every frame; ``passed``
-    does not. ``others`` is what would be seen without the object. ``trust``, from 0 to 1, says
-    how far networks that know whole objects may be relied on: always, or with known occluders the
-    less, the more of the object is hidden.
+    ``unoccluded`` leaves other objects aside: their order is judged anew in every frame; ``mask``
+    does not. ``others`` is what would be seen without the object. ``reliability``, from 0 to 1,
+    says how far networks that know whole objects may be relied on: always, or with known occluders
+    the less, the more of the object is hidden.
     """
 
-    unhidden: Float[Tensor, "B K H W"]
-    passed: Float[Tensor, "B K H W"]
+    unoccluded: Float[Tensor, "B K H W"]
+    mask: Float[Tensor, "B K H W"]
     others: Float[Tensor, "B K C H W"]
-    share: Float[Tensor, "B K"]
-    trust: Float[Tensor, "B K"]
+    visible: Float[Tensor, "B K"]
+    reliability: Float[Tensor, "B K"]
 
 
 def correct(
@@ -76,22 +76,22 @@ def correct(
     slots: Slots,
     prior: Gaussian,
     evidence: Float[Tensor, "N E U V"],
-    shown: Shown,
+    visibility: Visibility,
     rng: torch.Generator | None,
     frame: Float[Tensor, "B C H W"],
     sigma: float,
-) -> News:
+) -> Correction:
     """Joins the predictions to what the frame shows."""
     loose = _loosen(prior, slots)
     where = _locate(model, evidence, loose)
-    where = _search(model, slots, prior, where, frame, shown, sigma)
+    where = _search(model, slots, prior, where, frame, visibility, sigma)
     z_where = where.loc if rng is None else sample_gaussian(*where, rng)
     what_prior = Gaussian(slots.what.loc, (slots.what.scale**2 + WHAT_DRIFT**2).sqrt())
-    what, logits = _identify(model, evidence, z_where, what_prior, slots.logits, shown)
+    what, logits = _identify(model, evidence, z_where, what_prior, slots.logits, visibility)
     z_what = what.loc if rng is None else sample_gaussian(*what, rng)
-    layers = model.place(model.decode_what(z_what), z_where) * shown.unhidden[:, :, None]
+    layers = model.place(model.decode_what(z_what), z_where) * visibility.unoccluded[:, :, None]
     kl = _kl(where, loose, what, what_prior)
-    return News(where, what, logits, layers, kl, shown.share, shown.trust)
+    return Correction(where, what, logits, layers, kl, visibility.visible, visibility.reliability)
 
 
 def _loosen(prior: Gaussian, slots: Slots) -> Gaussian:
@@ -109,7 +109,7 @@ def evidence(
     background: Float[Tensor, "B C H W"],
     occluders: bool = False,
     bars: Float[Tensor, "B H W"] | None = None,
-) -> tuple[Float[Tensor, "N E U V"], Shown]:
+) -> tuple[Float[Tensor, "N E U V"], Visibility]:
     """What each slot sees, and what of it is to be seen.
 
     It sees the frame without what the other slots are predicted to draw. Where one of them is in
@@ -122,24 +122,24 @@ def evidence(
         wide = model.place(model.decode_what(slots.what.loc), prior.loc, margin)
         layers = pad(wide, [-margin] * 4)
         presence = slots.alive * (slots.unseen == 0)
-        others, passed = blend_others(background, layers, presence, slots.front)
-        unhidden = torch.ones_like(passed)
+        others, transmitted = blend_others(background, layers, presence, slots.front)
+        unoccluded = torch.ones_like(transmitted)
         if bars is not None:
-            unhidden = unhidden * (1 - bars)[:, None]
+            unoccluded = unoccluded * (1 - bars)[:, None]
         elif occluders:
-            hidden = missing(frame, background, layers, passed)
-            unhidden = 1 - hidden * (slots.age >= MIN_AGE)[..., None, None]
-        seen, alpha = passed * unhidden, layers[:, :, -1]
-        share = (alpha * seen).sum((-1, -2)) / alpha.sum((-1, -2)).clamp(min=1e-6)
+            hidden = missing(frame, background, layers, transmitted)
+            unoccluded = 1 - hidden * (slots.age >= MIN_AGE)[..., None, None]
+        mask, alpha = transmitted * unoccluded, layers[:, :, -1]
+        visible = (alpha * mask).sum((-1, -2)) / alpha.sum((-1, -2)).clamp(min=1e-6)
         around = [margin] * 4
-        passed = pad(seen, around)[:, :, None]  # beyond the frame's edges nothing can be seen
+        inside = pad(mask, around)[:, :, None]  # beyond the frame's edges nothing can be seen
         frame, behind = (pad(x, around, mode="replicate")[:, None] for x in (frame, background))
-        own = (1 - passed) * (wide[:, :, :-1] - wide[:, :, -1:] * behind)  # alone, less background
+        own = (1 - inside) * (wide[:, :, :-1] - wide[:, :, -1:] * behind)  # alone, less background
         residual = torch.cat(
-            [passed * (frame - behind) + own, passed * (frame - pad(others, around)) + own], dim=2
+            [inside * (frame - behind) + own, inside * (frame - pad(others, around)) + own], dim=2
         )
-        trust = torch.ones_like(share) if bars is None else share**CAUTION
-    return 2 * residual.flatten(0, 1), Shown(unhidden, seen, others, share, trust)
+        reliability = torch.ones_like(visible) if bars is None else visible**RELIABILITY_POWER
+    return 2 * residual.flatten(0, 1), Visibility(unoccluded, mask, others, visible, reliability)
 
 
 def _locate(model: SceneModel, evidence: Float[Tensor, "N E U V"], prior: Gaussian) -> Gaussian:
@@ -156,11 +156,11 @@ def _search(
     prior: Gaussian,
     looked: Gaussian,
     frame: Float[Tensor, "B C H W"],
-    shown: Shown,
+    visibility: Visibility,
     sigma: float,
 ) -> Gaussian:
     """Where partly hidden objects are: as their pixels that can be seen say (`search`)."""
-    chosen = (slots.alive > 0) & (shown.trust < WHOLE)
+    chosen = (slots.alive > 0) & (visibility.reliability < RELIABLE)
     if not bool(chosen.any()):
         return looked
     scene, slot = chosen.nonzero(as_tuple=True)
@@ -172,8 +172,8 @@ def _search(
         model.decode_what(slots.what.loc[scene, slot]),
         Gaussian(prior.loc[scene, slot], scale),
         frame[scene],
-        shown.others[scene, slot],
-        shown.passed[scene, slot],
+        visibility.others[scene, slot],
+        visibility.mask[scene, slot],
         sigma,
     )
     loc, scale = looked.loc.clone(), looked.scale.clone()
@@ -187,22 +187,22 @@ def _identify(
     z_where: Float[Tensor, "B K w"],
     prior: Gaussian,
     logits: Float[Tensor, "B K"],
-    shown: Shown,
+    visibility: Visibility,
 ) -> tuple[Gaussian, Float[Tensor, "B K"]]:
     """What the objects look like, joined to what was known, and the evidence that they are."""
     described, new_logits = model.describe(evidence, shift(z_where, model.margin).flatten(0, 1))
     loc, scale = (x.view_as(prior.loc) for x in described)
-    scale = scale / shown.trust.clamp(min=FAINT)[..., None]
+    scale = scale / visibility.reliability.clamp(min=LEAST_RELIABILITY)[..., None]
     what = Gaussian(*fuse_gaussians(loc, scale, *prior))
-    memory = 1 - (1 - LOGIT_MEMORY) * shown.share
-    logits = memory * logits + shown.share * new_logits.view_as(logits)
+    memory = 1 - (1 - LOGIT_MEMORY) * visibility.visible
+    logits = memory * logits + visibility.visible * new_logits.view_as(logits)
     return what, logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
 
 
 def _kl(
     where: Gaussian, where_prior: Gaussian, what: Gaussian, what_prior: Gaussian
 ) -> Float[Tensor, "B K"]:
-    """What the objects' news cost; mostly the prior is pulled to the posterior, not it to it."""
+    """What the corrections cost; mostly the prior is pulled to the posterior, not it to it."""
     fixed = Gaussian(*(x.detach() for x in where_prior))
     known = Gaussian(*(x.detach() for x in where))
     pull = 0.8 * kl_gaussian(*known, *where_prior) + 0.2 * kl_gaussian(*where, *fixed)

@@ -13,13 +13,13 @@ from torch.nn.functional import avg_pool2d, interpolate
 EVIDENCE_SCALE = 0.1
 """Neighbouring pixels err together, so each counts for less than its likelihood says."""
 LIMIT = 8.0
-FAINT = 1e-4
+LEAST_LIGHT = 1e-4
 """Less light than this counts as none."""
 PATCH = 2, 3
 """Patches in which an object is there or hidden as a whole: 3 x 3 cells of 2 x 2 pixels."""
 
 
-def passing(
+def pair_transmittance(
     alpha: Float[Tensor, "B K H W"], front: Float[Tensor, "B K K"]
 ) -> Float[Tensor, "B K K H W"]:
     """Share of light that passes the object of the first slot axis on its way from the second."""
@@ -36,7 +36,7 @@ def transmittance(
         alpha: Opacity of each object, 0 where it is absent.
         front: Log-odds that the object of the row is in front of that of the column.
     """
-    return passing(alpha, front).prod(1)
+    return pair_transmittance(alpha, front).prod(1)
 
 
 def blend(
@@ -51,11 +51,11 @@ def blend(
     """
     weighted = layers * presence[..., None, None, None]
     alpha = weighted[:, :, -1]
-    passed = transmittance(alpha, front)
+    transmitted = transmittance(alpha, front)
     clear = (1 - alpha).prod(1)
     # Uncertain orders of three or more need not add up to what is covered: scale them to it.
-    share = (1 - clear) / (passed * alpha).sum(1).clamp(min=FAINT)
-    objects = (weighted[:, :, :-1] * passed[:, :, None]).sum(1)
+    share = (1 - clear) / (transmitted * alpha).sum(1).clamp(min=LEAST_LIGHT)
+    objects = (weighted[:, :, :-1] * transmitted[:, :, None]).sum(1)
     return background * clear[:, None] + objects * share[:, None]
 
 
@@ -72,17 +72,20 @@ def blend_others(
     """
     weighted = layers * presence[..., None, None, None]
     alpha = weighted[:, :, -1]
-    through = passing(alpha, front)
-    passed = through.prod(1)
+    through = pair_transmittance(alpha, front)
+    transmitted = through.prod(1)
     own = torch.eye(alpha.shape[1], dtype=torch.bool, device=alpha.device)[:, :, None, None]
-    passed_others = (passed[:, None] / through.clamp(min=FAINT)).masked_fill(own, 0.0)
+    transmitted_by_others = (transmitted[:, None] / through.clamp(min=LEAST_LIGHT)).masked_fill(
+        own, 0.0
+    )
     covered = 1 - (1 - alpha[:, None]).masked_fill(own, 1.0).prod(2)
-    share = covered / (passed_others * alpha[:, None]).sum(2).clamp(min=FAINT)
+    share = covered / (transmitted_by_others * alpha[:, None]).sum(2).clamp(min=LEAST_LIGHT)
     colours = [
-        (passed_others * colour[:, None]).sum(2) for colour in weighted[:, :, :-1].unbind(2)
+        (transmitted_by_others * colour[:, None]).sum(2)
+        for colour in weighted[:, :, :-1].unbind(2)
     ]
     objects = torch.stack(colours, 2) * share[:, :, None]
-    return background[:, None] * (1 - covered)[:, :, None] + objects, passed
+    return background[:, None] * (1 - covered)[:, :, None] + objects, transmitted
 
 
 @torch.no_grad()
@@ -117,7 +120,7 @@ def missing(
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
     layers: Float[Tensor, "B K c H W"],
-    passed: Float[Tensor, "B K H W"],
+    transmitted: Float[Tensor, "B K H W"],
 ) -> Float[Tensor, "B K H W"]:
     """Where the background shows although an object is predicted: something unknown hides it.
 
@@ -129,14 +132,14 @@ def missing(
         frame: What is seen.
         background: What is behind, or in front: it may hold things that hide objects.
         layers: What each object is predicted to draw.
-        passed: Share of each object's light that passes the other objects.
+        transmitted: Share of each object's light that passes the other objects.
     """
     colour, alpha = layers[:, :, :-1], layers[:, :, -1]
     difference = colour - alpha[:, :, None] * background[:, None]
     rest = (frame - background)[:, None]
     # (x - object)^2 - (x - background)^2, which is difference^2 if x is the background.
-    gap = (difference * (difference - 2 * rest)).mean(2) * passed
-    contrast = difference.square().mean(2) * passed
+    gap = (difference * (difference - 2 * rest)).mean(2) * transmitted
+    contrast = difference.square().mean(2) * transmitted
 
     cell, cells = PATCH
 

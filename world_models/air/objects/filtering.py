@@ -25,18 +25,18 @@ from world_models.air.frame.discovery import (
 )
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.transition import Transition
-from world_models.air.objects.correction import MIN_AGE, WHOLE, News, correct, evidence
+from world_models.air.objects.correction import MIN_AGE, RELIABLE, Correction, correct, evidence
 from world_models.air.objects.depth import LIMIT, blend, depth_evidence
 from world_models.air.objects.doubles import redundant
 from world_models.air.objects.slots import LOGIT_LIMIT, Slots, births
 from world_models.blocks.distributions import Gaussian, sample_relaxed_bernoulli
 
-MIN_SHARE = 0.2
+MIN_VISIBLE = 0.2
 """Objects of which less can be seen are followed blindly."""
 BEHIND = 0.3
-"""Objects that are trusted less are behind something, and believed in from the beginning."""
+"""Below this reliability an object is behind something, and believed in from the beginning."""
 PART = 0.6
-"""What is found of those that are trusted less is a part of them."""
+"""Below this reliability what is found of an object is a part of it."""
 MAX_UNSEEN = 10
 """Frames for which an object is believed to be there though it cannot be seen."""
 PATIENCE = 2
@@ -54,105 +54,121 @@ class Surprise:
     objects: Float[Tensor, " B"]
 
 
-def begin(
-    model: SceneModel,
-    transition: Transition,
-    frame: Float[Tensor, "B C H W"],
-    num_slots: int,
-    inhibition_px: float,
-    sigma: float,
-    rng: torch.Generator | None,
-) -> tuple[Slots, Found, Float[Tensor, "B C H W"]]:
-    """Slots of the first frame, what was found there, and the background that was drawn."""
-    z_bg = model.background.posterior(frame)[0]
-    background = model.background.decode(z_bg)
-    if model.occluders and rng is None:
-        background = paint(background, frame)
-    found = discover(model, frame, background, num_slots, inhibition_px, rng)
-    alive = ((found.logits > 0) & (found.mass > MIN_MASS_PX)).float()
-    order = alive.cumsum(-1).long() - 1
-    layers = model.place(model.decode_what(found.what_posterior.loc), found.where_posterior.loc)
-    front = depth_evidence(frame, background, layers, alive, sigma).clamp(-LIMIT, LIMIT)
-    slots = Slots(
-        where=found.where_posterior,
-        velocity=torch.zeros_like(found.where[..., :2]),
-        hidden=transition.initial(tuple(alive.shape)),
-        what=found.what_posterior,
-        logits=found.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT),
-        alive=alive,
-        age=alive,
-        unseen=torch.zeros_like(alive),
-        visible=alive,
-        front=front,
-        redundant=torch.zeros_like(alive),
-        id=torch.where(alive > 0, order, -1),
-        next_id=alive.sum(-1).long(),
-        z_bg=z_bg,
-        num_frames=1,
-    )
-    return slots, found, background
+@dataclasses.dataclass(frozen=True)
+class Filter:
+    """Follows the objects of a batch of scenes.
 
-
-def step(
-    model: SceneModel,
-    transition: Transition,
-    slots: Slots,
-    frame: Float[Tensor, "B C H W"],
-    sigma: float,
-    rng: torch.Generator | None = None,
-    camera_px: Float[Tensor, "B 2"] | None = None,
-    keep_background: bool = True,
-    remembered: Canvas | None = None,
-) -> tuple[Slots, Surprise, Float[Tensor, "B C H W"]]:
-    """Filters one more frame.
-
-    Args:
-        model: Decoder and encoders.
+    Attributes:
+        scene: Decoder and encoders.
         transition: The prior over motion.
-        slots: What was believed before.
-        frame: The new frame, in [0, 1].
-        sigma: Scale of the pixel likelihood.
-        rng: Draws samples for learning; None takes means and hard presence.
-        camera_px: How far the camera moved, pixels.
-        keep_background: Whether the background stays the same through the episode.
-        remembered: What earlier frames have shown of the background, moved to where the view is.
-
-    Returns:
-        What is believed now, what it cost, and the reconstruction.
+        num_slots: K, most objects followed at a time.
+        sigma: Least scale of the pixel likelihood.
+        keep_background: Whether the background stays the same through an episode.
     """
-    prior, hidden = transition(
-        slots.where.loc, slots.velocity, slots.hidden, slots.alive, camera_px
-    )
-    z_bg, num_frames = _background(model, slots, frame, keep_background)
-    background = model.background.decode(z_bg)
-    if remembered is not None:
-        background = remembered.over(background)
-    # While it learns, what fits badly must not be taken for hidden.
-    occluders = model.occluders and rng is None
-    bars = occluder(*remembered.view()) if occluders and remembered is not None else None
-    seen_by_slots = evidence(model, slots, prior, frame, background, occluders, bars)
-    news = correct(model, slots, prior, *seen_by_slots, rng, frame, sigma)
-    seen, unseen, idle_frames = _survivors(slots, news, frame, background, sigma)
-    presence = seen
-    if rng is not None:
-        presence = slots.alive * sample_relaxed_bernoulli(news.logits, TEMPERATURE, rng)
-    front = slots.front + depth_evidence(frame, background, news.layers, seen, sigma)
-    front = front.clamp(-LIMIT, LIMIT)
-    canvas = blend(background, news.layers, presence, front)
-    cost = slots.alive * torch.sigmoid(news.logits) * (news.kl + SLOT_COST)
-    cost = cost + AREA_COST * presence * news.layers[:, :, -1].sum((-1, -2))
-    surprise = Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
 
-    now = dataclasses.replace(
-        _remember(slots, prior, news, seen, unseen, camera_px),
-        hidden=hidden,
-        front=front,
-        redundant=idle_frames,
-        z_bg=z_bg,
-        num_frames=num_frames,
-    )
-    now, canvas_now = births(model, now, frame, background, canvas, sigma, news.trust < PART)
-    return now, surprise, canvas_now if rng is None else canvas
+    scene: SceneModel
+    transition: Transition
+    num_slots: int
+    sigma: float
+    keep_background: bool = True
+
+    def begin(
+        self, frame: Float[Tensor, "B C H W"], rng: torch.Generator | None = None
+    ) -> tuple[Slots, Found]:
+        """What is believed after the first frame, and what was found there.
+
+        Args:
+            frame: The first frame, in [0, 1].
+            rng: Draws samples for learning; None takes means and hard presence.
+        """
+        model, sigma = self.scene, self.sigma
+        z_bg = model.background.posterior(frame)[0]
+        background = model.background.decode(z_bg)
+        if model.occluders and rng is None:
+            background = paint(background, frame)
+        found = discover(model, frame, background, self.num_slots, model.inhibition_px[1], rng)
+        alive = ((found.logits > 0) & (found.mass > MIN_MASS_PX)).float()
+        order = alive.cumsum(-1).long() - 1
+        layers = model.place(
+            model.decode_what(found.what_posterior.loc), found.where_posterior.loc
+        )
+        front = depth_evidence(frame, background, layers, alive, sigma).clamp(-LIMIT, LIMIT)
+        slots = Slots(
+            where=found.where_posterior,
+            velocity=torch.zeros_like(found.where[..., :2]),
+            hidden=self.transition.initial(tuple(alive.shape)),
+            what=found.what_posterior,
+            logits=found.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT),
+            alive=alive,
+            age=alive,
+            unseen=torch.zeros_like(alive),
+            visible=alive,
+            front=front,
+            redundant=torch.zeros_like(alive),
+            id=torch.where(alive > 0, order, -1),
+            next_id=alive.sum(-1).long(),
+            z_bg=z_bg,
+            num_frames=1,
+        )
+        return slots, found
+
+    def step(
+        self,
+        slots: Slots,
+        frame: Float[Tensor, "B C H W"],
+        rng: torch.Generator | None = None,
+        camera_px: Float[Tensor, "B 2"] | None = None,
+        remembered: Canvas | None = None,
+    ) -> tuple[Slots, Surprise, Float[Tensor, "B C H W"]]:
+        """Filters one more frame.
+
+        Args:
+            slots: What was believed before.
+            frame: The new frame, in [0, 1].
+            rng: Draws samples for learning; None takes means and hard presence.
+            camera_px: How far the camera moved, pixels.
+            remembered: What earlier frames have shown of the background, moved to where the view
+                is.
+
+        Returns:
+            What is believed now, what it cost, and the reconstruction.
+        """
+        model, sigma = self.scene, self.sigma
+        prior, hidden = self.transition(
+            slots.where.loc, slots.velocity, slots.hidden, slots.alive, camera_px
+        )
+        z_bg, num_frames = _background(model, slots, frame, self.keep_background)
+        background = model.background.decode(z_bg)
+        if remembered is not None:
+            background = remembered.over(background)
+        # While it learns, what fits badly must not be taken for hidden.
+        occluders = model.occluders and rng is None
+        bars = occluder(*remembered.view()) if occluders and remembered is not None else None
+        seen_by_slots = evidence(model, slots, prior, frame, background, occluders, bars)
+        correction = correct(model, slots, prior, *seen_by_slots, rng, frame, sigma)
+        seen, unseen, idle_frames = _survivors(slots, correction, frame, background, sigma)
+        presence = seen
+        if rng is not None:
+            presence = slots.alive * sample_relaxed_bernoulli(correction.logits, TEMPERATURE, rng)
+        front = slots.front + depth_evidence(frame, background, correction.layers, seen, sigma)
+        front = front.clamp(-LIMIT, LIMIT)
+        canvas = blend(background, correction.layers, presence, front)
+        cost = slots.alive * torch.sigmoid(correction.logits) * (correction.kl + SLOT_COST)
+        cost = cost + AREA_COST * presence * correction.layers[:, :, -1].sum((-1, -2))
+        surprise = Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
+
+        now = dataclasses.replace(
+            _remember(slots, prior, correction, seen, unseen, camera_px),
+            hidden=hidden,
+            front=front,
+            redundant=idle_frames,
+            z_bg=z_bg,
+            num_frames=num_frames,
+        )
+        now, canvas_now = births(
+            model, now, frame, background, canvas, sigma, correction.reliability < PART
+        )
+        return now, surprise, canvas_now if rng is None else canvas
 
 
 def _background(
@@ -167,20 +183,20 @@ def _background(
 
 def _survivors(
     slots: Slots,
-    news: News,
+    correction: Correction,
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
     sigma: float,
 ) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"], Float[Tensor, "B K"]]:
     """Which slots are seen, for how long each was not, and for how long each was redundant."""
-    mass = (news.layers[:, :, -1].detach() > CLEAR_ALPHA).sum((-1, -2))
-    seen = slots.alive * (news.logits.detach() > 0) * (mass > MIN_MASS_PX)
-    seen = seen * (news.shown > MIN_SHARE)
+    mass = (correction.layers[:, :, -1].detach() > CLEAR_ALPHA).sum((-1, -2))
+    seen = slots.alive * (correction.logits.detach() > 0) * (mass > MIN_MASS_PX)
+    seen = seen * (correction.visible > MIN_VISIBLE)
     idle = redundant(
         frame,
         background,
-        news.layers.detach(),
-        news.where.loc.detach(),
+        correction.layers.detach(),
+        correction.where.loc.detach(),
         seen,
         slots.age,
         slots.front,
@@ -198,47 +214,49 @@ def _survivors(
 def _remember(
     slots: Slots,
     prior: Gaussian,
-    news: News,
+    correction: Correction,
     seen: Float[Tensor, "B K"],
     unseen: Float[Tensor, "B K"],
     camera_px: Float[Tensor, "B 2"] | None,
 ) -> Slots:
     """What is believed of each object now that it was seen, or was not."""
-    known = (slots.age >= MIN_AGE) | (news.trust < BEHIND)
+    known = (slots.age >= MIN_AGE) | (correction.reliability < BEHIND)
     alive = slots.alive * (unseen <= MAX_UNSEEN) * ((unseen == 0) | known)
-    where, what = _coast(slots, prior, news, unseen)
+    where, what = _coast(slots, prior, correction, unseen)
     moved = where.loc[..., :2] - slots.where.loc[..., :2]
     # What is hardly seen hardly changes the velocity.
     expected = prior.loc[..., :2] - slots.where.loc[..., :2]
-    gain = torch.where(slots.age < MIN_AGE, 1.0, news.trust.sqrt())[..., None]
+    gain = torch.where(slots.age < MIN_AGE, 1.0, correction.reliability.sqrt())[..., None]
     moved = torch.where(gain < 1, expected + gain * (moved - expected), moved)
     return dataclasses.replace(
         slots,
         where=where,
         velocity=moved if camera_px is None else moved + camera_px[:, None],
         what=what,
-        logits=news.logits,
+        logits=correction.logits,
         alive=alive,
         age=(slots.age + 1) * alive,
         unseen=unseen * alive,
-        visible=seen * news.shown,
+        visible=seen * correction.visible,
         id=torch.where(alive > 0, slots.id, -1),
     )
 
 
 def _coast(
-    slots: Slots, prior: Gaussian, news: News, unseen: Float[Tensor, "B K"]
+    slots: Slots, prior: Gaussian, correction: Correction, unseen: Float[Tensor, "B K"]
 ) -> tuple[Gaussian, Gaussian]:
     """Posteriors of what is seen; what is not moves on as predicted and looks as it did.
 
     Behind known occluders, that nothing is seen beside them tells where an object is, too.
     """
     coasts = unseen > 0
-    blind = coasts & ((news.trust >= WHOLE) | (slots.age < MIN_AGE))
+    blind = coasts & ((correction.reliability >= RELIABLE) | (slots.age < MIN_AGE))
 
     def choose(believed: Tensor, found: Tensor, old: Tensor) -> Tensor:
         return torch.where(old[..., None], believed.detach(), found)
 
-    where = Gaussian(*(choose(*pair, blind) for pair in zip(prior, news.where, strict=True)))
-    what = Gaussian(*(choose(*pair, coasts) for pair in zip(slots.what, news.what, strict=True)))
+    where = Gaussian(*(choose(*pair, blind) for pair in zip(prior, correction.where, strict=True)))
+    what = Gaussian(
+        *(choose(*pair, coasts) for pair in zip(slots.what, correction.what, strict=True))
+    )
     return where, what

@@ -24,7 +24,7 @@ def search(
     prior: Gaussian,
     frame: Float[Tensor, "N C H W"],
     others: Float[Tensor, "N C H W"],
-    shown: Float[Tensor, "N H W"],
+    mask: Float[Tensor, "N H W"],
     sigma: float,
 ) -> Gaussian:
     """The posterior of windows whose size and looks are known.
@@ -34,7 +34,7 @@ def search(
         prior: Their windows, as expected.
         frame: What is seen.
         others: What would be seen without the object.
-        shown: Where the object would be seen: 1, or 0 where something is in front.
+        mask: Where the object would be seen: 1, or 0 where something is in front.
         sigma: Scale of the pixel likelihood.
     """
     height, width = frame.shape[-2:]
@@ -46,7 +46,7 @@ def search(
     rest = frame - others
     cost = torch.stack(
         [
-            _misfit(layer[..., y : y + height, x : x + width], rest, others, shown)
+            _misfit(layer[..., y : y + height, x : x + width], rest, others, mask)
             for y in steps
             for x in steps
         ],
@@ -70,8 +70,8 @@ def _misfit(
     layer: Float[Tensor, "N c H W"],
     rest: Float[Tensor, "N C H W"],
     others: Float[Tensor, "N C H W"],
-    shown: Float[Tensor, "N H W"],
+    mask: Float[Tensor, "N H W"],
 ) -> Float[Tensor, " N"]:
     """Squared error of what is drawn, where it can be seen, less that of drawing nothing."""
     drawn = layer[:, :-1] - layer[:, -1:] * others
-    return ((drawn * (drawn - 2 * rest)).mean(1) * shown).sum((-1, -2))
+    return ((drawn * (drawn - 2 * rest)).mean(1) * mask).sum((-1, -2))

@@ -9,6 +9,7 @@ from world_models.air.frame.attend import RecurrentAttention
 from world_models.air.frame.discovery import discover, inhibit, misfit, propose
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.model import AIR
+from world_models.air.settings import AIRSettings
 
 SHAPE = (1, 40, 40)
 TINY = {"background_steps": 3, "static_steps": 3, "typical_side": 24.0, "window": 40.0}
@@ -28,7 +29,7 @@ def test_the_next_look_is_where_least_is_explained() -> None:
 @pytest.mark.parametrize("inference", ["residual", "recurrent"])
 @pytest.mark.parametrize("learning", [True, False])
 def test_both_ways_fill_slots(inference: str, learning: bool, rng: torch.Generator) -> None:
-    model = SceneModel(SHAPE, inference=inference)
+    model = SceneModel(SHAPE, AIRSettings(background="smooth", inference=inference))
     frame = torch.rand(4, *SHAPE, generator=rng)
     found = discover(model, frame, torch.zeros_like(frame), 3, 6.0, rng if learning else None)
     assert found.where.shape == (4, 3, 3)
@@ -42,7 +43,7 @@ def test_both_ways_fill_slots(inference: str, learning: bool, rng: torch.Generat
 
 
 def test_the_published_way_stops_where_it_finds_nothing(rng: torch.Generator) -> None:
-    model = SceneModel(SHAPE, inference="recurrent")
+    model = SceneModel(SHAPE, AIRSettings(background="smooth", inference="recurrent"))
     frame = torch.rand(32, *SHAPE, generator=rng)
     presence = discover(model, frame, torch.zeros_like(frame), 3, 6.0, rng).presence
     assert (presence[:, 1:] <= presence[:, :-1]).all()
@@ -61,7 +62,7 @@ def test_the_recurrent_network_remembers_what_it_found(rng: torch.Generator) -> 
 
 
 def test_noisy_pixels_are_worth_less() -> None:
-    model = SceneModel(SHAPE)
+    model = SceneModel(SHAPE, AIRSettings(background="smooth"))
     frame, canvas = torch.ones(1, *SHAPE), torch.zeros(1, *SHAPE)
     plain = misfit(model, frame, canvas, 0.2)
     assert plain.item() == pytest.approx(1600 / (2 * 0.2**2))
@@ -74,7 +75,7 @@ def test_noisy_pixels_are_worth_less() -> None:
 @pytest.mark.parametrize("inference", ["residual", "recurrent"])
 def test_single_images_teach_perception_alone(inference: str, rng: torch.Generator) -> None:
     real = watch(Stills(StillsSettings(background="grid")), 64, 1, rng)
-    model = AIR((1, 50, 50), 3, background="free", inference=inference, **TINY)
+    model = AIR((1, 50, 50), num_slots=3, background="free", inference=inference, **TINY)
     before = {name: p.clone() for name, p in model.transition.named_parameters()}
     metrics = model.fit(real.without_truth(), rng)
     assert "kl_motion" not in metrics
@@ -85,6 +86,6 @@ def test_single_images_teach_perception_alone(inference: str, rng: torch.Generat
 
 def test_bad_options_are_named() -> None:
     with pytest.raises(ValueError, match="hunch"):
-        SceneModel(SHAPE, inference="hunch")
+        AIR(SHAPE, inference="hunch")
     with pytest.raises(ValueError, match="presence_prior"):
         AIR(SHAPE, presence_prior=0.0)

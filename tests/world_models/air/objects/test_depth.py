@@ -26,10 +26,10 @@ def test_a_certain_order_is_ordinary_compositing() -> None:
     background, layers = _two_squares()
     last_in_front = torch.tensor([[[0.0, -50.0], [50.0, 0.0]]])
     canvas = blend(background, layers, torch.ones(1, 2), last_in_front)
-    passed = transmittance(layers[:, :, -1], last_in_front)
+    transmitted = transmittance(layers[:, :, -1], last_in_front)
     assert torch.allclose(canvas, composite(background, layers, torch.ones(1, 2)), atol=1e-6)
-    assert passed[0, 1].min() == 1
-    assert torch.isclose(passed[0, 0, 4, 4], torch.tensor(0.05))
+    assert transmitted[0, 1].min() == 1
+    assert torch.isclose(transmitted[0, 0, 4, 4], torch.tensor(0.05))
 
 
 def test_three_objects_in_doubt_never_shine_brighter_than_they_are() -> None:
@@ -47,9 +47,9 @@ def test_leaving_one_out_is_blending_the_others() -> None:
     front = torch.randn(2, 3, 3, generator=rng) * 3
     front = front - front.transpose(1, 2)
     present = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
-    others, passed = blend_others(background, layers, present, front)
+    others, transmitted = blend_others(background, layers, present, front)
     alphas = layers[:, :, -1] * present[..., None, None]
-    assert torch.allclose(passed, transmittance(alphas, front))
+    assert torch.allclose(transmitted, transmittance(alphas, front))
     for k in range(3):
         left = present.clone()
         left[:, k] = 0.0
@@ -78,9 +78,9 @@ def test_what_something_unknown_hides_is_missing_and_the_rest_is_not() -> None:
     alpha[..., 6:18, 6:18] = 1.0
     layers = torch.cat([alpha, alpha], 2)
     frame = composite(background, layers, torch.ones(1, 1))
-    passed = transmittance(alpha[:, :, 0], torch.zeros(1, 1, 1))
-    assert missing(frame, background, layers, passed)[alpha[:, :, 0] > 0].max() < 0.1
+    transmitted = transmittance(alpha[:, :, 0], torch.zeros(1, 1, 1))
+    assert missing(frame, background, layers, transmitted)[alpha[:, :, 0] > 0].max() < 0.1
     frame[..., :12] = 0.1
-    hidden = missing(frame, background, layers, passed)[0, 0]
+    hidden = missing(frame, background, layers, transmitted)[0, 0]
     assert hidden[8:16, 6:10].min() > 0.9
     assert hidden[8:16, 15:18].max() < 0.1

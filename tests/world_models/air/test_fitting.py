@@ -1,0 +1,52 @@
+"""Learning to see: the loss falls, and generators are the only randomness."""
+
+import torch
+
+from world_models.air import fitting
+from world_models.air.frame.scene_model import SceneModel
+from world_models.air.motion.transitions import make_transition
+from world_models.air.objects.filtering import Filter
+from world_models.air.settings import AIRSettings
+
+SIZE = 24
+
+
+def _scene() -> SceneModel:
+    torch.manual_seed(0)
+    return SceneModel((1, SIZE, SIZE), AIRSettings(background="smooth"))
+
+
+def test_the_background_is_learned() -> None:
+    scene = _scene()
+    frames = torch.linspace(150, 250, SIZE).expand(32, 1, SIZE, SIZE).to(torch.uint8)
+
+    def error() -> float:
+        x = fitting.to_float(frames)
+        z_bg = scene.background.posterior(x)[0]
+        return (scene.background.decode(z_bg) - x).square().mean().item()
+
+    before = error()
+    fitting.warm_up_background(scene, frames, 60, torch.Generator().manual_seed(0))
+    assert error() < before / 2
+
+
+def test_the_loss_of_single_frames_falls() -> None:
+    frames = torch.full((32, 1, SIZE, SIZE), 200, dtype=torch.uint8)
+    scene, losses = _scene(), []
+    for seed in range(2):
+        rng = torch.Generator().manual_seed(seed)
+        losses.append(fitting.fit_static(scene, frames, 20, 0.12, 1e-8, rng, False)["loss"])
+    assert losses[1] < losses[0]
+
+
+def test_generators_are_the_only_randomness() -> None:
+    frames = torch.randint(256, (4, 5, 1, SIZE, SIZE)).to(torch.uint8)
+    learned = []
+    for seed in (1, 2):
+        scene = _scene()
+        tracker = Filter(scene, make_transition("rnn", "none", (SIZE, SIZE), 2.9), 2, 0.12)
+        torch.manual_seed(seed)
+        rng = torch.Generator().manual_seed(0)
+        fitting.fit_sequence(tracker, frames, torch.zeros(4, 5, 2), 2, 1e-8, rng)
+        learned.append([*scene.parameters(), *tracker.transition.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*learned, strict=True))

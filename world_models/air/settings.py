@@ -1,0 +1,94 @@
+"""What can be set about AIR."""
+
+import dataclasses
+
+from envs.settings import Settings, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class AIRSettings(Settings):
+    """What can be set.
+
+    Raises:
+        ValueError: A value is out of its range, or two do not go together.
+    """
+
+    num_slots: int = setting(4, "K, most objects followed at a time", least=1)
+    what_dim: int = setting(16, "size of z_what, the appearance of an object", least=1)
+    background_dim: int = setting(16, "size of z_bg where it is an autoencoder's", least=1)
+    typical_side: float = setting(18.0, "side of a usual object's window, pixels", above=0)
+    window: float = setting(28.0, "window in which an object is looked for, pixels", above=0)
+    anisotropic: bool = setting(
+        False, "windows have a width and a height of their own, not one side"
+    )
+    background: str = setting(
+        "linear",
+        "smooth, free: autoencoders of coarse grids, of pixels",
+        choices=("linear", "smooth", "free"),
+    )
+    inference: str = setting(
+        "residual",
+        "where to look next: where the picture is least explained, or (recurrent) where a "
+        "recurrent network says, as published",
+        choices=("residual", "recurrent"),
+    )
+    inhibition: float = setting(
+        0.33,
+        "radius around an object in which no other is looked for, as a share of typical_side",
+        above=0,
+    )
+    presence_prior: float = setting(
+        1e-8,
+        "prior probability of an object per slot; smaller for larger objects, lest they be drawn "
+        "as two",
+        above=0,
+        below=1,
+    )
+    sigma: float = setting(
+        0.12, "least scale of the Gaussian pixel likelihood; must exceed the noise", above=0
+    )
+    background_steps: int = setting(200, "gradient steps of the background alone", least=0)
+    static_steps: int = setting(700, "gradient steps on single frames", least=0)
+    sequence_steps: int = setting(300, "gradient steps on clips", least=0)
+    motion_steps: int = setting(600, "gradient steps of the transition on tracks", least=0)
+    recombine: bool = setting(
+        True,
+        "imagine objects and backgrounds of different episodes together; false: real scenes are "
+        "replayed",
+    )
+    keep_background: bool = setting(
+        True, "the background stays the same in an episode; false where the camera moves"
+    )
+    camera: str = setting(
+        "given",
+        "given: the view moves exactly as it is asked to; inferred: how it moves is seen in the "
+        "frames, and what actions do to it is learned",
+        choices=("given", "inferred"),
+    )
+    canvas: bool = setting(
+        False, "the background is remembered pixel by pixel, beyond the edges of the view"
+    )
+    actions: bool = setting(True, "false: the model is not told what is asked of the camera")
+    occluders: bool = setting(False, "things that are no objects may hide objects (bars)")
+    margin: int = setting(
+        0, "objects are followed this far beyond the edges of the view, pixels", least=0
+    )
+    transition: str = setting(
+        "rnn",
+        "how objects move; kalman: with a filtered velocity; linear: locally linear",
+        choices=("rnn", "kalman", "linear", "constant_velocity"),
+    )
+    relation: str = setting(
+        "none",
+        "pairwise: objects act on each other, as in collisions",
+        choices=("none", "pairwise"),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.anisotropic and self.inference == "recurrent":
+            raise ValueError("inference=recurrent has square windows: give anisotropic=false")
+        if self.transition == "constant_velocity" and self.relation != "none":
+            raise ValueError(
+                f"relation={self.relation} changes velocities: choose another transition with it"
+            )

@@ -117,6 +117,18 @@ def test_files_and_functions_fit_the_eye(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             assert length <= 60, f"{node.name} is {length} lines long"
+            given = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+            names = [one.arg for one in given if one.arg not in ("self", "cls")]
+            assert len(names) <= 8, f"{node.name} takes {len(names)} arguments"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_rooms_are_small_and_say_what_they_are_for(package: str) -> None:
+    folders = [path for path in (ROOT / package).rglob("*") if (path / "__init__.py").exists()]
+    for folder in [ROOT / package, *folders]:
+        assert len(list(folder.glob("*.py"))) <= 15, f"{relative(folder)} is crowded"
+        told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+        assert told, f"{relative(folder)} does not say what it is for"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)

@@ -21,6 +21,7 @@ from dyna.diagnosis.extrapolation import (
     wall_margin,
 )
 from dyna.diagnosis.matching import Matches, Target, pick, slot_of
+from dyna.diagnosis.protocol import Protocol
 from dyna.diagnosis.rollouts import Dreams, dream
 from dyna.loop.loop import Metrics
 from envs.boxes import iou
@@ -38,12 +39,10 @@ def forecast(
     matches: Matches,
     target: Target,
     rng: torch.Generator,
-    context: int = 6,
-    ahead: int = 30,
-    samples: int = 8,
+    protocol: Protocol,
     simulated: Float[Tensor, "B S O 4"] | None = None,
 ) -> list[Metrics]:
-    """Predictions from the belief after ``context`` frames, one row per step ahead.
+    """Predictions from the belief after ``protocol.context`` frames, one row per step ahead.
 
     Of all objects that were followed in the last seen frame:
 
@@ -70,8 +69,8 @@ def forecast(
     """
     truth = episodes.truth
     assert truth is not None
-    now = context - 1
-    steps = min(ahead, truth.box.shape[1] - context)
+    now, samples = protocol.context - 1, protocol.samples
+    steps = min(protocol.ahead, truth.box.shape[1] - protocol.context)
     if steps < 1:
         return []
     scene = _Scored.of(model, posterior, episodes, now, steps, simulated)

@@ -17,32 +17,9 @@ from dyna.diagnosis.forecast import forecast, trust_horizons
 from dyna.diagnosis.matching import Matches, Target, follow_target, match
 from dyna.diagnosis.occlusion import occlusion
 from dyna.diagnosis.perception import perception, target_figures
+from dyna.diagnosis.protocol import Protocol
 from envs.trajectory import Trajectory, Truth
 from world_models.base import Posterior, WorldModel
-
-
-@dataclasses.dataclass(frozen=True)
-class Protocol:
-    """How a world model is measured.
-
-    Attributes:
-        settled: First frame whose count is scored; 0 for single images.
-        frames: Frames in which perception is scored; None: all.
-        context: Frames that are seen before rollouts begin.
-        ahead: Steps of rollouts, at most; as many as the episodes have frames after the context.
-        samples: Rollouts of each episode.
-    """
-
-    settled: int = 2
-    frames: int | None = None
-    context: int = 6
-    ahead: int = 30
-    samples: int = 8
-
-    def __post_init__(self) -> None:
-        for name, least in {"settled": 0, "context": 1, "ahead": 0, "samples": 1}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)} must be {least} or more")
 
 
 def diagnose(
@@ -81,18 +58,7 @@ def diagnose(
     metrics["filtered_frames_per_cpu_second"] = episodes.num_frames / max(seconds, 1e-9)
     followed = Target(target.identity, target.box[:, start])
     rng = torch.Generator(episodes.frame.device).manual_seed(seed)
-    rows = forecast(
-        model,
-        posterior,
-        episodes,
-        matches,
-        target,
-        rng,
-        protocol.context,
-        protocol.ahead,
-        protocol.samples,
-        simulated,
-    )
+    rows = forecast(model, posterior, episodes, matches, target, rng, protocol, simulated)
     return {
         "perception": metrics,
         "target": target_figures(followed, early, size),

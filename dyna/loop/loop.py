@@ -18,6 +18,27 @@ from world_models.base import WorldModel
 Metrics = dict[str, float]
 
 
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How much of everything a run has.
+
+    Attributes:
+        real_frames: Budget of frames from the real env.
+        imagined_frames: Budget of frames from the dream; the agent trains on the sum of both.
+        rounds: How often to go through collect, fit, imagine; budgets are split evenly.
+        batch_size: Episodes side by side.
+        effort: Share of the model's training schedule at its first fit.
+        refit_effort: The same at later fits.
+    """
+
+    real_frames: int
+    imagined_frames: int
+    rounds: int = 1
+    batch_size: int = 32
+    effort: float = 1.0
+    refit_effort: float = 0.5
+
+
 @dataclasses.dataclass
 class Dyna:
     """One run of the loop; ``steps`` is the algorithm, everything else counts and times.
@@ -29,12 +50,7 @@ class Dyna:
         dream: The same task in the model's imagination; None without a model.
         replay: Real episodes so far, for the model.
         rng: For the fitting of the model.
-        real_frames: Budget of frames from ``env``.
-        imagined_frames: Budget of frames from ``dream``; the agent trains on the sum of both.
-        rounds: How often to go through collect, fit, imagine; budgets are split evenly.
-        batch_size: Episodes side by side.
-        effort: Share of the model's training schedule at its first fit.
-        refit_effort: The same at later fits.
+        schedule: Its budgets.
         real, imagined, fits: Frames had and fits done so far. They alone say where the loop is,
             so a resumed run goes on from any row.
         seconds: Wall seconds by part, and CPU seconds under ``part_cpu``.
@@ -46,27 +62,22 @@ class Dyna:
     dream: Tracking | None
     replay: Replay
     rng: torch.Generator
-    real_frames: int
-    imagined_frames: int
-    rounds: int = 1
-    batch_size: int = 32
-    effort: float = 1.0
-    refit_effort: float = 0.5
-    real: int = 0
-    imagined: int = 0
-    fits: int = 0
-    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    schedule: Schedule
+    real: int = dataclasses.field(default=0, init=False)
+    imagined: int = dataclasses.field(default=0, init=False)
+    fits: int = dataclasses.field(default=0, init=False)
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict, init=False)
 
     def steps(self) -> Iterator[Metrics]:
         """Runs the loop; one row of metrics per step. It may be left for good after any row."""
-        for done in range(1, self.rounds + 1):
-            while self.real < self.due(self.real_frames, done):
-                yield self.learn(self.env, self.due(self.real_frames, done) - self.real)
+        for done in range(1, self.schedule.rounds + 1):
+            while self.real < self.due(self.schedule.real_frames, done):
+                yield self.learn(self.env, self.due(self.schedule.real_frames, done) - self.real)
             if self.model is not None and self.dream is not None:
                 if self.fits < done:
                     yield self.fit(self.model)
-                while self.imagined < self.due(self.imagined_frames, done):
-                    left = self.due(self.imagined_frames, done) - self.imagined
+                while self.imagined < self.due(self.schedule.imagined_frames, done):
+                    left = self.due(self.schedule.imagined_frames, done) - self.imagined
                     yield self.learn(self.dream, left)
 
     def learn(self, env: Tracking, left: int) -> Metrics:
@@ -78,7 +89,7 @@ class Dyna:
             whole = real and self.model is not None
             horizon = None if whole else self.agent.horizon(self.real + self.imagined)
             horizon = min(horizon or env.horizon, env.horizon, left)
-            env.batch_size = min(self.batch_size, left // horizon)
+            env.batch_size = min(self.schedule.batch_size, left // horizon)
             trajectory = rollout(env, self.agent, horizon)
             trajectory = dataclasses.replace(
                 trajectory, truth=None, labels=self.labels(trajectory, real)
@@ -101,7 +112,7 @@ class Dyna:
 
     def fit(self, model: WorldModel) -> Metrics:
         """Fits the world model to every real episode so far."""
-        effort = self.effort if self.fits == 0 else self.refit_effort
+        effort = self.schedule.effort if self.fits == 0 else self.schedule.refit_effort
         with self.clock("fit"):
             metrics = model.fit(self.replay.all(), self.rng, effort)
         self.fits += 1
@@ -110,7 +121,9 @@ class Dyna:
     @property
     def total_frames(self) -> int:
         """Frames that the agent trains on in all."""
-        return self.real_frames + (self.imagined_frames if self.model is not None else 0)
+        return self.schedule.real_frames + (
+            self.schedule.imagined_frames if self.model is not None else 0
+        )
 
     @property
     def progress(self) -> float:
@@ -119,9 +132,9 @@ class Dyna:
 
     def due(self, budget: int, rounds: int) -> int:
         """Frames of a budget to have after so many rounds: whole episodes, all in the end."""
-        if rounds == self.rounds:
+        if rounds == self.schedule.rounds:
             return budget
-        return budget * rounds // self.rounds // self.env.horizon * self.env.horizon
+        return budget * rounds // self.schedule.rounds // self.env.horizon * self.env.horizon
 
     @contextlib.contextmanager
     def clock(self, part: str) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """From a config to the parts of a run."""
 
+import dataclasses
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -8,7 +9,7 @@ from omegaconf import DictConfig
 
 from dyna.loop import seeding
 from dyna.loop.imagination import Imagination
-from dyna.loop.loop import Dyna
+from dyna.loop.loop import Dyna, Schedule
 from dyna.loop.replay import Replay
 from envs.tracking import Tracking
 from world_models.base import WorldModel
@@ -77,17 +78,7 @@ def build(cfg: DictConfig) -> Dyna:
             seed=seeding.child(seed, "imagination"),
             device=device,
         )
-    return Dyna(
-        env,
-        agent,
-        model,
-        dream,
-        Replay(env.horizon, cfg.replay_capacity),
-        seeding.generator(seed, "world_model/fit", device),
-        real_frames=cfg.real_frames,
-        imagined_frames=cfg.imagined_frames,
-        rounds=cfg.rounds,
-        batch_size=cfg.batch_size,
-        effort=cfg.effort,
-        refit_effort=cfg.refit_effort,
-    )
+    schedule = Schedule(**{f.name: cfg[f.name] for f in dataclasses.fields(Schedule)})
+    replay = Replay(env.horizon, cfg.replay_capacity)
+    rng = seeding.generator(seed, "world_model/fit", device)
+    return Dyna(env, agent, model, dream, replay, rng, schedule)

@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dyna.diagnosis.extrapolation import camera_path
-from dyna.diagnosis.measure import Protocol, diagnose
+from dyna.diagnosis.measure import diagnose
+from dyna.diagnosis.protocol import Protocol
 from dyna.diagnosis.simulator import foresee
 from dyna.evaluation.heldout import SEED
 from dyna.loop import seeding

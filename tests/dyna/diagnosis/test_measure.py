@@ -10,8 +10,9 @@ from agents.last_box import LastBox
 from agents.random_actions import RandomActions
 from dyna.diagnosis.extrapolation import coast
 from dyna.diagnosis.matching import match
-from dyna.diagnosis.measure import Protocol, diagnose
+from dyna.diagnosis.measure import diagnose
 from dyna.diagnosis.occlusion import spells
+from dyna.diagnosis.protocol import Protocol
 from dyna.loop.rollout import rollout
 from envs.digits import make
 from envs.trajectory import Trajectory, Truth

@@ -108,7 +108,7 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(
     expected = rows(undisturbed(model))
     log = running.Run._log
 
-    def killing(self: running.Run, row: loop.Row) -> None:
+    def killing(self: running.Run, row: loop.Metrics) -> None:
         log(self, row)
         if self.rows == len(expected) - 2:
             raise Killed
@@ -182,7 +182,7 @@ def test_supervision_resumes_to_the_same_bits(
     running.run(supervised(whole, "none"))
     log = running.Run._log
 
-    def killing(self: running.Run, row: loop.Row) -> None:
+    def killing(self: running.Run, row: loop.Metrics) -> None:
         log(self, row)
         if self.rows == 3:
             raise Killed

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dyna.diagnosis.matching import match
-from dyna.diagnosis.measure import Protocol, diagnose
+from dyna.diagnosis.measure import diagnose
+from dyna.diagnosis.protocol import Protocol
 from dyna.pictures import sheet
 from dyna.reporting import blocks, model_page, model_tables
 from dyna.running import model_log

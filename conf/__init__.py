@@ -55,7 +55,7 @@ def schema(settings: type, target: str | None = None, partial: bool = False) -> 
         fields.append(("_partial_", bool, dataclasses.field(default=True)))
     for field in dataclasses.fields(settings):
         hint = hints[field.name]
-        home = {"default": field.default, "default_factory": field.default_factory}
+        home: dict[str, Any] = {"default": field.default, "default_factory": field.default_factory}
         if is_settings(hint):
             node = schema(hint)
             hint, home = node | None, {"default_factory": node}

@@ -1,7 +1,9 @@
 """Every YAML composes, builds what it names, and tells a wrong key from a right one."""
 
+import dataclasses
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import hydra
@@ -10,9 +12,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
+from conf import settings_of
 from dyna.command_line import quote_paths
 from dyna.running.build import make
 from dyna.running.track import arguments
+from envs.settings import helps
 from envs.tracking import Tracking
 from envs.watching import watch
 from tests import documents, footage
@@ -36,13 +40,56 @@ def compose(*overrides: str, config_name: str = "train") -> DictConfig:
     ],
 )
 def test_every_choice_of_a_group_composes(group: str, name: str) -> None:
-    config = compose(f"{group}={name}")
-    OmegaConf.to_container(config, resolve=False)
+    config = OmegaConf.to_container(compose(f"{group}={name}"), resolve=False)
+    assert isinstance(config, dict)
+    assert group in config
 
 
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_composes(name: str) -> None:
-    compose(f"experiment={name}")
+    assert compose(f"experiment={name}").name == name
+
+
+MEMBERS = [(group, name) for group in ("env", "agent", "world_model") for name in names(group)]
+
+
+def nodes(node: object) -> Iterator[DictConfig]:
+    """The nodes of a config that name what they build."""
+    if isinstance(node, DictConfig):
+        if node.get("_target_"):
+            yield node
+        for key in node:
+            if not OmegaConf.is_missing(node, key):
+                yield from nodes(node[key])
+
+
+@pytest.mark.parametrize(("group", "name"), MEMBERS)
+def test_the_keys_of_a_member_are_those_of_its_settings(group: str, name: str) -> None:
+    for node in nodes(compose(f"{group}={name}")[group]):
+        settings = settings_of(node._target_)
+        keys = {str(key) for key in node if not str(key).startswith("_")}
+        if settings is None:
+            assert not keys, f"{node._target_} has keys, but no Settings"
+            continue
+        assert keys == set(helps(settings))
+        assert all(helps(settings).values()), f"{settings.__name__}: a key has no help"
+
+
+@pytest.mark.parametrize(("group", "name"), MEMBERS)
+def test_a_yaml_holds_only_what_differs(group: str, name: str) -> None:
+    """A value that the YAML repeats would be a second home of the default."""
+    written = OmegaConf.load(ROOT / "conf" / group / f"{name}.yaml")
+    whole = compose(f"{group}={name}")[group]
+    for node, own in ((whole, written), (whole and whole.get("policy"), written.get("policy"))):
+        if not isinstance(node, DictConfig) or not isinstance(own, DictConfig):
+            continue
+        settings = settings_of(node._target_) if node.get("_target_") else None
+        parents = [x for x in written.get("defaults", []) if x in names(group)]
+        if settings is None or parents:  # it may well undo what its parent says
+            continue
+        for field in dataclasses.fields(settings):
+            if field.name in own and field.default is not dataclasses.MISSING:
+                assert own[field.name] != field.default, f"{field.name} is the default"
 
 
 @pytest.mark.parametrize("name", names("env"))

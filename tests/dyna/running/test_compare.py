@@ -139,12 +139,12 @@ def test_the_command_scores_checkpoints_and_agents(
     assert len(document["rows"][0]["iou_by_step"]) == 5
     assert document["rows"][3]["iou_5"] > document["rows"][2]["iou_5"]
     assert (tmp_path / "out.svg").read_text().startswith("<svg")
-    text = comparison.block(document, "out")
+    text = comparison.block(document, "out", "")
     assert 'src="results/out.svg"' in text
     assert "| HART |" in text
     assert "<details>" in text
     assert document["command"] in text
-    assert blocks.block(tmp_path / "out.json") == text
+    assert blocks.block(tmp_path / "out.json", "") == text
     assert "interval over 4 episodes" in capsys.readouterr().out
     again = compare.run(compose(*overrides, "reuse=true"), overrides)
     assert again[2] == document["rows"][2]

@@ -34,6 +34,8 @@ def test_gymnasium_and_stable_baselines_accept_it(tier: str) -> None:
         warnings.simplefilter("error")
         check_env(env.unwrapped)
         stable_baselines3.common.env_checker.check_env(env.unwrapped)
+    obs, _ = env.reset(seed=1)
+    assert obs in env.observation_space
 
 
 def test_shapes_have_an_id_of_their_own() -> None:

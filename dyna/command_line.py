@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 FULL_ERROR = os.environ.get("HYDRA_FULL_ERROR") == "1"
 COMMANDS = ("evaluate", "compare", "track", "diagnose")
@@ -69,6 +69,8 @@ def one_line(error: BaseException) -> str:
     elif unknown and isinstance(error, HydraException | OmegaConfBaseException):
         key = unknown[1] or unknown[2]
         text = f"unknown key {key} ({all_keys()})"
+    elif isinstance(error, HydraException) and isinstance(error.__cause__, ValidationError):
+        text = f"{text.removeprefix('Error merging override ')}: {str(error.__cause__.msg).splitlines()[0]}"
     elif isinstance(error, HydraException) and "Could not find" in text:
         choices = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
         text = text.splitlines()[0]

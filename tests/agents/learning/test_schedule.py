@@ -1,0 +1,20 @@
+"""Schedules: numbers that hold for ever, or tables by agent frames."""
+
+import math
+from typing import Any
+
+import pytest
+
+from agents.learning.schedule import check, stage
+
+
+def test_a_table_holds_until_its_frames_and_a_number_for_ever() -> None:
+    table = [[10, 3], [20, 2], [None, 1]]
+    assert [stage(table, frames) for frames in (0, 9, 10, 20, 10**9)] == [3, 3, 2, 1, 1]
+    assert stage(3e-4, 10**9) == 3e-4
+
+
+@pytest.mark.parametrize("bad", [-1, 0, math.nan, math.inf, "abc", [], [[1]], [[None, "x"]]])
+def test_what_is_no_schedule_is_named(bad: Any) -> None:
+    with pytest.raises(ValueError, match=r"learning_rate must be a positive number, or pairs"):
+        check(learning_rate=bad)

@@ -70,7 +70,8 @@ def one_line(error: BaseException) -> str:
         key = unknown[1] or unknown[2]
         text = f"unknown key {key} ({all_keys()})"
     elif isinstance(error, HydraException) and isinstance(error.__cause__, ValidationError):
-        text = f"{text.removeprefix('Error merging override ')}: {str(error.__cause__.msg).splitlines()[0]}"
+        reason = str(error.__cause__.msg).splitlines()[0]
+        text = f"{text.removeprefix('Error merging override ')}: {reason}"
     elif isinstance(error, HydraException) and "Could not find" in text:
         choices = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
         text = text.splitlines()[0]

@@ -22,7 +22,7 @@ from dyna.diagnosis.extrapolation import (
 )
 from dyna.diagnosis.matching import Matches, Target, pick, slot_of
 from dyna.diagnosis.protocol import Protocol
-from dyna.diagnosis.rollouts import Dreams, dream
+from dyna.diagnosis.rollouts import Rollouts, sample_rollouts
 from dyna.loop.loop import Metrics
 from envs.boxes import iou
 from envs.trajectory import VISIBLE, Trajectory, Truth
@@ -76,10 +76,10 @@ def forecast(
     scene = _Scored.of(model, posterior, episodes, now, steps, simulated)
     seen = matches.identity[:, now]
     slot = matches.slot[:, now].clamp(min=0)
-    whole = dream(model, posterior, now, steps, scene.camera, samples, rng)
+    whole = sample_rollouts(model, posterior, now, steps, scene.camera, samples, rng)
     blind = None
     if scene.camera is not None:
-        blind = dream(model, posterior, now, steps, None, max(1, samples // 2), rng)
+        blind = sample_rollouts(model, posterior, now, steps, None, max(1, samples // 2), rng)
     columns = _objects(scene, whole, blind, slot, seen >= 0)
     columns |= _target(scene, whole, blind, target)
     figures = {"step": torch.arange(1.0, steps + 1), **columns}
@@ -186,8 +186,8 @@ def mean_by_step(
 
 def _objects(
     scene: _Scored,
-    whole: Dreams,
-    blind: Dreams | None,
+    whole: Rollouts,
+    blind: Rollouts | None,
     slot: Int[Tensor, "B O"],
     followed: Bool[Tensor, "B O"],
 ) -> dict[str, Float[Tensor, " S"]]:
@@ -225,7 +225,7 @@ def _objects(
 
 
 def _target(
-    scene: _Scored, whole: Dreams, blind: Dreams | None, target: Target
+    scene: _Scored, whole: Rollouts, blind: Rollouts | None, target: Target
 ) -> dict[str, Float[Tensor, " S"]]:
     """The target's figures, and the reward's."""
     truth, now, steps = scene.truth, scene.now, scene.steps
@@ -234,7 +234,7 @@ def _target(
     slot, there = slot_of(scene.posterior, now, target.identity[:, None])
     held = target.box[:, now, None]
 
-    def path(dreams: Dreams) -> Float[Tensor, "N B S 1 4"]:
+    def path(dreams: Rollouts) -> Float[Tensor, "N B S 1 4"]:
         return torch.where(there[:, None, :, None], dreams.boxes(slot), held[:, None])
 
     velocity = tracked_velocity(scene.posterior, scene.past_camera, now, slot)

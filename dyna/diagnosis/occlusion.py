@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dyna.diagnosis.extrapolation import camera_path, coast, true_velocity, wall_margin
 from dyna.diagnosis.matching import Matches
-from dyna.diagnosis.rollouts import dream
+from dyna.diagnosis.rollouts import sample_rollouts
 from envs.boxes import iou
 from envs.trajectory import Trajectory
 from world_models.base import Posterior, WorldModel
@@ -134,7 +134,9 @@ def _boxes(
     boxes = {"predicted": blank.clone(), "filtered": blank.clone()}
     for t in found.back.unique().tolist():
         moved = None if camera is None else camera[:, t - 1 : t]
-        expected = dream(model, posterior, t - 1, 1, moved, samples, rng).box.mean(0)[:, 0]
+        expected = sample_rollouts(model, posterior, t - 1, 1, moved, samples, rng).box.mean(0)[
+            :, 0
+        ]
         now = found.back == t
         episode, identity = found.episode[now], found.identity[now, None]
         for name, time, box in (

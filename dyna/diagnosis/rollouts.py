@@ -11,7 +11,7 @@ from world_models.base import Posterior, WorldModel
 
 
 @dataclasses.dataclass(frozen=True)
-class Dreams:
+class Rollouts:
     """N stochastic rollouts of B episodes, S steps each.
 
     Attributes:
@@ -34,7 +34,7 @@ class Dreams:
         return self.visible.gather(3, slot[None, :, None].expand(samples, -1, steps, -1))
 
 
-def dream(
+def sample_rollouts(
     model: WorldModel,
     posterior: Posterior,
     now: int,
@@ -42,7 +42,7 @@ def dream(
     camera: Float[Tensor, "B S 2"] | None,
     samples: int,
     rng: torch.Generator,
-) -> Dreams:
+) -> Rollouts:
     """Rolls the belief after frame ``now`` on, ``samples`` times."""
     views = [
         view
@@ -53,4 +53,4 @@ def dream(
     boxes = torch.stack([view.box for view in views])
     shares = torch.stack([view.visible for view in views])
     box = boxes.view(samples, steps, batch, slots, 4).transpose(1, 2)
-    return Dreams(box, shares.view(samples, steps, batch, slots).transpose(1, 2))
+    return Rollouts(box, shares.view(samples, steps, batch, slots).transpose(1, 2))

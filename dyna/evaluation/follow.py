@@ -19,7 +19,7 @@ from torch import Tensor
 
 from agents.base import Agent, BoxTracker
 from dyna.evaluation import attention
-from envs.footage.frames import Film, Frames, Images, pictures_in
+from envs.footage.frames import Frames, Images, VideoFile, pictures_in
 from envs.trajectory import Observation
 
 SMALLEST = 2.0
@@ -99,11 +99,11 @@ def read(path: Path, start: int) -> Frames:
         number = len(pictures)
         frames: Frames | None = Images(pictures[start:]) if start < number else None
     else:
-        whole = Film(path)
+        whole = VideoFile(path)
         number = len(whole)
         if number == 0:
             raise ValueError(f"{path}: this is no video, or one without frames")
-        frames = Film(path, start, number - start) if start < number else None
+        frames = VideoFile(path, start, number - start) if start < number else None
     if frames is None:
         raise ValueError(f"start={start}, but {path} has {number} frames, counted from 0")
     return frames

@@ -63,7 +63,7 @@ class Images(Frames):
                 ) from error
 
 
-class Film(Frames):
+class VideoFile(Frames):
     """A part of a video file. It is decoded from its start, so all of the part at once.
 
     Args:
@@ -151,7 +151,7 @@ def find(*folders: Path) -> Frames:
         if len(films) > 1:
             raise ValueError(f"{folder}: {len(films)} video files, leave the one that is meant")
         if films:
-            return Film(films[0])
+            return VideoFile(films[0])
     places = ", ".join(str(folder) for folder in folders)
     raise FileNotFoundError(f"no pictures and no video file in {places}: put the frames there")
 

@@ -53,27 +53,27 @@ def correct(
         patience: News beyond this many times its variance is taken for a jump of the velocity.
 
     Returns:
-        The belief (``expected`` is now the position beside the measured one), and the news: how
+        The belief (``expected`` is now the position beside the measured one), and the innovation: how
         far the measurement lies from the prediction.
     """
     old = state.begun > 0
-    news = torch.where(old, moved - state.expected, 0.0)
+    innovation = torch.where(old, moved - state.expected, 0.0)
     var_position = torch.where(old, state.var_position, 1e3)
     var_velocity = torch.where(old, state.var_velocity, var_new)
     spread = var_position + noise
-    jump = (news.square() - patience * spread).clamp(min=0)
+    jump = (innovation.square() - patience * spread).clamp(min=0)
     spread, var_position = spread + jump, var_position + jump
     covariance, var_velocity = state.covariance + jump, var_velocity + jump
     gain_position, gain_velocity = var_position / spread, covariance / spread
     belief = Kinematics(
         torch.ones_like(state.begun),
-        state.velocity + gain_velocity * news,
-        (gain_position - 1) * news,
+        state.velocity + gain_velocity * innovation,
+        (gain_position - 1) * innovation,
         gain_position * noise,
         (1 - gain_position) * covariance,
         (var_velocity - gain_velocity * covariance).clamp(min=1e-4),
     )
-    return belief, news
+    return belief, innovation
 
 
 def predict(

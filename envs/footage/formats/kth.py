@@ -8,7 +8,7 @@ each frame. Videos are ``person01_walking_d1_uncomp.avi`` anywhere below the fol
 from pathlib import Path
 
 from envs.footage.formats.lines import lines, malformed, numbers, words
-from envs.footage.frames import FILMS, Film
+from envs.footage.frames import FILMS, VideoFile
 from envs.footage.sequences import Mark, Sequence, from_marks
 
 FILES = "KTHBoundingBoxInfo*.txt"
@@ -38,7 +38,7 @@ def load(folder: Path) -> list[Sequence]:
             if line[0].isdigit():  # the files begin with prose
                 name, first, marks = _row(path, place, line)
                 if video := videos.get(name.rpartition("_")[0]):
-                    film = Film(video, first, len(marks))
+                    film = VideoFile(video, first, len(marks))
                     found.append(from_marks(name, film, {0: marks}))
     if not found:
         raise FileNotFoundError(

@@ -15,7 +15,7 @@ import numpy as np
 
 from envs.footage.formats.kitti import OCCLUDED, TRUNCATED
 from envs.footage.formats.lines import lines, malformed
-from envs.footage.frames import FILMS, Film, find
+from envs.footage.frames import FILMS, VideoFile, find
 from envs.footage.sequences import Mark, Sequence, from_marks
 
 NEEDED = ("frame", "x", "y", "w", "h")
@@ -41,7 +41,7 @@ def load(path: Path) -> list[Sequence]:
             raise FileNotFoundError(
                 f"{path} needs its boxes in {table} with the columns frame,x,y,w,h,visible"
             )
-        return [from_marks(path.stem, Film(path), read(table))]
+        return [from_marks(path.stem, VideoFile(path), read(table))]
     frames = find(path / "frames", path / "img", path)
     single = read(path / "boxes.csv") if (path / "boxes.csv").is_file() else None
     if single is not None and max(single[0], default=-1) + 1 != len(frames):

@@ -19,7 +19,7 @@ from dyna.pictures import video_file
 from dyna.running import checkpoint, track
 from dyna.running.build import make
 from envs import drawing
-from envs.footage.frames import Film
+from envs.footage.frames import VideoFile
 from tests.conftest import ROOT
 from tests.dyna.running.test_evaluate import trained
 
@@ -142,7 +142,7 @@ def test_boxes_may_be_smaller_and_larger_than_in_training(clip: Path) -> None:
     )
     for size, low, high in ((0.02, 0.0, 0.06), (0.9, 0.6, 1.01)):
         box = torch.tensor([[0.5, 0.5, size, size]])
-        frames = (picture for _, picture in Film(clip).read({0, 1, 2}))
+        frames = (picture for _, picture in VideoFile(clip).read({0, 1, 2}))
         found = [moment.box for moment in follow(agent, frames, box)]
         assert low < found[-1][0, 2].item() < high
         assert torch.equal(found[0], box)

@@ -47,7 +47,7 @@ def register(
 
     Args:
         picture: The larger picture (or an earlier frame).
-        known: How far each of its pixels is to be trusted, 0 to 1.
+        known: How far each of its pixels is known, 0 to 1.
         frame: The frame.
         weight: Its explanation mask: 0 where an object explains it, 1 for background.
         corner: Where the frame's top left corner should be in the picture (px).
@@ -61,10 +61,10 @@ def register(
     first = corner.floor() - reach
     size = (frame.shape[-2] + 2 * reach, frame.shape[-1] + 2 * reach)
     both = crop(torch.cat([picture * known[:, None], known[:, None]], 1), first, size)
-    area, trust = both[:, :-1] / both[:, -1:].clamp(min=1e-3), both[:, -1]
+    area, certainty = both[:, :-1] / both[:, -1:].clamp(min=1e-3), both[:, -1]
     found = corner - first
     for i, (pool, sigma, steps) in enumerate(LEVELS):
-        reference = _smoothed(area, trust, pool, sigma)
+        reference = _smoothed(area, certainty, pool, sigma)
         target = _smoothed(frame, weight, pool, sigma)
         place = found / pool
         if i == 0 and search_px > 0:
@@ -89,7 +89,7 @@ def _smoothed(
 
 def _search(
     reference: Float[Tensor, "B C s t"],
-    trust: Float[Tensor, "B s t"],
+    certainty: Float[Tensor, "B s t"],
     target: Float[Tensor, "B C h w"],
     mask: Float[Tensor, "B h w"],
     corner: Float[Tensor, "B 2"],
@@ -98,7 +98,7 @@ def _search(
     """The best of all moves by whole pixels, by a bounded error."""
     height, width = mask.shape[-2:]
     area = read_view(
-        torch.cat([reference, trust[:, None]], 1),
+        torch.cat([reference, certainty[:, None]], 1),
         corner - reach,
         (height + 2 * reach, width + 2 * reach),
     )
@@ -117,7 +117,7 @@ def _search(
 
 def _gauss_newton(
     reference: Float[Tensor, "B C s t"],
-    trust: Float[Tensor, "B s t"],
+    certainty: Float[Tensor, "B s t"],
     target: Float[Tensor, "B C h w"],
     mask: Float[Tensor, "B h w"],
     corner: Float[Tensor, "B 2"],
@@ -125,7 +125,7 @@ def _gauss_newton(
 ) -> tuple[Float[Tensor, "B 2"], Float[Tensor, "B 2"]]:
     """One step towards the best corner, and the scale of what is left to doubt."""
     height, width = target.shape[-2:]
-    both = torch.cat([reference, trust[:, None]], 1)
+    both = torch.cat([reference, certainty[:, None]], 1)
     here = read_view(both, corner - 1, (height + 2, width + 2))
     picture, counts = here[:, :-1], here[:, -1, 1:-1, 1:-1] * mask
     # A gradient that leans on unknown pixels is none.

@@ -53,8 +53,8 @@ def correct(
         patience: News beyond this many times its variance is taken for a jump of the velocity.
 
     Returns:
-        The belief (``expected`` is now the position beside the measured one), and the innovation: how
-        far the measurement lies from the prediction.
+        The belief (``expected`` is now the position beside the measured one), and the innovation:
+        how far the measurement lies from the prediction.
     """
     old = state.begun > 0
     innovation = torch.where(old, moved - state.expected, 0.0)

@@ -134,9 +134,8 @@ def _boxes(
     boxes = {"predicted": blank.clone(), "filtered": blank.clone()}
     for t in found.back.unique().tolist():
         moved = None if camera is None else camera[:, t - 1 : t]
-        expected = sample_rollouts(model, posterior, t - 1, 1, moved, samples, rng).box.mean(0)[
-            :, 0
-        ]
+        rollouts = sample_rollouts(model, posterior, t - 1, 1, moved, samples, rng)
+        expected = rollouts.box.mean(0)[:, 0]
         now = found.back == t
         episode, identity = found.episode[now], found.identity[now, None]
         for name, time, box in (

@@ -11,7 +11,6 @@ from omegaconf import DictConfig
 from dyna.command_line import clear_errors, clear_errors_of_one, quote_paths
 from dyna.running.checks import check_device, check_keys
 from dyna.running.run import run
-from dyna.study.study import run_study
 
 LOWEST = {
     "seed": 0,
@@ -43,6 +42,8 @@ def validate(cfg: DictConfig) -> None:
 def _task(cfg: DictConfig) -> None:
     with clear_errors_of_one():
         if cfg.study is not None:
+            from dyna.study.study import run_study  # only now: matplotlib takes a second
+
             run_study(cfg)
             return
         try:
@@ -78,3 +79,7 @@ def main() -> None:
     sys.argv[1:] = quote_paths(sys.argv[1:])
     with clear_errors():
         _task()
+
+
+if __name__ == "__main__":
+    main()

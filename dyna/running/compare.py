@@ -1,4 +1,4 @@
-"""Scores several trackers on the same held-out episodes: ``python -m dyna.compare ...``."""
+"""Scores several trackers on the same episodes: from a config to a results file and a figure."""
 
 import glob
 import shlex

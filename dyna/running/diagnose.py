@@ -1,4 +1,4 @@
-"""The command line of ``dyna.diagnose``: trains world models from scratch and measures them."""
+"""Trains world models from scratch and measures them: from a config to a results file."""
 
 import dataclasses
 import shlex

@@ -1,4 +1,4 @@
-"""The command line of ``dyna.evaluate``: finds agent, env and world model, scores, writes."""
+"""Scores an agent, and the world model of a checkpoint: from a config to ``evaluation.json``."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""Follows one object through a video: ``python -m dyna.track video.mp4 --box x,y,w,h ...``."""
+"""Follows one object through a video: from a config to ``tracked.mp4`` and ``boxes.csv``."""
 
 import csv
 import itertools

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
-from conf import settings_of
+from conf import settings_of, targets
 from dyna.command_line import quote_paths
 from dyna.running.build import make
 from dyna.running.track import arguments
@@ -73,6 +73,16 @@ def test_the_keys_of_a_member_are_those_of_its_settings(group: str, name: str) -
             continue
         assert keys == set(helps(settings))
         assert all(helps(settings).values()), f"{settings.__name__}: a key has no help"
+
+
+@pytest.mark.parametrize(("group", "name"), MEMBERS)
+def test_a_yaml_says_where_its_keys_are_declared(group: str, name: str) -> None:
+    text = (ROOT / "conf" / group / f"{name}.yaml").read_text()
+    for target, _ in targets(OmegaConf.to_container(OmegaConf.create(text))):
+        settings = settings_of(target)
+        if settings is not None and "/settings/" in text:
+            home = settings.__module__.replace(".", "/") + ".py"
+            assert f"# {home}: {settings.__name__}" in text
 
 
 @pytest.mark.parametrize(("group", "name"), MEMBERS)

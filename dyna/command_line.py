@@ -88,6 +88,7 @@ def clear_errors() -> Iterator[None]:
     and keep theirs.
     """
     full = "debug=true" in sys.argv or FULL_ERROR
+    before = os.environ.get("HYDRA_FULL_ERROR")
     # Hydra prints many lines and leaves unless it is told to raise.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
@@ -100,6 +101,11 @@ def clear_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise SystemExit(130) from None
+    finally:  # processes that are started from here shall not inherit it
+        if before is None:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
 
 
 def clear_errors_of_one() -> contextlib.AbstractContextManager[None]:

@@ -1,8 +1,10 @@
 """Help for every key comes from the dataclass that is its schema."""
 
+import os
+
 import pytest
 
-from dyna import keys
+from dyna import command_line, keys
 
 
 def test_every_key_of_the_chosen_members_is_explained(
@@ -27,3 +29,11 @@ def test_an_unknown_key_is_one_line(
         keys.main()
     assert end.value.code == 2
     assert capsys.readouterr().err.startswith("error: unknown key world_model.slots")
+
+
+def test_errors_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    with pytest.raises(SystemExit), command_line.clear_errors():
+        assert os.environ["HYDRA_FULL_ERROR"] == "1"
+        raise ValueError("no")
+    assert "HYDRA_FULL_ERROR" not in os.environ

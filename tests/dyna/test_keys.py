@@ -34,6 +34,5 @@ def test_an_unknown_key_is_one_line(
 def test_errors_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     with pytest.raises(SystemExit), command_line.clear_errors():
-        assert os.environ["HYDRA_FULL_ERROR"] == "1"
-        raise ValueError("no")
+        int("no number")
     assert "HYDRA_FULL_ERROR" not in os.environ

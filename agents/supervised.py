@@ -19,7 +19,6 @@ from agents.learning.losses import AdaptiveWeights
 from agents.learning.policy import REFLECTIONS
 from agents.learning.schedule import stage
 from agents.learning.supervision import LabelledEpisodes, Objective, reflect, rescue
-from envs.action_scale import ActionScale
 from envs.settings import helps, setting
 from envs.trajectory import VISIBLE, Trajectory
 
@@ -92,11 +91,6 @@ class Supervised(Learner):
         ]
         make = OPTIMIZERS[self.settings.optimizer]
         self.optimizer = make(groups, stage(self.settings.learning_rate, 0))
-
-    def set_action_scale(self, action_scale: ActionScale) -> None:
-        """Tells the policy, too, what its actions do."""
-        super().set_action_scale(action_scale)
-        self.policy.action_scale = action_scale
 
     def update(self, trajectory: Trajectory, progress: float) -> dict[str, float]:
         """Some passes over episodes with labels; without labels there is nothing to learn.

@@ -19,8 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(page_path.resolve())
             case ["run", folder]:
                 print(pages.write_run(Path(folder)).resolve())
-            case ["readme", *options]:
-                return blocks.main(options)
+            case ["readme"] | ["readme", "--check"]:
+                return blocks.draw(Path(), check="--check" in given)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

@@ -15,6 +15,7 @@ import torch
 import yaml
 from jaxtyping import TypeCheckError
 
+from conf import targets
 from envs import boxes
 from tests.conftest import PACKAGES, ROOT
 
@@ -37,16 +38,6 @@ def lint_imports(directory: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*command, "--no-cache"], cwd=directory, capture_output=True, text=True, check=False
     )
-
-
-def targets(node: object) -> list[str]:
-    """Every ``_target_`` in a YAML, nested ones included."""
-    if isinstance(node, dict):
-        found = [node["_target_"]] if node.get("_target_") else []
-        return found + [target for value in node.values() for target in targets(value)]
-    if isinstance(node, list):
-        return [target for value in node for target in targets(value)]
-    return []
 
 
 def test_imports_run_one_way() -> None:
@@ -84,7 +75,7 @@ def test_the_packages_under_test_are_ours(package: str) -> None:
 
 @pytest.mark.parametrize("path", YAMLS, ids=relative)
 def test_every_target_of_a_yaml_can_be_imported(path: Path) -> None:
-    for target in targets(yaml.safe_load(path.read_text())):
+    for target, _ in targets(yaml.safe_load(path.read_text())):
         module, _, name = target.rpartition(".")
         assert hasattr(importlib.import_module(module), name), target
 
@@ -97,7 +88,7 @@ def test_every_member_has_a_yaml(package: str, group: str) -> None:
     base_name = {"agents": "Agent", "world_models": "WorldModel"}[package]
     base = getattr(importlib.import_module(f"{package}.base"), base_name)
     paths = (ROOT / "conf" / group).glob("*.yaml")
-    named = {target for path in paths for target in targets(yaml.safe_load(path.read_text()))}
+    named = {name for path in paths for name, _ in targets(yaml.safe_load(path.read_text()))}
     for path in (ROOT / package).glob("*.py"):
         if path.stem in NO_MEMBERS:
             continue

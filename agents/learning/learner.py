@@ -14,6 +14,7 @@ from agents.base import Agent
 from agents.learning import schedule
 from agents.learning.policy import Decision, RecurrentPolicy, Sight
 from agents.learning.schedule import stage
+from envs.action_scale import ActionScale
 from envs.settings import Settings, setting
 from envs.trajectory import Observation, Trajectory
 
@@ -86,6 +87,11 @@ class Learner(Agent):
         self.std = settings.std[0]
         self.frames = 0
         self.steps = 0
+
+    def set_action_scale(self, action_scale: ActionScale) -> None:
+        """Tells the policy, too, what its actions do."""
+        super().set_action_scale(action_scale)
+        self.policy.action_scale = action_scale
 
     @torch.no_grad()
     def initial(self, obs: Observation) -> Any:

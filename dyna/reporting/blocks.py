@@ -1,8 +1,7 @@
 """Draws the documents' tables and figures from ``results/*.json``: ``python -m dyna.readme``.
 
 What stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->`` in README.md and
-docs/results.md is written from ``results/NAME.json``. ``--check`` writes nothing and fails if
-anything is out of date.
+docs/results.md is written from ``results/NAME.json``.
 """
 
 import re
@@ -106,13 +105,8 @@ def figures(folder: Path) -> dict[str, str]:
     return found
 
 
-def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
-    """Writes or, with ``--check``, compares; returns the exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given not in ([], ["--check"]):
-        print(__doc__, file=sys.stderr)
-        return 2
-    root = root or Path()
+def draw(root: Path, check: bool = False) -> int:
+    """Writes what is out of date, or with ``check`` only names it; returns the exit status."""
     wanted = {
         root / name: filled((root / name).read_text(), root / "results", str(Path(name).parent))
         for name in DOCUMENTS
@@ -120,12 +114,11 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
     for name, svg in figures(root / "results").items():
         wanted[root / "docs" / name] = svg
     stale = [p for p, text in wanted.items() if not p.exists() or p.read_text() != text]
-    if given:
-        for p in stale:
-            print(f"{p} is out of date: run `python -m dyna.readme`", file=sys.stderr)
-        return 1 if stale else 0
     for p in stale:
+        if check:
+            print(f"{p} is out of date: run `python -m dyna.readme`", file=sys.stderr)
+            continue
         p.parent.mkdir(parents=True, exist_ok=True)
         p.write_text(wanted[p])
         print(f"wrote {p}")
-    return 0
+    return 1 if stale and check else 0

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 import torch
 from omegaconf import DictConfig
 
+from envs.settings import check
+
 
 def check_keys(
     cfg: DictConfig,
@@ -26,20 +28,11 @@ def check_keys(
         ValueError: A value is bad; the message names it and the mend.
     """
     for key, least in whole.items():
-        value = cfg[key]
-        if value is None and key in optional:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"{key}={value} is not a whole number: give one from {least} up")
-        if value < least:
-            raise ValueError(f"{key}={value} is too low: give a whole number from {least} up")
+        check(key, cfg[key], int | None if key in optional else int, {"least": least})
     for key in numbers:
-        value = cfg[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-            raise ValueError(f"{key}={value} is not a number from 0 up: give one")
+        check(key, cfg[key], float, {"least": 0})
     for key in flags:
-        if not isinstance(cfg[key], bool):
-            raise ValueError(f"{key}={cfg[key]} is neither true nor false: give one of them")
+        check(key, cfg[key], bool, {})
 
 
 def check_device(name: str) -> None:

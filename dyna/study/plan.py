@@ -176,9 +176,9 @@ class Study:
             options = [f"env.tier={tier}", f"agent={agent}", f"episodes={episodes}", *env]
             options.append(f"folder='{folder}'")
             jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs), episodes))
-        agent = _chosen("agent", [*self.overrides, *forwarded]) or "hart"
         for seed, tier in itertools.product(self.seeds, self.tiers):
             for name, real, imagined in self.settings():
+                agent = _chosen("agent", [*arm(name).overrides, *self.overrides, *forwarded])
                 row = _row(name, agent, tier, real, imagined, seed)
                 folder = self.folder / f"{tier}_{name}_real={real}_imagined={imagined}"
                 folder = folder / f"seed={seed}"
@@ -195,10 +195,12 @@ def _choices(group: str) -> set[str]:
     return {x.name.removesuffix(".yaml") for x in folder.iterdir() if x.name.endswith(".yaml")}
 
 
-def _chosen(group: str, overrides: Sequence[str]) -> str | None:
-    """The member of a group that overrides choose, the last one if several do."""
-    found = [text.partition("=")[2] for text in overrides if text.startswith(f"{group}=")]
-    return found[-1] if found else None
+def _chosen(group: str, overrides: Sequence[str]) -> str:
+    """The member of a group that a run with such overrides has; the last one given counts."""
+    train = OmegaConf.create(importlib.resources.files("conf").joinpath("train.yaml").read_text())
+    found = [str(entry[group]) for entry in train.defaults if group in entry]
+    found += [text.partition("=")[2] for text in overrides if text.startswith(f"{group}=")]
+    return found[-1]
 
 
 def _row(name: str, agent: str, tier: str, real: int, imagined: int, seed: int) -> results.Row:

@@ -124,7 +124,7 @@ def command(
         ("agent.learning_rate=-1", "learning_rate must be a positive number"),
         ("world_model=foo", "choose one of air, "),
         ("+agent.nonsense=1", "nonsense"),
-        ("real_frames=-1", "real_frames=-1 is too low: give a whole number from 1 up"),
+        ("real_frames=-1", "real_frames must be at least 1, got -1"),
         ("real_frames", "real_frames"),
         ("env.digits=/nowhere/mnist.npz", "/nowhere/mnist.npz"),
     ],
@@ -143,10 +143,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("real_frames=-1", "real_frames=-1 is too low: give a whole number from 1 up"),
+        ("real_frames=-1", "real_frames must be at least 1, got -1"),
         ("real_frames=many", "real_frames=many is not a whole number"),
-        ("batch_size=0", "batch_size=0"),
-        ("effort=-1", "effort=-1"),
+        ("batch_size=0", "batch_size must be at least 1, got 0"),
+        ("effort=-1", "effort must be at least 0, got -1"),
         ("overwrite=maybe", "overwrite=maybe"),
         ("device=tpu", "device=tpu is unknown"),
         ("device=cuda:99", "device=cuda:99"),

@@ -170,9 +170,9 @@ def write_documents(root: Path, name: str = "made_up") -> list[Path]:
 def test_documents_are_filled_and_checked(tmp_path, capsys):
     paths = write_documents(tmp_path)
     results.write(tmp_path / "results" / "made_up.json", HEADER, study_rows())
-    assert blocks.main(["--check"], tmp_path) == 1
+    assert blocks.draw(tmp_path, check=True) == 1
     assert "out of date" in capsys.readouterr().err
-    assert blocks.main([], tmp_path) == 0
+    assert blocks.draw(tmp_path) == 0
     for path, picture, source in zip(
         paths,
         ("docs/made_up.svg", "made_up.svg"),
@@ -185,17 +185,17 @@ def test_documents_are_filled_and_checked(tmp_path, capsys):
         assert "\n| method |" in text
         assert text.endswith("<!-- /results:made_up -->\nB\n")
     assert (tmp_path / "docs" / "made_up.svg").read_text().startswith("<svg")
-    assert blocks.main(["--check"], tmp_path) == 0
+    assert blocks.draw(tmp_path, check=True) == 0
 
 
 def test_the_headline_is_one_budget_of_one_study(tmp_path):
     study, real_frames = blocks.HEADLINE
     readme, _ = write_documents(tmp_path, "headline")
-    assert blocks.main([], tmp_path) == 0
+    assert blocks.draw(tmp_path) == 0
     assert f"_Not run yet: `python -m dyna experiment={study}`._" in readme.read_text()
     rows = [*study_rows(), row("air", 0.9, real=real_frames + 1)]
     results.write(tmp_path / "results" / f"{study}.json", HEADER, rows)
-    assert blocks.main([], tmp_path) == 0
+    assert blocks.draw(tmp_path) == 0
     text = readme.read_text()
     assert f"with {real_frames:,} real" in text
     assert f"with {real_frames + 1:,} real" not in text
@@ -205,7 +205,7 @@ def test_the_headline_is_one_budget_of_one_study(tmp_path):
 
 def test_documents_say_what_was_not_run_and_what_is_not_closed(tmp_path):
     paths = write_documents(tmp_path)
-    assert blocks.main([], tmp_path) == 0
+    assert blocks.draw(tmp_path) == 0
     for path in paths:
         assert "_Not run yet: `python -m dyna experiment=made_up`._" in path.read_text()
     with pytest.raises(ValueError, match="without an end: \\['x'\\]"):
@@ -213,7 +213,7 @@ def test_documents_say_what_was_not_run_and_what_is_not_closed(tmp_path):
 
 
 def test_our_documents_are_up_to_date():
-    assert blocks.main(["--check"], ROOT) == 0
+    assert blocks.draw(ROOT, check=True) == 0
 
 
 def test_results_files_are_whole_or_refused(tmp_path):

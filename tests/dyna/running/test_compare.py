@@ -155,7 +155,7 @@ def test_the_command_scores_checkpoints_and_agents(
     [
         ("horizons=[20,5]", "rising"),
         ("horizons=60", "horizons=60"),
-        ("episodes=0", "episodes=0"),
+        ("episodes=0", "episodes must be at least 1, got 0"),
         ("checkpoints=[a]", "must name folders"),
         ("agents=[]", "nobody to compare"),
         ("agents=[hart]", "has learned nothing"),

@@ -16,7 +16,7 @@ def compose(*overrides: str) -> DictConfig:
 
 
 def test_no_episodes_are_refused() -> None:
-    with pytest.raises(ValueError, match="episodes=0"):
+    with pytest.raises(ValueError, match="episodes must be at least 1, got 0"):
         diagnose.run(compose("episodes=0"), [])
 
 

@@ -168,7 +168,7 @@ def test_boxes_may_be_smaller_and_larger_than_in_training(clip: Path) -> None:
         (("{clip}", *BOX, "checkpoint={model}"), "holds no agent"),
         (("{clip}", *BOX, "checkpoint={clip}"), "is not a dyna checkpoint"),
         (("{clip}", *BOX, "agent=ncc", "start=12"), "has 12 frames"),
-        (("{clip}", *BOX, "agent=ncc", "frames must be at least 1, got 0"), "frames=0"),
+        (("{clip}", *BOX, "agent=ncc", "frames=0"), "frames must be at least 1, got 0"),
         (("{clip}", *BOX, "agent=ncc", "glimpse=3"), "glimpse=3"),
         (("{text}", *BOX, "agent=ncc"), "cannot be decoded"),
         (("{empty}", *BOX, "agent=ncc"), "no pictures in this folder"),

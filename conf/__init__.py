@@ -55,6 +55,8 @@ def schema(settings: type, target: str | None = None, partial: bool = False) -> 
         fields.append(("_partial_", bool, dataclasses.field(default=True)))
     for field in dataclasses.fields(settings):
         hint = hints[field.name]
+        if float in typing.get_args(hint) and str in typing.get_args(hint):
+            hint = int | hint  # among alternatives OmegaConf makes no float of a whole number
         home: dict[str, Any] = {"default": field.default, "default_factory": field.default_factory}
         if is_settings(hint):
             node = schema(hint)

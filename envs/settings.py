@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+AUTO = "auto"
+"""The value of a key that whoever has it is to choose by itself, from what it is shown."""
 
 
 def setting(
@@ -32,7 +34,8 @@ def setting(
     """A field of a `Settings` class.
 
     Args:
-        default: Its value if nothing else is said; lists are copied for each instance.
+        default: Its value if nothing else is said; lists are copied for each instance. Where it is
+            `AUTO`, that is allowed beside all others.
         help: What it means, in a few words, with its unit.
         least: The lowest value that is allowed.
         most: The highest value that is allowed.
@@ -43,6 +46,8 @@ def setting(
     told: dict[str, Any] = {"help": help}
     limits = {"least": least, "most": most, "above": above, "below": below}
     told |= {name: limit for name, limit in limits.items() if limit is not None}
+    if default == AUTO:
+        told["auto"] = True
     if choices is not None:
         told["choices"] = tuple(choices)
     if isinstance(default, list | dict):
@@ -105,13 +110,18 @@ def check(name: str, value: Any, hint: Any, told: typing.Mapping[str, Any]) -> N
         ValueError: The message has the key, the value and what is allowed.
     """
     allowed = typing.get_args(hint) if typing.get_origin(hint) in _UNIONS else (hint,)
-    if value is None and type(None) in allowed:
+    auto = told.get("auto", False)
+    if (value is None and type(None) in allowed) or (auto and value == AUTO):
         return
-    kinds = tuple(kind for kind in allowed if kind in _NAMES)
+    choices = told.get("choices", ())
+    # Beside numbers and switches "auto" is the only text.
+    kinds = [kind for kind in allowed if kind in _NAMES and not (auto and kind is str)]
     if kinds and not any(_is(value, kind) for kind in kinds):
-        raise ValueError(f"{name}={value} is not {' or '.join(_NAMES[kind] for kind in kinds)}")
-    if (choices := told.get("choices")) and value not in choices:
-        raise ValueError(f"{name}={value} is unknown: choose one of {', '.join(choices)}")
+        names = [_NAMES[kind] for kind in kinds] + [AUTO] * auto
+        raise ValueError(f"{name}={value} is not {' or '.join(names)}")
+    if choices and value not in choices:
+        known = ", ".join([*choices, *[AUTO] * auto])
+        raise ValueError(f"{name}={value} is unknown: choose one of {known}")
     if isinstance(value, int | float):
         for limit, (broken, words) in _LIMITS.items():
             if limit in told and broken(value, told[limit]):

@@ -5,8 +5,10 @@ propagation in time. Nothing is labelled: frames teach perception and motion; th
 real episodes only calibrate how masks become boxes.
 """
 
+import contextlib
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -18,15 +20,18 @@ from envs.scene import View
 from envs.trajectory import Trajectory
 from world_models.air import dream, fitting
 from world_models.air.bank import Bank, gather, moment
+from world_models.air.choices.choose import choose
+from world_models.air.choices.motion import MOST_EPISODES, choose_law
 from world_models.air.dream import DreamState
 from world_models.air.frame.readout import Calibration, calibrate, check_windows, mask_extent
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.history import follow, to_uint8, tracks
-from world_models.air.motion.learning import fit_motion
+from world_models.air.motion.learning import Tracks, fit_motion
+from world_models.air.motion.transition import Transition
 from world_models.air.motion.transitions import make_transition
 from world_models.air.objects.filtering import Filter
 from world_models.air.objects.slots import Slots
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices, AIRSettings, decided
 from world_models.air.viewpoint import Viewpoint
 from world_models.base import Posterior, WorldModel
 from world_models.blocks.glimpse import window_box
@@ -52,24 +57,35 @@ class AIR(WorldModel[DreamState]):
 
     def __init__(self, frame_shape: tuple[int, int, int], **settings: Any) -> None:
         super().__init__()
-        self.settings = chosen = AIRSettings(**settings)
+        self.settings = AIRSettings(**settings)
         channels, height, width = frame_shape
         self.frame_shape = (channels, height, width)
-        self.num_slots = chosen.num_slots  # may be changed after learning: slots share networks
-        self.viewpoint = Viewpoint((height, width), chosen)
-        self.scene = SceneModel(frame_shape, chosen)
-        self.transition = make_transition(
-            chosen.transition,
-            chosen.relation,
-            (height, width),
-            math.log(chosen.typical_side),
-            self.scene.where_dim,
-        )
+        self.num_slots = self.settings.num_slots  # may be changed later: slots share networks
         self.register_buffer("noise_table", noise_table(), persistent=False)
+        self._build(decided(self.settings))
         self.noise_sigma = 0.0
         self.calibration = Calibration()
         self.bank: Bank | None = None
         self._fitted = False
+
+    def _build(self, chosen: AIRChoices) -> None:
+        """Makes all that learns, as it is chosen to be."""
+        self.chosen = chosen
+        self.viewpoint = Viewpoint(self.frame_shape[1:], chosen)
+        self.scene = SceneModel(self.frame_shape, chosen)
+        self.transition = self._law(chosen.transition, chosen.relation)
+        self.to(self.noise_table.device)
+
+    def _law(self, transition: str, relation: str) -> Transition:
+        """A new transition of this kind."""
+        log_side, where_dim = math.log(self.chosen.typical_side), self.scene.where_dim
+        law = make_transition(transition, relation, self.frame_shape[1:], log_side, where_dim)
+        return law.to(self.noise_table.device)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What was chosen where the settings leave it open."""
+        return {name: getattr(self.chosen, name) for name in self.settings.open}
 
     def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
         """Learns from all real episodes so far; later calls refine what earlier ones found."""
@@ -80,20 +96,19 @@ class AIR(WorldModel[DreamState]):
         flat = real.frame.flatten(0, 1)
         first_time = not self._fitted
         if first_time:
-            if real.horizon > 1:
-                check_windows(real.box[:, 0], self.frame_shape[1:], self.settings.typical_side)
+            self._choose(real, rng)
             fitting.warm_up_background(self.scene, flat, steps["background"], rng)
         metrics = fitting.fit_static(
             self.scene,
             flat,
             steps["static"],
             self.settings.sigma,
-            self.settings.presence_prior,
+            self.chosen.presence_prior,
             rng,
             first_time,
         )
         if real.horizon > 1:
-            metrics |= self._fit_motion(real, steps, rng)
+            metrics |= self._fit_motion(real, steps, rng, first_time)
         else:
             real = real[: self.MOST_STILLS]
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
@@ -111,20 +126,44 @@ class AIR(WorldModel[DreamState]):
         metrics["bank_moments"] = float(len(self.bank.valid)) if self.bank else 0.0
         return metrics
 
+    def _choose(self, real: Trajectory, rng: torch.Generator) -> None:
+        """Settles what the settings leave open, and makes anew what was made for other choices."""
+        chosen = choose(self.settings, real)
+        if real.horizon > 1:
+            check_windows(real.box[:, 0], self.frame_shape[1:], chosen.typical_side)
+        if chosen != self.chosen:
+            with _new_weights(rng):
+                self._build(chosen)
+
+    def _choose_law(self, found: Tracks, steps: int, rng: torch.Generator) -> dict[str, float]:
+        """Settles how objects move; says how well each candidate predicts."""
+        with _new_weights(rng):
+            law, errors = choose_law(self.settings, found, self._law, steps, rng)
+            self.chosen = dataclasses.replace(self.chosen, **law)
+            self.transition = self._law(self.chosen.transition, self.chosen.relation)
+        return errors
+
     def _fit_motion(
-        self, real: Trajectory, steps: dict[str, int], rng: torch.Generator
+        self, real: Trajectory, steps: dict[str, int], rng: torch.Generator, first_time: bool
     ) -> dict[str, float]:
         """Learns to follow objects through episodes, and how they and the camera move."""
         asked = self.viewpoint.before(real.camera)
-        camera = asked
-        if self.viewpoint.prior is not None:
-            camera, _ = self.viewpoint.learn(self.posterior(real).belief, asked)
-        metrics = fitting.fit_sequence(
+        camera, metrics = asked, {}
+        undecided = first_time and bool({"transition", "relation"} & {*self.settings.open})
+        if self.viewpoint.prior is not None or undecided:
+            shown = slice(None if self.viewpoint.prior is not None else MOST_EPISODES)
+            belief = self.posterior(real[shown]).belief
+            path, _ = self.viewpoint.learn(belief, asked[shown])
+            if self.viewpoint.prior is not None:
+                camera = path
+            if undecided:
+                metrics = self._choose_law(tracks(belief, path), max(1, steps["motion"] // 3), rng)
+        metrics |= fitting.fit_sequence(
             self._filter(),
             real.frame,
             camera,
             steps["sequence"],
-            self.settings.presence_prior,
+            self.chosen.presence_prior,
             rng,
         )
         history = self.posterior(real)
@@ -134,10 +173,8 @@ class AIR(WorldModel[DreamState]):
 
     def _filter(self) -> Filter:
         """What follows objects with what has been learned so far."""
-        chosen = self.settings
-        return Filter(
-            self.scene, self.transition, self.num_slots, chosen.sigma, chosen.keep_background
-        )
+        keep = self.chosen.keep_background
+        return Filter(self.scene, self.transition, self.num_slots, self.settings.sigma, keep)
 
     def posterior(self, real: Trajectory) -> Posterior:
         """Filters episodes frame by frame (causally), with posterior means and hard presence."""
@@ -214,11 +251,24 @@ class AIR(WorldModel[DreamState]):
             "calibration": dataclasses.asdict(self.calibration),
             "bank": None if self.bank is None else self.bank.as_dict(),
             "fitted": self._fitted,
+            "chosen": dataclasses.asdict(self.chosen),
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Takes back what ``get_extra_state`` gave."""
+        """Takes back what ``get_extra_state`` gave; parts and their weights come after it."""
+        chosen = AIRChoices(**state["chosen"]) if "chosen" in state else self.chosen
+        if chosen != self.chosen:
+            self._build(chosen)
         self.noise_sigma = state["noise_sigma"]
         self.calibration = Calibration(**state["calibration"])
         self.bank = None if state["bank"] is None else Bank.from_dict(state["bank"])
         self._fitted = state["fitted"]
+
+
+@contextlib.contextmanager
+def _new_weights(rng: torch.Generator) -> Iterator[None]:
+    """New parts draw their weights from ``rng`` alone, whatever was drawn elsewhere before."""
+    with torch.random.fork_rng(devices=[]):
+        seed = torch.randint(1 << 31, (), generator=rng, device=rng.device)
+        torch.default_generator.manual_seed(int(seed))
+        yield

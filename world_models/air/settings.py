@@ -1,13 +1,13 @@
-"""What can be set about AIR."""
+"""What can be set about AIR, and what it chose where nothing was set."""
 
 import dataclasses
 
-from envs.settings import Settings, setting
+from envs.settings import AUTO, Settings, setting
 
 
 @dataclasses.dataclass(frozen=True)
 class AIRSettings(Settings):
-    """What can be set.
+    """What can be set; `auto` is chosen from the first real episodes (`choices.choose`).
 
     Raises:
         ValueError: A value is out of its range, or two do not go together.
@@ -16,8 +16,12 @@ class AIRSettings(Settings):
     num_slots: int = setting(4, "K, most objects followed at a time", least=1)
     what_dim: int = setting(16, "size of z_what, the appearance of an object", least=1)
     background_dim: int = setting(16, "size of z_bg where it is an autoencoder's", least=1)
-    typical_side: float = setting(18.0, "side of a usual object's window, pixels", above=0)
-    window: float = setting(28.0, "window in which an object is looked for, pixels", above=0)
+    typical_side: float | str = setting(
+        AUTO, "side of a usual object's window, pixels; auto: told by first boxes", above=0
+    )
+    window: float | str = setting(
+        AUTO, "window in which an object is looked for, pixels; auto: told by first boxes", above=0
+    )
     anisotropic: bool = setting(
         False, "windows have a width and a height of their own, not one side"
     )
@@ -32,15 +36,15 @@ class AIRSettings(Settings):
         "recurrent network says, as published",
         choices=("residual", "recurrent"),
     )
-    inhibition: float = setting(
-        0.33,
+    inhibition: float | str = setting(
+        AUTO,
         "radius around an object in which no other is looked for, as a share of typical_side",
         above=0,
     )
-    presence_prior: float = setting(
-        1e-8,
-        "prior probability of an object per slot; smaller for larger objects, lest they be drawn "
-        "as two",
+    presence_prior: float | str = setting(
+        AUTO,
+        "prior probability of an object per slot; smaller for larger and brighter objects, lest "
+        "they be drawn as two",
         above=0,
         below=1,
     )
@@ -56,31 +60,34 @@ class AIRSettings(Settings):
         "imagine objects and backgrounds of different episodes together; false: real scenes are "
         "replayed",
     )
-    keep_background: bool = setting(
-        True, "the background stays the same in an episode; false where the camera moves"
+    keep_background: bool | str = setting(
+        AUTO, "the background stays the same in an episode; false where the camera moves"
     )
     camera: str = setting(
-        "given",
+        AUTO,
         "given: the view moves exactly as it is asked to; inferred: how it moves is seen in the "
         "frames, and what actions do to it is learned",
         choices=("given", "inferred"),
     )
-    canvas: bool = setting(
-        False, "the background is remembered pixel by pixel, beyond the edges of the view"
+    canvas: bool | str = setting(
+        AUTO, "the background is remembered pixel by pixel, beyond the edges of the view"
     )
     actions: bool = setting(True, "false: the model is not told what is asked of the camera")
-    occluders: bool = setting(False, "things that are no objects may hide objects (bars)")
-    margin: int = setting(
-        0, "objects are followed this far beyond the edges of the view, pixels", least=0
+    occluders: bool | str = setting(
+        AUTO, "things that are no objects may hide objects (bars); auto: looked for in the frames"
+    )
+    margin: int | str = setting(
+        AUTO, "objects are followed this far beyond the edges of the view, pixels", least=0
     )
     transition: str = setting(
-        "rnn",
-        "how objects move; kalman: with a filtered velocity; linear: locally linear",
+        AUTO,
+        "how objects move; kalman: with a filtered velocity; linear: locally linear; auto: what "
+        "predicts real tracks best",
         choices=("rnn", "kalman", "linear", "constant_velocity"),
     )
     relation: str = setting(
-        "none",
-        "pairwise: objects act on each other, as in collisions",
+        AUTO,
+        "pairwise: objects act on each other, as in collisions; auto: if that predicts better",
         choices=("none", "pairwise"),
     )
 
@@ -88,7 +95,37 @@ class AIRSettings(Settings):
         super().__post_init__()
         if self.anisotropic and self.inference == "recurrent":
             raise ValueError("inference=recurrent has square windows: give anisotropic=false")
-        if self.transition == "constant_velocity" and self.relation != "none":
+        if self.transition == "constant_velocity" and self.relation == "pairwise":
             raise ValueError(
                 f"relation={self.relation} changes velocities: choose another transition with it"
             )
+
+    @property
+    def open(self) -> list[str]:
+        """The keys that are left to be chosen."""
+        return [f.name for f in dataclasses.fields(self) if getattr(self, f.name) == AUTO]
+
+
+@dataclasses.dataclass(frozen=True)
+class AIRChoices(AIRSettings):
+    """`AIRSettings` with nothing left open; the defaults suit small digits before a still camera."""
+
+    typical_side: float = setting(18.0, "", above=0)
+    window: float = setting(28.0, "", above=0)
+    inhibition: float = setting(0.33, "", above=0)
+    presence_prior: float = setting(1e-8, "", above=0, below=1)
+    keep_background: bool = True
+    camera: str = "given"
+    canvas: bool = False
+    occluders: bool = False
+    margin: int = 0
+    transition: str = "rnn"
+    relation: str = "none"
+
+
+def decided(settings: AIRSettings, **found: object) -> AIRChoices:
+    """What is set, and where it is left open what was found, or else the usual value."""
+    given = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+    for name in settings.open:
+        del given[name]
+    return AIRChoices(**{**{k: v for k, v in found.items() if k in settings.open}, **given})

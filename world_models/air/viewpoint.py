@@ -16,7 +16,7 @@ from world_models.air.background.registration import MOST_SCALE
 from world_models.air.camera import CameraPrior, see
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.slots import Slots
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices
 from world_models.blocks.distributions import Gaussian, sample_gaussian
 
 COVER = 1.5
@@ -103,7 +103,7 @@ class Viewpoint(nn.Module):
 
     unit: Float[Tensor, " 2"]
 
-    def __init__(self, frame_size: tuple[int, int], settings: AIRSettings) -> None:
+    def __init__(self, frame_size: tuple[int, int], settings: AIRChoices) -> None:
         super().__init__()
         self.prior = CameraPrior() if settings.camera == "inferred" else None
         self.canvas = settings.canvas

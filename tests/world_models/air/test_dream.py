@@ -10,10 +10,10 @@ from world_models.air import dream
 from world_models.air.bank import moment
 from world_models.air.frame.scene_model import SceneModel, composite
 from world_models.air.motion.transitions import make_transition
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices
 from world_models.air.viewpoint import Viewpoint
 
-CHOSEN = AIRSettings(what_dim=5, background="smooth", background_dim=2)
+CHOSEN = AIRChoices(what_dim=5, background="smooth", background_dim=2)
 
 
 @pytest.fixture

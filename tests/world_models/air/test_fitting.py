@@ -6,14 +6,14 @@ from world_models.air import fitting
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.transitions import make_transition
 from world_models.air.objects.filtering import Filter
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices
 
 SIZE = 24
 
 
 def _scene() -> SceneModel:
     torch.manual_seed(0)
-    return SceneModel((1, SIZE, SIZE), AIRSettings(background="smooth"))
+    return SceneModel((1, SIZE, SIZE), AIRChoices(background="smooth"))
 
 
 def test_the_background_is_learned() -> None:

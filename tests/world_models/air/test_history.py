@@ -10,7 +10,7 @@ from world_models.air import history
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.transitions import make_transition
 from world_models.air.objects.filtering import Filter
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices
 
 
 def _runs(places: list[float], ids: list[int]) -> list[int]:
@@ -38,7 +38,7 @@ def test_runs_that_are_too_short_teach_nothing() -> None:
 
 def test_small_batches_give_what_one_large_one_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    scene = SceneModel((1, SIZE, SIZE), AIRSettings(what_dim=5))
+    scene = SceneModel((1, SIZE, SIZE), AIRChoices(what_dim=5))
     transition = make_transition("rnn", "none", (SIZE, SIZE), 2.0)
     tracker = Filter(scene, transition, num_slots=2, sigma=0.12)
     frames = torch.randint(256, (5, 3, 1, SIZE, SIZE)).to(torch.uint8)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from world_models.air.background.autoencoder import Background
 from world_models.air.background.linear import LinearBackground
 from world_models.air.frame.attend import RecurrentAttention
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices
 from world_models.blocks.distributions import Gaussian
 from world_models.blocks.glimpse import draw_glimpse, read_glimpse, shift
 from world_models.blocks.networks import mlp
@@ -42,7 +42,7 @@ class SceneModel(nn.Module):
     log_window: Float[Tensor, ""]
     where_unit: Float[Tensor, " w"]
 
-    def __init__(self, frame_shape: tuple[int, int, int], settings: AIRSettings) -> None:
+    def __init__(self, frame_shape: tuple[int, int, int], settings: AIRChoices) -> None:
         super().__init__()
         channels = frame_shape[0]
         self.frame_shape = frame_shape

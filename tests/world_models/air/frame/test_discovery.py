@@ -9,7 +9,7 @@ from world_models.air.frame.attend import RecurrentAttention
 from world_models.air.frame.discovery import discover, inhibit, misfit, propose
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.model import AIR
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices
 
 SHAPE = (1, 40, 40)
 TINY = {"background_steps": 3, "static_steps": 3, "typical_side": 24.0, "window": 40.0}
@@ -29,7 +29,7 @@ def test_the_next_look_is_where_least_is_explained() -> None:
 @pytest.mark.parametrize("inference", ["residual", "recurrent"])
 @pytest.mark.parametrize("learning", [True, False])
 def test_both_ways_fill_slots(inference: str, learning: bool, rng: torch.Generator) -> None:
-    model = SceneModel(SHAPE, AIRSettings(background="smooth", inference=inference))
+    model = SceneModel(SHAPE, AIRChoices(background="smooth", inference=inference))
     frame = torch.rand(4, *SHAPE, generator=rng)
     found = discover(model, frame, torch.zeros_like(frame), 3, 6.0, rng if learning else None)
     assert found.where.shape == (4, 3, 3)
@@ -43,7 +43,7 @@ def test_both_ways_fill_slots(inference: str, learning: bool, rng: torch.Generat
 
 
 def test_the_published_way_stops_where_it_finds_nothing(rng: torch.Generator) -> None:
-    model = SceneModel(SHAPE, AIRSettings(background="smooth", inference="recurrent"))
+    model = SceneModel(SHAPE, AIRChoices(background="smooth", inference="recurrent"))
     frame = torch.rand(32, *SHAPE, generator=rng)
     presence = discover(model, frame, torch.zeros_like(frame), 3, 6.0, rng).presence
     assert (presence[:, 1:] <= presence[:, :-1]).all()
@@ -62,7 +62,7 @@ def test_the_recurrent_network_remembers_what_it_found(rng: torch.Generator) -> 
 
 
 def test_noisy_pixels_are_worth_less() -> None:
-    model = SceneModel(SHAPE, AIRSettings(background="smooth"))
+    model = SceneModel(SHAPE, AIRChoices(background="smooth"))
     frame, canvas = torch.ones(1, *SHAPE), torch.zeros(1, *SHAPE)
     plain = misfit(model, frame, canvas, 0.2)
     assert plain.item() == pytest.approx(1600 / (2 * 0.2**2))

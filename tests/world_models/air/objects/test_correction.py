@@ -7,7 +7,7 @@ from torch import Tensor
 from tests.world_models.air.objects.test_slots import SIZE, slots_at
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.correction import evidence
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices
 from world_models.blocks.distributions import Gaussian
 from world_models.blocks.glimpse import read_glimpse, shift
 
@@ -15,7 +15,7 @@ from world_models.blocks.glimpse import read_glimpse, shift
 def _seen_at_the_edge(margin: int) -> tuple[Float[Tensor, "1 E g g"], Float[Tensor, "1 E g g"]]:
     """The glimpse at an object half beyond the left edge, and at the same object inside."""
     torch.manual_seed(0)
-    model = SceneModel((1, SIZE, SIZE), AIRSettings(what_dim=5, margin=margin))
+    model = SceneModel((1, SIZE, SIZE), AIRChoices(what_dim=5, margin=margin))
     dark = torch.zeros(1, 1, SIZE, SIZE)
     glimpses = []
     for x in (0.0, 12.0):

@@ -10,7 +10,7 @@ from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.transitions import make_transition
 from world_models.air.objects.filtering import MAX_UNSEEN, Filter
 from world_models.air.objects.slots import Slots
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices
 
 DARK = torch.zeros(1, 1, SIZE, SIZE)
 
@@ -19,7 +19,7 @@ DARK = torch.zeros(1, 1, SIZE, SIZE)
 def blind() -> Filter:
     """Sees no object anywhere."""
     torch.manual_seed(0)
-    chosen = AIRSettings(what_dim=5, background="smooth", background_dim=2)
+    chosen = AIRChoices(what_dim=5, background="smooth", background_dim=2)
     scene = SceneModel((1, SIZE, SIZE), chosen)
     scene.what_encoder[-1].bias.data[-1] = -50.0
     transition = make_transition("constant_velocity", "none", (SIZE, SIZE), 2.0)

@@ -8,7 +8,7 @@ from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects import slots as slots_module
 from world_models.air.objects.doubles import is_double, redundant
 from world_models.air.objects.slots import Slots, births
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices
 from world_models.blocks.distributions import Gaussian
 
 SIZE = 24
@@ -55,7 +55,7 @@ def _born(slots: Slots, x: float, y: float, monkeypatch: pytest.MonkeyPatch) -> 
     )
     monkeypatch.setattr(slots_module, "discover", lambda *_, **__: found)
     dark = torch.zeros_like(frame)
-    return births(SceneModel((1, SIZE, SIZE), AIRSettings()), slots, frame, dark, dark, 0.1)[0]
+    return births(SceneModel((1, SIZE, SIZE), AIRChoices()), slots, frame, dark, dark, 0.1)[0]
 
 
 def test_a_find_takes_a_free_slot_and_a_new_identity(monkeypatch: pytest.MonkeyPatch) -> None:

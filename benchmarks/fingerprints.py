@@ -24,13 +24,23 @@ SMALL = (
     *("progress=false", "pictures=false"),
 )
 """Of every run of the loop."""
+FIXED = " ".join(
+    f"world_model.{key}={value}"
+    for key, value in {
+        **{"typical_side": 18, "window": 28, "inhibition": 0.33, "presence_prior": 1e-8},
+        **{"keep_background": "true", "camera": "given", "canvas": "false", "margin": 0},
+        **{"occluders": "false", "transition": "rnn", "relation": "none"},
+    }.items()
+)
+"""AIR's usual choices."""
 BARS = "world_model.occluders=true world_model.canvas=true world_model.transition=kalman"
 CAMERA = "world_model.keep_background=false world_model.camera=inferred world_model.canvas=true"
 ARMS = {
     "none": "world_model=none imagined_frames=0 real_frames=840",
     "rigid": "world_model=rigid env.tier=medium",
     "cut_paste": "world_model=cut_paste env.tier=medium",
-    "air": "world_model=air",
+    "air": f"world_model=air {FIXED}",
+    "air_auto": "world_model=air",
     "vae_rnn": "world_model=vae_rnn effort=0.02",
     "linear": "world_model=linear effort=0.05",
     "oracle": "world_model=oracle env.tier=medium",
@@ -45,11 +55,11 @@ ARMS = {
 }
 """Runs of the loop: ``python -m dyna``."""
 MODELS = {
-    "air_bars": f"env.tier=hard {BARS}",
-    "air_camera": f"env.tier=active agent=random_actions world_model.margin=12 {CAMERA}",
-    "air_pairwise": "env.tier=interaction world_model.relation=pairwise "
+    "air_bars": f"env.tier=hard {FIXED} {BARS}",
+    "air_camera": f"env.tier=active agent=random_actions {FIXED} world_model.margin=12 {CAMERA}",
+    "air_pairwise": f"env.tier=interaction {FIXED} world_model.relation=pairwise "
     "world_model.transition=kalman",
-    "air_shapes": "env=shapes world_model.anisotropic=true world_model.typical_side=25",
+    "air_shapes": f"env=shapes {FIXED} world_model.anisotropic=true world_model.typical_side=25",
     "air_stills": "env=stills world_model=air_stills env.background=grid",
     "air_recurrent": "env=stills world_model=air_stills world_model.inference=recurrent",
 }

@@ -76,6 +76,11 @@ class WorldModel(nn.Module, abc.ABC, Generic[State]):
     def decode(self, state: State) -> View:
         """What a state looks like: the frame, and the box of every object in it."""
 
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What the model chose by itself where its settings leave it open (``auto``), by key."""
+        return {}
+
     def posterior(self, real: Trajectory) -> Posterior:
         """What the model makes of real episodes (frames, first boxes, actions, camera).
 

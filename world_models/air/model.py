@@ -84,7 +84,7 @@ class AIR(WorldModel[DreamState]):
 
     @property
     def choices(self) -> dict[str, Any]:
-        """What was chosen where the settings leave it open."""
+        """See `WorldModel.choices`; the usual values before learning."""
         return {name: getattr(self.chosen, name) for name in self.settings.open}
 
     def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:

@@ -40,13 +40,14 @@ def choose_law(
         What was chosen, and the open-loop error of each candidate on held-out episodes: the mean
         logarithm of squared pixels over ten steps, as in `overshoot`.
     """
-    held_out = torch.arange(len(tracks.where), device=tracks.where.device) % EVERY == 0
+    scene = torch.arange(len(tracks.where), device=tracks.where.device)
+    taught, held_out = scene[scene % EVERY > 0], scene[scene % EVERY == 0]
     errors: dict[tuple[str, str], float] = {}
 
     def error(law: tuple[str, str]) -> float:
         if law not in errors:
             transition = make(*law)
-            fit_motion(transition, tracks[~held_out], steps, rng)
+            fit_motion(transition, tracks[taught], steps, rng)
             errors[law] = _open_loop(transition, tracks[held_out])
         return errors[law]
 

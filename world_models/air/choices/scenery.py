@@ -10,7 +10,7 @@ from world_models.air.background.registration import register
 from world_models.blocks.noise import estimate_noise
 
 MOST_EPISODES = 32
-MOST_PAIRS = 192
+MOST_PAIRS = 128
 LAG = 2
 """Frames that lie between two that are compared; slow cameras show more in two than in one."""
 PART = 0.4

@@ -108,7 +108,7 @@ class AIRSettings(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class AIRChoices(AIRSettings):
-    """`AIRSettings` with nothing left open; the defaults suit small digits before a still camera."""
+    """`AIRSettings` with nothing left open; defaults suit small digits before a still camera."""
 
     typical_side: float = setting(18.0, "", above=0)
     window: float = setting(28.0, "", above=0)

@@ -19,6 +19,7 @@ import torch
 
 from agents.ppo import PPO
 from dyna.loop.rollout import rollout
+from dyna.running.build import make
 from dyna.scores import results
 from envs import digits
 
@@ -27,7 +28,7 @@ def build(name: str, frame_shape: tuple[int, int, int], device: str) -> PPO:
     """The agent of ``conf/agent/<name>.yaml``."""
     with hydra.initialize_config_module("conf", version_base="1.3"):
         config = hydra.compose(overrides=[f"+agent={name}"]).agent
-    return hydra.utils.instantiate(config, frame_shape=frame_shape, seed=0, device=device)
+    return make(config, frame_shape=frame_shape, seed=0, device=device)
 
 
 def measure(

@@ -98,7 +98,7 @@ def _renamed(node: Any) -> Any:
     """A config whose targets are where they are today."""
     if isinstance(node, Mapping):
         return {
-            key: MOVED.get(value, value) if key == "_target_" else _renamed(value)
+            key: MOVED.get(str(value), value) if key == "_target_" else _renamed(value)
             for key, value in node.items()
         }
     return [_renamed(item) for item in node] if isinstance(node, list) else node

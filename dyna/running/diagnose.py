@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from conf.members import find
 from dyna.diagnosis.extrapolation import camera_path
 from dyna.diagnosis.measure import diagnose
 from dyna.diagnosis.protocol import Protocol
@@ -205,7 +205,7 @@ def validate(cfg: DictConfig) -> None:
     whole = {"episodes": 1, "test_episodes": 1, "threads": 1}
     check_keys(cfg, whole, flags=("pictures", "debug"))
     check_device(str(cfg.device))
-    if not getattr(get_class(cfg.world_model._target_), "sees", False):
+    if not getattr(find(cfg.world_model._target_), "sees", False):
         raise ValueError(
             f"{cfg.world_model._target_} cannot look at frames, so there is nothing to measure: "
             "choose world_model=air"

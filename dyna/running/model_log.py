@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
+from conf.members import find
 from dyna.running.build import make
 from dyna.running.logger import JSONL, Logger
 
@@ -74,7 +74,7 @@ def log(
     first.load_state_dict({"bytes": 0})  # figures of the same seed are replaced
     loggers: list[Logger] = [first]
     try:
-        if get_class(cfg.logger._target_) is not JSONL:
+        if find(cfg.logger._target_) is not JSONL:
             loggers.append(make(cfg.logger, folder=folder, config=config))
         for logger in loggers:
             logger.log({**axes, **figures})

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from conf.members import find
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
 from dyna.running.build import build, choice, make
@@ -62,7 +62,7 @@ class Run:
         self.held_out = make(cfg.env, split="test", batch_size=BATCH, seed=0, device=cfg.device)
         state = self.checkpoints.latest()
         self.loggers: list[Logger] = []
-        if get_class(cfg.logger._target_) is not JSONL:
+        if find(cfg.logger._target_) is not JSONL:
             self.loggers.append(make(cfg.logger, folder=self.folder, config=self.config))
         jsonl = JSONL(self.folder, self.config)
         self.loggers.insert(0, jsonl)

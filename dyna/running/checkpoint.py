@@ -21,6 +21,7 @@ VOLATILE = frozenset(
     | {"checkpoint_every", "pictures", "hydra"}
 )
 """Keys of the config that may differ between a checkpoint and the run that goes on with it."""
+HOW = "give a file of outputs/.../checkpoints, or the folder of a run"
 MOVED = {
     "agents.hart_objective.HARTObjective": "agents.hart.HARTObjective",
     "dyna.logger.JSONL": "dyna.running.logger.JSONL",
@@ -78,10 +79,14 @@ def load(path: str | Path) -> dict[str, Any]:
             f"no checkpoint at {path}: give a checkpoint file, or a folder that holds some"
         )
     with path.open("rb") as file:
-        header, payload = file.readline(200), file.read()
+        header = file.readline(200)
+        if not header.startswith(MAGIC) or not header.endswith(b"\n"):
+            raise ValueError(
+                f"{path} is not a dyna checkpoint, or its start is damaged: {HOW}, which "
+                "python -m dyna writes"
+            )
+        payload = file.read()
     mend = "delete it to go on from the one before, or take another file"
-    if not header.startswith(MAGIC) or not header.endswith(b"\n"):
-        raise ValueError(f"{path} is not a dyna checkpoint, or its start is damaged: {mend}")
     digest, _, length = header[len(MAGIC) :].strip().partition(b" ")
     if not length.isdigit() or len(payload) != int(length):
         raise ValueError(
@@ -90,7 +95,16 @@ def load(path: str | Path) -> dict[str, Any]:
         )
     if hashlib.sha256(payload).hexdigest().encode() != digest:
         raise ValueError(f"{path} is damaged (its checksum does not match): {mend}")
-    state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip files and torch have each their own
+        # Its text is left out: torch's advice is to run the code in the file.
+        raise ValueError(
+            f"{path} holds more than tensors and plain values, as no checkpoint of dyna's does, "
+            f"and is not read: {HOW}"
+        ) from error
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} holds no state of a run: {HOW}")
     return {**state, "config": _renamed(state["config"])} if "config" in state else state
 
 
@@ -184,7 +198,7 @@ class Checkpoints:
             except ValueError as error:
                 warnings.warn(f"{error}; passed over", stacklevel=2)
                 continue
-            refuse_other_config(path, state["config"], self.config)
+            refuse_other_config(path, state.get("config") or {}, self.config)
             return state
         if paths:
             raise ValueError(

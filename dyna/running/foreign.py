@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from agents.base import Agent
 from conf import members
 from dyna.loop.loop import Schedule
 from dyna.running import checkpoint
@@ -111,3 +112,35 @@ def fitting(path: str | Path) -> Iterator[None]:
     except (ValueError, OmegaConfBaseException, *ODD) as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise ValueError(f"{path} cannot be made again from its config: {said}") from error
+
+
+def inherit(agent: Agent, cfg: DictConfig) -> None:
+    """Lets an agent start from the policy of the checkpoint ``cfg.start``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged, or its policy is of another kind or size.
+    """
+    state = checkpoint.load(cfg.start)
+    now = OmegaConf.to_container(cfg.agent, resolve=True)
+    config = state.get("config")
+    before = config.get("agent") if isinstance(config, Mapping) else None
+    try:
+        agent.inherit(state["agent"])
+    except (ValueError, *ODD) as error:
+        raise ValueError(
+            f"start={cfg.start} is of {_who(before)}, whose policy is not that of {_who(now)} "
+            "here: give a checkpoint of the same agent=..., with the same agent.policy.*"
+        ) from error
+
+
+def _who(node: object) -> str:
+    """An agent in few words, such as ``Supervised with HART (memory=20)``."""
+    if not isinstance(node, Mapping):
+        return "nobody"
+    name = str(node.get("_target_")).rpartition(".")[2]
+    policy = node.get("policy")
+    if not isinstance(policy, Mapping):
+        return name
+    sizes = ", ".join(f"{key}={x}" for key, x in policy.items() if not str(key).startswith("_"))
+    return f"{name} with {str(policy.get('_target_')).rpartition('.')[2]} ({sizes[:120]})"

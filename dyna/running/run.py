@@ -17,8 +17,9 @@ from tqdm import tqdm
 from conf.members import find
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
+from dyna.running import foreign
 from dyna.running.build import build, choice, make
-from dyna.running.checkpoint import Checkpoints, config_hash, load
+from dyna.running.checkpoint import Checkpoints, config_hash
 from dyna.running.logger import JSONL, Logger
 from dyna.running.subject import describe
 from dyna.scores import results
@@ -46,12 +47,9 @@ class Run:
 
     def summary(self) -> dict[str, Any] | None:
         """The summary of the finished run, if it is one of this config."""
-        path = self.folder / "summary.json"
-        if not path.is_file():
-            return None
         try:
-            summary = json.loads(path.read_text())
-        except ValueError:
+            summary = results.table(self.folder / "summary.json")
+        except (OSError, ValueError):
             return None
         return summary if summary.get("config_hash") == config_hash(self.config) else None
 
@@ -70,7 +68,7 @@ class Run:
             jsonl.load_state_dict({"bytes": 0})
             (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
             if cfg.start is not None:
-                self.dyna.agent.inherit(load(cfg.start)["agent"])
+                foreign.inherit(self.dyna.agent, cfg)
         else:
             self._restore(state)
         try:

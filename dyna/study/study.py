@@ -174,10 +174,11 @@ class Running:
         return max(self.job.weight - speed * self.seconds, 0.1 * self.job.weight)
 
     def _known(self) -> results.Row | None:
-        if not self.marker.exists():
+        try:
+            known = results.table(self.marker)
+        except (OSError, ValueError):
             return None
-        known = json.loads(self.marker.read_text())
-        return known["row"] if known["command"] == self.job.command else None
+        return known.get("row") if known.get("command") == self.job.command else None
 
     def is_over(self) -> bool:
         """Whether the row can be had."""

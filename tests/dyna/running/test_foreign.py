@@ -11,7 +11,8 @@ import hydra
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from dyna.running import checkpoint, compare, evaluate, track
+from dyna.running import checkpoint, compare, evaluate, foreign, track
+from dyna.running.build import make
 from dyna.running.subject import from_checkpoint, restore
 
 GOOD = Path(__file__).parent / "data" / "layout_1e60b67.pt"
@@ -187,3 +188,31 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path: Path, weights: Any) -> N
     with pytest.raises(ValueError, match="odd") as found:
         restore(path)
     assert "\n" not in str(found.value)
+
+
+def started(tmp_path: Path, start: Path, *overrides: str) -> None:
+    given = ["world_model=none", *overrides, f"start={start}", f"folder={tmp_path / 'run'}"]
+    cfg = compose(*given, config_name="train")
+    foreign.inherit(make(cfg.agent, frame_shape=(1, 48, 48), seed=0, device="cpu"), cfg)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("agent=ratm", "Supervised with HART .*Supervised with RATM"),
+        ("agent=hart", r"HART \(channels=\[2, 2\].*PPO with HART \(channels=\[8, 16\]"),
+        ("agent=last_box", "LastBox"),
+    ],
+)
+def test_a_start_from_another_agent_names_both(tmp_path: Path, override: str, said: str) -> None:
+    with pytest.raises(ValueError, match=f"start=.*{said}.*give a checkpoint") as found:
+        started(tmp_path, GOOD, override)
+    assert len(str(found.value)) < 700
+    assert "\n" not in str(found.value)
+
+
+def test_a_start_needs_weights_alone(tmp_path: Path) -> None:
+    path = tmp_path / "bare.pt"
+    checkpoint.save(path, {"world_model": {}})
+    with pytest.raises(ValueError, match=r"bare\.pt is of nobody"):
+        started(tmp_path, path, "agent=hart")

@@ -17,6 +17,7 @@ from dyna.reporting import comparison
 from dyna.running import checkpoint
 from dyna.running.build import make
 from dyna.running.checks import check_device, check_keys
+from dyna.running.lock import locked_file
 from dyna.running.subject import Subject, check_fit, held_out, restore
 from dyna.scores import results
 from envs.tracking import Tracking
@@ -157,6 +158,11 @@ def run(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
     """
     validate(cfg)
     torch.set_num_threads(cfg.threads)
+    with locked_file(Path(cfg.output)):
+        return _score(cfg, overrides)
+
+
+def _score(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
     everybody = list(entries(cfg))
     env = held_out(cfg.env, cfg.seed, cfg.device, max(cfg.horizons))
     setting: dict[str, Any] = {

@@ -24,6 +24,7 @@ from dyna.reporting import model_page
 from dyna.running import checkpoint, model_log
 from dyna.running.build import make
 from dyna.running.checks import check_device, check_keys
+from dyna.running.lock import locked, locked_file
 from dyna.scores import results
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
@@ -217,9 +218,16 @@ def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
     """Probes one seed after the other; prints each, and writes all after each."""
     validate(cfg)
     torch.set_num_threads(cfg.threads)
-    command = shlex.join(["python", "-m", "dyna.diagnose", *overrides])
     output = Path(cfg.output)
     folder = Path(cfg.folder or Path("outputs") / "diagnose" / output.stem)
+    with locked_file(output), locked(folder):
+        return _measure(cfg, output, folder, overrides)
+
+
+def _measure(
+    cfg: DictConfig, output: Path, folder: Path, overrides: list[str]
+) -> list[dict[str, Any]]:
+    command = shlex.join(["python", "-m", "dyna.diagnose", *overrides])
     rows: list[dict[str, Any]] = []
     for seed in cfg.seeds:
         findings = probe(cfg, seed)

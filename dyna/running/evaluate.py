@@ -17,6 +17,7 @@ from dyna.loop.rollout import rollout
 from dyna.pictures import showcase
 from dyna.reporting import comparison
 from dyna.running.checks import check_device, check_keys
+from dyna.running.lock import locked
 from dyna.running.subject import check_fit, from_checkpoint, from_config, held_out
 from dyna.scores import results
 from envs.tracking import Tracking
@@ -60,6 +61,11 @@ def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     """
     validate(cfg)
     torch.set_num_threads(cfg.threads)
+    with locked(Path(cfg.folder)):
+        return _score(cfg, overrides)
+
+
+def _score(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     subject = from_config(cfg) if cfg.checkpoint is None else from_checkpoint(cfg, overrides)
     env = held_out(subject.env, cfg.seed, cfg.device, cfg.horizon)
     check_fit(subject, env)
@@ -83,7 +89,6 @@ def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
             _table(model[group])
         _rollout_table(model["rollout"])
     folder = Path(cfg.folder)
-    folder.mkdir(parents=True, exist_ok=True)
     document = {
         **results.provenance(shlex.join(["python", "-m", "dyna.evaluate", *overrides])),
         "subject": subject.name,

@@ -20,6 +20,7 @@ from dyna.loop.loop import Metrics
 from dyna.running import foreign
 from dyna.running.build import build, choice, make
 from dyna.running.checkpoint import Checkpoints, config_hash
+from dyna.running.lock import locked
 from dyna.running.logger import JSONL, Logger
 from dyna.running.subject import describe
 from dyna.scores import results
@@ -278,12 +279,13 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     if "cuda" in str(cfg.device):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     this = Run(cfg)
-    if cfg.overwrite:
-        clear(this.folder)
-    elif (summary := this.summary()) is not None:
+    if not cfg.overwrite and (summary := this.summary()) is not None:
         print(f"{this.folder} is finished; overwrite=true runs it again", file=sys.stderr)
         return summary
-    return this.go()
+    with locked(this.folder):
+        if cfg.overwrite:
+            clear(this.folder)
+        return this.go()
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from dyna.evaluation.follow import follow, pictures_of, read, to_box, to_pixels
 from dyna.pictures import gaze, video_file
 from dyna.running.build import make
 from dyna.running.checks import check_device, check_keys
+from dyna.running.lock import locked
 from dyna.running.subject import restore
 from envs import drawing
 
@@ -83,6 +84,13 @@ def run(cfg: DictConfig) -> Path:
     validate(cfg)
     torch.set_num_threads(cfg.threads)
     source = Path(cfg.video)
+    folder = Path(cfg.output or Path("outputs/track", _name(source)))
+    with locked(folder):
+        _follow(cfg, source, folder)
+    return folder
+
+
+def _follow(cfg: DictConfig, source: Path, folder: Path) -> None:
     frames = read(source, cfg.start)
     number = min(len(frames), cfg.frames or len(frames))
     pictures = pictures_of(frames, number)
@@ -90,8 +98,6 @@ def run(cfg: DictConfig) -> Path:
     width, height = first.size
     box = to_box(cfg.box, width, height).to(cfg.device)
     agent, channels = choose(cfg, width, height)
-    folder = Path(cfg.output or Path("outputs/track", _name(source)))
-    folder.mkdir(parents=True, exist_ok=True)
     moments = follow(agent, itertools.chain([first], pictures), box, channels, cfg.glimpse)
     bar = tqdm(
         moments,
@@ -126,7 +132,6 @@ def run(cfg: DictConfig) -> Path:
         print(f"{type(agent).__name__} has no glimpse to show")
     for path in (movie, table):
         print(f"written: {path}")
-    return folder
 
 
 def _name(source: Path) -> str:

@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from dyna.reporting import findings, pages, tables
+from dyna.running.lock import locked, locked_file, wait_for
 from dyna.scores import results
 from dyna.study.plan import Job, Study
 
@@ -48,6 +49,11 @@ def run_study(cfg: DictConfig) -> Path:
         ValueError: The study asks for what cannot be run, or a run failed; all others are done.
     """
     study = Study.from_config(cfg.study)
+    with locked(study.folder), locked_file(study.path):
+        return _run(study)
+
+
+def _run(study: Study) -> Path:
     jobs = study.jobs(_forwarded())
     header = results.provenance(_command())
     rows = Rows(study.path, header, jobs)
@@ -150,6 +156,7 @@ class Running:
         if self._known() is not None:
             return
         job.folder.mkdir(parents=True, exist_ok=True)
+        wait_for(job.folder)  # a run of a study that was killed may be saving there
         code = results.provenance("")
         self.commit = {"commit": code["commit"], "dirty": code["dirty"]}
         with self.log.open("w") as sink:

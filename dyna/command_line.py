@@ -15,6 +15,8 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
+from dyna.scores.privacy import masked
+
 FULL_ERROR = os.environ.get("HYDRA_FULL_ERROR") == "1"
 COMMANDS = ("evaluate", "compare", "track", "diagnose")
 """Modules of this package with a command line of their own."""
@@ -23,8 +25,12 @@ LONGEST_NAME = 120
 
 
 def run_name(overrides: str) -> str:
-    """Folder name of a run from its overrides: no slashes, not too long, never empty."""
-    name = re.sub(r"[/\\\s]+", "_", overrides) or "default"
+    """Folder name of a run from its overrides: no slashes or secrets, not too long or empty.
+
+    Nor does it hold ``${``, which Hydra would look up.
+    """
+    name = re.sub(r"[/\\\s]+", "_", masked(overrides)).replace("${", "$")
+    name = name if name.strip(".") else "default"
     if len(name.encode()) <= LONGEST_NAME:
         return name
     digest = hashlib.sha256(overrides.encode()).hexdigest()[:8]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dyna.reporting import blocks, pages
+from dyna.running.checks import check_name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -13,6 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         match given:
             case ["study", name]:
+                check_name("NAME", name)
                 page_path = pages.write_study(
                     Path("results") / f"{name}.json", Path("outputs") / name
                 )

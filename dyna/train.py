@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from dyna.command_line import clear_errors, clear_errors_of_one, quote_paths
-from dyna.running.checks import check_device, check_keys
+from dyna.running.checks import check_device, check_keys, check_name
 from dyna.running.run import run
 
 LOWEST = {
@@ -36,6 +36,7 @@ def validate(cfg: DictConfig) -> None:
     numbers = ("effort", "refit_effort", "checkpoint_every")
     check_keys(cfg, LOWEST, numbers, flags=("overwrite", "progress", "pictures", "debug"))
     check_device(str(cfg.device))
+    check_name("name", cfg.name)
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")

@@ -163,13 +163,17 @@ class Checkpoints:
 
     Args:
         folder: Where they lie.
-        config: The resolved config of the run, as plain values.
+        config: The config of the run as it may be written, as plain values.
+        identity: `config_hash` of it with all that it looks up in the environment.
         keep: How many of the newest stay.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], keep: int = 2) -> None:
+    def __init__(
+        self, folder: Path, config: Mapping[str, Any], identity: str | None = None, keep: int = 2
+    ) -> None:
         self.folder = folder
         self.config = dict(config)
+        self.identity = identity or config_hash(config)
         self.keep = keep
 
     def paths(self) -> list[Path]:
@@ -180,7 +184,7 @@ class Checkpoints:
         """Saves the state after ``step`` steps of the loop and drops those beyond ``keep``."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"checkpoint-{step:08d}.pt"
-        save(path, {"config": self.config, **state})
+        save(path, {"config": self.config, "identity": self.identity, **state})
         for old in self.paths()[: -self.keep]:
             old.unlink(missing_ok=True)
         return path
@@ -199,6 +203,11 @@ class Checkpoints:
                 warnings.warn(f"{error}; passed over", stacklevel=2)
                 continue
             refuse_other_config(path, state.get("config") or {}, self.config)
+            if state.get("identity", self.identity) != self.identity:
+                raise ValueError(
+                    f"{path} was written while what its config looks up in the environment, or a "
+                    "secret, had another value: give it back, or use overwrite=true to start anew"
+                )
             return state
         if paths:
             raise ValueError(

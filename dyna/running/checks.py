@@ -35,6 +35,20 @@ def check_keys(
         check(key, cfg[key], bool, {})
 
 
+def check_name(key: str, name: object) -> None:
+    """Makes sure that a name can be that of a folder under ``outputs/``, and leads nowhere else.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    text = str(name)
+    if not text.strip(". ") or set(text) & set("/\\\0\n") or len(text.encode()) > 120:
+        raise ValueError(
+            f"{key}={text} is no name of a folder: give one word, without / and \\, or all of the "
+            "folder by folder=..."
+        )
+
+
 def check_device(name: str) -> None:
     """Makes sure that torch can compute on the device.
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import hydra
 import torch
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig
 
 from agents.base import Agent
 from dyna.evaluation.heldout import SEED, Outcome, observe, speed
@@ -20,6 +20,7 @@ from dyna.running.checks import check_device, check_keys
 from dyna.running.lock import locked_file
 from dyna.running.subject import Subject, check_fit, held_out, restore
 from dyna.scores import results
+from dyna.scores.privacy import writable
 from envs.tracking import Tracking
 
 
@@ -167,7 +168,7 @@ def _score(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
     env = held_out(cfg.env, cfg.seed, cfg.device, max(cfg.horizons))
     setting: dict[str, Any] = {
         "kind": comparison.KIND,
-        "env": OmegaConf.to_container(cfg.env, resolve=True),
+        "env": writable(cfg.env),
         "horizons": list(cfg.horizons),
         "asked_episodes": cfg.episodes,
         "seed": cfg.seed,

@@ -26,6 +26,7 @@ from dyna.running.build import make
 from dyna.running.checks import check_device, check_keys
 from dyna.running.lock import locked, locked_file
 from dyna.scores import results
+from dyna.scores.privacy import writable
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
 from envs.watching import watch
@@ -119,7 +120,7 @@ def _fit(cfg: DictConfig, seed: int, model: WorldModel, train: Tracking) -> dict
     if cfg.save:
         path = _file(cfg.save, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
-        config = OmegaConf.to_container(cfg.world_model, resolve=True)
+        config = writable(cfg.world_model)
         checkpoint.save(path, {"config": config, "world_model": model.state_dict(), **fitted})
     return fitted
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from agents.last_box import LastBox
 from dyna.diagnosis.measure import diagnose
@@ -20,6 +20,7 @@ from dyna.running.checks import check_device, check_keys
 from dyna.running.lock import locked
 from dyna.running.subject import check_fit, from_checkpoint, from_config, held_out
 from dyna.scores import results
+from dyna.scores.privacy import masked, writable
 from envs.tracking import Tracking
 from world_models.base import WorldModel
 
@@ -91,8 +92,8 @@ def _score(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     folder = Path(cfg.folder)
     document = {
         **results.provenance(shlex.join(["python", "-m", "dyna.evaluate", *overrides])),
-        "subject": subject.name,
-        "env": OmegaConf.to_container(subject.env, resolve=True),
+        "subject": masked(subject.name),
+        "env": writable(subject.env),
         "horizon": env.horizon,
         "metrics": metrics,
         "curves": (curves := results.clean(outcome.curves())),

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dyna.scores.privacy import masked, masked_arguments
+
 AXES = ("real_frames", "imagined_frames", "agent_frames")
 
 
@@ -168,7 +170,8 @@ class WandB(Logger):
                 stacklevel=2,
             )
             mode = "offline"
-        self._project, self._mode, self._tags = project, mode, list(tags or [])
+        self._project, self._mode = project, mode
+        self._tags = [masked(str(tag)) for tag in tags or []]
         self._id: str | None = None
         self._rows = 0
         self._run: Any = None
@@ -200,18 +203,19 @@ class WandB(Logger):
         # Our package `agents` makes it take us for a chat bot and advertise a tracer of calls.
         os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")
         target = str((self.config.get("world_model") or {}).get("_target_") or "none")
-        return wandb.init(
-            project=self._project,
-            dir=str(self.folder),
-            mode=mode,  # type: ignore[arg-type]  # checked in __init__
-            id=self._id,
-            resume="allow" if self._id and mode == "online" else None,
-            config=self.config,
-            group=str(self.config.get("name", "dyna")),
-            job_type=target.split(".")[-1].lower(),
-            tags=self._tags,
-            settings=wandb.Settings(silent=True, init_timeout=10),
-        )
+        with masked_arguments():  # it writes them down
+            return wandb.init(
+                project=self._project,
+                dir=str(self.folder),
+                mode=mode,  # type: ignore[arg-type]  # checked in __init__
+                id=self._id,
+                resume="allow" if self._id and mode == "online" else None,
+                config=self.config,
+                group=str(self.config.get("name", "dyna")),
+                job_type=target.split(".")[-1].lower(),
+                tags=self._tags,
+                settings=wandb.Settings(silent=True, init_timeout=10),
+            )
 
     def log(self, row: Mapping[str, float]) -> None:
         """Logs the row, and its evaluation once more against the agent's frames."""

@@ -6,11 +6,11 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
@@ -24,6 +24,7 @@ from dyna.running.lock import locked
 from dyna.running.logger import JSONL, Logger
 from dyna.running.subject import describe
 from dyna.scores import results
+from dyna.scores.privacy import writable
 
 OWN_FILES = ("config.yaml", "metrics.jsonl", "summary.json", "report.html")
 OWN_FOLDERS = ("checkpoints", "videos", "tensorboard", "wandb")
@@ -38,9 +39,10 @@ class Run:
 
     def __init__(self, cfg: DictConfig) -> None:
         self.cfg = cfg
-        self.config: dict[str, Any] = _plain(cfg)
+        self.config: dict[str, Any] = writable(cfg)
+        self.identity = config_hash(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
         self.folder = Path(cfg.folder)
-        self.checkpoints = Checkpoints(self.folder / "checkpoints", self.config)
+        self.checkpoints = Checkpoints(self.folder / "checkpoints", self.config, self.identity)
         self.evaluation: Metrics = {}
         self.rows = 0
         self.cpu = self.wall = 0.0
@@ -52,7 +54,7 @@ class Run:
             summary = results.table(self.folder / "summary.json")
         except (OSError, ValueError):
             return None
-        return summary if summary.get("config_hash") == config_hash(self.config) else None
+        return summary if summary.get("config_hash") == self.identity else None
 
     def go(self) -> dict[str, Any]:
         """Runs from the start or the last checkpoint to the end."""
@@ -67,7 +69,8 @@ class Run:
         self.loggers.insert(0, jsonl)
         if state is None:
             jsonl.load_state_dict({"bytes": 0})
-            (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+            text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
+            (self.folder / "config.yaml").write_text(text)
             if cfg.start is not None:
                 foreign.inherit(self.dyna.agent, cfg)
         else:
@@ -193,7 +196,7 @@ class Run:
         dyna = self.dyna
         cpu, wall = self._times()
         summary: dict[str, Any] = {
-            "name": self.cfg.name,
+            "name": self.config["name"],
             "arm": choice("world_model", self.cfg.world_model),
             "agent": choice("agent", self.cfg.agent),
             "seed": self.cfg.seed,
@@ -204,7 +207,7 @@ class Run:
             "time/cpu_seconds": cpu,
             "time/wall_seconds": wall,
             **{f"time/{part}": seconds for part, seconds in dyna.seconds.items()},
-            "config_hash": config_hash(self.config),
+            "config_hash": self.identity,
             **results.provenance(f"python -m dyna {' '.join(sys.argv[1:])}".strip()),
         }
         if self.cfg.pictures:
@@ -286,8 +289,3 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         if cfg.overwrite:
             clear(this.folder)
         return this.go()
-
-
-def _plain(cfg: DictConfig) -> dict[str, Any]:
-    plain: Mapping = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    return {str(key): value for key, value in plain.items() if key != "hydra"}

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dyna.scores.privacy import masked
+
 Row = dict[str, Any]
 
 KEY = ("arm", "agent", "tier", "real_frames", "imagined_frames", "seed")
@@ -68,7 +70,7 @@ def provenance(command: str) -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "command": command,
+        "command": masked(command),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if changes is None else bool(changes),
         "machine": {
@@ -83,7 +85,9 @@ def provenance(command: str) -> dict[str, Any]:
 
 
 def clean(value: Any) -> Any:
-    """JSON knows no NaN; six digits are more than the noise deserves."""
+    """JSON knows no NaN; six digits are more than the noise deserves; secrets stay out."""
+    if isinstance(value, str):
+        return masked(value)
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -14,6 +14,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from dyna.running.checks import check_name
 from dyna.scores import results
 from dyna.scores.arms import arm, arms, tracker
 
@@ -93,6 +94,9 @@ class Study:
         for name in ("arms", "tiers", "real_frames", "seeds"):
             if not isinstance(getattr(self, name), list) or not getattr(self, name):
                 raise ValueError(f"study.{name} must be a filled list, got {getattr(self, name)}")
+        check_name("study.name", self.name)
+        for tier in self.tiers:
+            check_name("study.tiers", tier)
         declared = {one.name for one in arms()}
         for key, known in (
             ("arms", declared | _choices("world_model")),

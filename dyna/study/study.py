@@ -25,6 +25,7 @@ from tqdm import tqdm
 from dyna.reporting import findings, pages, tables
 from dyna.running.lock import locked, locked_file, wait_for
 from dyna.scores import results
+from dyna.scores.privacy import masked
 from dyna.study.plan import Job, Study
 
 OURS = ("experiment", "study")
@@ -180,12 +181,17 @@ class Running:
         """Weight that is still to be done, if so much of it is done in a second."""
         return max(self.job.weight - speed * self.seconds, 0.1 * self.job.weight)
 
+    @property
+    def _command(self) -> list[str]:
+        """As it may be written."""
+        return [masked(argument) for argument in self.job.command]
+
     def _known(self) -> results.Row | None:
         try:
             known = results.table(self.marker)
         except (OSError, ValueError):
             return None
-        return known.get("row") if known.get("command") == self.job.command else None
+        return known.get("row") if known.get("command") == self._command else None
 
     def is_over(self) -> bool:
         """Whether the row can be had."""
@@ -210,7 +216,7 @@ class Running:
             failed = {**self.job.row, "status": "failed", **self.commit}
             return {**failed, "error": _error(self.log, status)}
         draft = self.marker.with_suffix(".tmp")
-        draft.write_text(json.dumps({"command": self.job.command, "row": row}))
+        draft.write_text(json.dumps({"command": self._command, "row": row}))
         draft.replace(self.marker)
         return row
 

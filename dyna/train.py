@@ -34,8 +34,11 @@ def validate(cfg: DictConfig) -> None:
         ValueError: A value is bad; the message names it and the mend.
     """
     numbers = ("effort", "refit_effort", "checkpoint_every")
-    check_keys(cfg, LOWEST, numbers, flags=("overwrite", "progress", "pictures", "debug"))
+    flags = ("overwrite", "progress", "pictures", "publish", "debug")
+    check_keys(cfg, LOWEST, numbers, flags)
     check_device(str(cfg.device))
+    if cfg.publish:
+        raise ValueError("publish=true is for the table of a study: give experiment=..., too")
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")

@@ -131,7 +131,7 @@ def validate(cfg: DictConfig) -> None:
     if not good or not horizons or list(horizons) != sorted(set(horizons)):
         raise ValueError(f"horizons={horizons} must be rising numbers of steps, 2 or more of them")
     whole = {"episodes": 1, "seed": 0, "threads": 1}
-    check_keys(cfg, whole, flags=("reuse", "debug"), optional=("episodes",))
+    check_keys(cfg, whole, flags=("reuse", "publish", "debug"), optional=("episodes",))
     named = cfg.checkpoints
     if named is not None and not (
         isinstance(named, DictConfig)
@@ -143,6 +143,12 @@ def validate(cfg: DictConfig) -> None:
     if not cfg.agents and not cfg.checkpoints:
         raise ValueError("nobody to compare: give agents=[...] or checkpoints=...")
     check_device(str(cfg.device))
+    _output(cfg)
+
+
+def _output(cfg: DictConfig) -> Path:
+    name = f"comparison_{cfg.env.get('tier') or 'scene'}.json"
+    return results.destination(cfg.output, cfg.publish, Path("outputs/compare", name), name)
 
 
 def run(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
@@ -166,7 +172,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
         "asked_episodes": cfg.episodes,
         "seed": cfg.seed,
     }
-    path = Path(cfg.output)
+    path = _output(cfg)
     known = _known(path, setting) if cfg.reuse else {}
     command = shlex.join(["python", "-m", "dyna.compare", *overrides])
     header = {**results.provenance(command), **setting}

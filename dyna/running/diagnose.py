@@ -203,7 +203,7 @@ def validate(cfg: DictConfig) -> None:
         ValueError: A value is bad; the message names it and the mend.
     """
     whole = {"episodes": 1, "test_episodes": 1, "threads": 1}
-    check_keys(cfg, whole, flags=("pictures", "debug"))
+    check_keys(cfg, whole, flags=("publish", "pictures", "debug"))
     check_device(str(cfg.device))
     if not getattr(get_class(cfg.world_model._target_), "sees", False):
         raise ValueError(
@@ -211,6 +211,12 @@ def validate(cfg: DictConfig) -> None:
             "choose world_model=air"
         )
     _protocol(cfg)
+    _output(cfg)
+
+
+def _output(cfg: DictConfig) -> Path:
+    name = f"world_model_{cfg.env.get('tier') or 'scene'}.json"
+    return results.destination(cfg.output, cfg.publish, Path("outputs/diagnose", name), name)
 
 
 def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
@@ -218,7 +224,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
     validate(cfg)
     torch.set_num_threads(cfg.threads)
     command = shlex.join(["python", "-m", "dyna.diagnose", *overrides])
-    output = Path(cfg.output)
+    output = _output(cfg)
     folder = Path(cfg.folder or Path("outputs") / "diagnose" / output.stem)
     rows: list[dict[str, Any]] = []
     for seed in cfg.seeds:

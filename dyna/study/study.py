@@ -26,7 +26,7 @@ from dyna.reporting import findings, pages, tables
 from dyna.scores import results
 from dyna.study.plan import Job, Study
 
-OURS = ("experiment", "study")
+OURS = ("experiment", "study", "publish")
 """Arguments that are for the study, not for its runs."""
 PAUSE = 0.2
 """Seconds between looks at the running ones."""
@@ -47,7 +47,7 @@ def run_study(cfg: DictConfig) -> Path:
     Raises:
         ValueError: The study asks for what cannot be run, or a run failed; all others are done.
     """
-    study = Study.from_config(cfg.study)
+    study = Study.from_config(cfg.study, cfg.publish)
     jobs = study.jobs(_forwarded())
     header = results.provenance(_command())
     rows = Rows(study.path, header, jobs)

@@ -23,8 +23,11 @@ LONGEST_NAME = 120
 
 
 def run_name(overrides: str) -> str:
-    """Folder name of a run from its overrides: no slashes, not too long, never empty."""
-    name = re.sub(r"[/\\\s]+", "_", overrides) or "default"
+    """Folder name of a run from its overrides: no slashes, not too long, never empty.
+
+    Nor does it hold ``${``, which Hydra would look up.
+    """
+    name = re.sub(r"[/\\\s]+", "_", overrides).replace("${", "$") or "default"
     if len(name.encode()) <= LONGEST_NAME:
         return name
     digest = hashlib.sha256(overrides.encode()).hexdigest()[:8]
@@ -32,19 +35,6 @@ def run_name(overrides: str) -> str:
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
-
-
-def quote_paths(arguments: list[str]) -> list[str]:
-    """Quotes paths given as they are: Hydra would read the ``=`` and ``,`` of our folders' names.
-
-    Example:
-        >>> quote_paths(["seed=1", "checkpoint=outputs/a=1,b=2/seed=0"])
-        ['seed=1', 'checkpoint="outputs/a=1,b=2/seed=0"']
-    """
-    if {"-m", "--multirun"} & set(arguments):  # there a comma means a choice
-        return arguments
-    path = re.compile(r"(checkpoint|start|folder|env\.digits|env\.path)=([^'\"\[{$]*[=,][^'\"]*)")
-    return [path.sub(r'\1="\2"', a) if path.fullmatch(a) else a for a in arguments]
 
 
 def all_keys() -> str:

@@ -16,7 +16,7 @@ from dyna.evaluation.heldout import SEED, Outcome, observe, speed
 from dyna.reporting import comparison
 from dyna.running import checkpoint
 from dyna.running.build import make
-from dyna.running.checks import check_device, check_keys
+from dyna.running.checks import check_device, check_folder, check_keys
 from dyna.running.subject import Subject, check_fit, held_out, restore
 from dyna.scores import results
 from envs.tracking import Tracking
@@ -58,6 +58,8 @@ def _paths(given: str | ListConfig) -> list[str]:
     """
     if not isinstance(given, str):
         return [str(path) for path in given]
+    if Path(given).exists():  # its name may hold what is special in patterns
+        return [given]
     found = sorted(glob.glob(given))
     if not found:
         raise FileNotFoundError(f"no checkpoint at {given}: give folders of runs, or a pattern")
@@ -76,7 +78,7 @@ def agent_of(entry: Entry, env: Tracking, cfg: DictConfig) -> Agent:
         check_fit(subject, env)
         return subject.agent
     agent = make(_config(entry.tracker), frame_shape=shape, seed=cfg.seed, device=cfg.device)
-    if type(agent).update is not Agent.update:
+    if agent.learns:
         raise ValueError(
             f"agents=[{entry.tracker}] has learned nothing yet: name a run of it under "
             f"'checkpoints={{{entry.tracker}: [FOLDER]}}'"
@@ -143,7 +145,7 @@ def validate(cfg: DictConfig) -> None:
     if not cfg.agents and not cfg.checkpoints:
         raise ValueError("nobody to compare: give agents=[...] or checkpoints=...")
     check_device(str(cfg.device))
-    _output(cfg)
+    check_folder("output", _output(cfg).parent)
 
 
 def _output(cfg: DictConfig) -> Path:

@@ -23,7 +23,7 @@ from dyna.pictures import sheet
 from dyna.reporting import model_page
 from dyna.running import checkpoint, model_log
 from dyna.running.build import make
-from dyna.running.checks import check_device, check_keys
+from dyna.running.checks import check_device, check_folder, check_keys
 from dyna.scores import results
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
@@ -211,7 +211,14 @@ def validate(cfg: DictConfig) -> None:
             "choose world_model=air"
         )
     _protocol(cfg)
-    _output(cfg)
+    check_folder("output", _output(cfg).parent)
+    check_folder("folder", _folder(cfg))
+    if cfg.save:
+        check_folder("save", cfg.save)
+
+
+def _folder(cfg: DictConfig) -> Path:
+    return Path(cfg.folder or Path("outputs") / "diagnose" / _output(cfg).stem)
 
 
 def _output(cfg: DictConfig) -> Path:
@@ -224,8 +231,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
     validate(cfg)
     torch.set_num_threads(cfg.threads)
     command = shlex.join(["python", "-m", "dyna.diagnose", *overrides])
-    output = _output(cfg)
-    folder = Path(cfg.folder or Path("outputs") / "diagnose" / output.stem)
+    output, folder = _output(cfg), _folder(cfg)
     rows: list[dict[str, Any]] = []
     for seed in cfg.seeds:
         findings = probe(cfg, seed)

@@ -40,19 +40,6 @@ def run_name(overrides: str) -> str:
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 
 
-def quote_paths(arguments: list[str]) -> list[str]:
-    """Quotes paths given as they are: Hydra would read the ``=`` and ``,`` of our folders' names.
-
-    Example:
-        >>> quote_paths(["seed=1", "checkpoint=outputs/a=1,b=2/seed=0"])
-        ['seed=1', 'checkpoint="outputs/a=1,b=2/seed=0"']
-    """
-    if {"-m", "--multirun"} & set(arguments):  # there a comma means a choice
-        return arguments
-    path = re.compile(r"(checkpoint|start|folder|env\.digits|env\.path)=([^'\"\[{$]*[=,][^'\"]*)")
-    return [path.sub(r'\1="\2"', a) if path.fullmatch(a) else a for a in arguments]
-
-
 def all_keys() -> str:
     """Where to look for the keys of the command that runs."""
     name = Path(sys.argv[0]).stem.removeprefix("dyna-")

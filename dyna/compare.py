@@ -6,13 +6,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from dyna.command_line import clear_errors, quote_paths
+from dyna.command_line import clear_errors, clear_errors_of_one
 from dyna.running.compare import run
+from dyna.running.overrides import quote_paths
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="compare")
 def _task(cfg: DictConfig) -> None:
-    with clear_errors():
+    with clear_errors_of_one():
         run(cfg, list(HydraConfig.get().overrides.task))
 
 

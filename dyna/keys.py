@@ -8,7 +8,8 @@ import hydra
 from omegaconf import DictConfig
 
 from conf import settings_of
-from dyna.command_line import clear_errors, quote_paths
+from dyna.command_line import clear_errors
+from dyna.running.overrides import quote_paths
 from envs.settings import helps
 
 WORDS = {"None": "null", "True": "true", "False": "false"}

@@ -15,9 +15,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         match given:
             case ["study", name]:
                 check_name("NAME", name)
-                page_path = pages.write_study(
-                    Path("results") / f"{name}.json", Path("outputs") / name
-                )
+                own = Path("outputs") / name / "results.json"
+                table = own if own.exists() else Path("results") / f"{name}.json"
+                page_path = pages.write_study(table, Path("outputs") / name)
                 print(page_path.resolve())
             case ["run", folder]:
                 print(pages.write_run(Path(folder)).resolve())

@@ -5,13 +5,13 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from dyna.command_line import clear_errors
+from dyna.command_line import clear_errors, clear_errors_of_one
 from dyna.running.track import arguments, run
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="track")
 def _task(cfg: DictConfig) -> None:
-    with clear_errors():
+    with clear_errors_of_one():
         run(cfg)
 
 

@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from agents.base import Agent
 from conf import settings_of
 from conf.members import find, targets
-from dyna.command_line import quote_paths
 from dyna.running.build import make
+from dyna.running.overrides import quote_paths
 from dyna.running.track import arguments
 from envs.settings import helps
 from envs.tracking import Tracking

@@ -67,8 +67,16 @@ def choice(group: str, node: DictConfig | None) -> str:
     return "none" if target is None else str(target).split(".")[-2]
 
 
+def has_model(cfg: DictConfig) -> bool:
+    """Whether the config names a world model."""
+    return cfg.world_model is not None and cfg.world_model.get("_target_") is not None
+
+
 def build(cfg: DictConfig) -> Dyna:
-    """Makes the parts of a run; each draws from a seed of its own."""
+    """Makes the parts of a run; each draws from a seed of its own.
+
+    A world model is made only if there are frames to imagine.
+    """
     seed, device = cfg.seed, cfg.device
 
     def task(name: str) -> Tracking:
@@ -89,7 +97,7 @@ def build(cfg: DictConfig) -> Dyna:
         )
     model: WorldModel | None = None
     dream: Tracking | None = None
-    if cfg.world_model is not None and cfg.world_model.get("_target_") is not None:
+    if cfg.imagined_frames > 0 and has_model(cfg):
         privileged = getattr(find(cfg.world_model._target_), "privileged", False)
         more = {"scene": task("world_model/scene").scene} if privileged else {}
         with seeding.initialised(seed, "world_model/init"):

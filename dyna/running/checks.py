@@ -1,6 +1,9 @@
 """What commands check of their configuration before any work starts."""
 
+import contextlib
+import tempfile
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
@@ -47,6 +50,29 @@ def check_name(key: str, name: object) -> None:
             f"{key}={text} is no name of a folder: give one word, without / and \\, or all of the "
             "folder by folder=..."
         )
+
+
+def check_folder(key: str, folder: str | Path) -> None:
+    """Makes sure that files can be written in a folder, and leaves nothing there.
+
+    Raises:
+        ValueError: They cannot.
+    """
+    folder, made = Path(folder), []
+    try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ValueError(
+            f"{key}={folder}: no file can be written there ({why}); give another {key}"
+        ) from None
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError, ValueError):
+                path.rmdir()
 
 
 def check_device(name: str) -> None:

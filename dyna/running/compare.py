@@ -16,7 +16,7 @@ from dyna.evaluation.heldout import SEED, Outcome, observe, speed
 from dyna.reporting import comparison
 from dyna.running import checkpoint
 from dyna.running.build import make
-from dyna.running.checks import check_device, check_keys
+from dyna.running.checks import check_device, check_folder, check_keys
 from dyna.running.lock import locked_file
 from dyna.running.subject import Subject, check_fit, held_out, restore
 from dyna.scores import results
@@ -60,6 +60,8 @@ def _paths(given: str | ListConfig) -> list[str]:
     """
     if not isinstance(given, str):
         return [str(path) for path in given]
+    if Path(given).exists():  # its name may hold what is special in patterns
+        return [given]
     found = sorted(glob.glob(given))
     if not found:
         raise FileNotFoundError(f"no checkpoint at {given}: give folders of runs, or a pattern")
@@ -78,7 +80,7 @@ def agent_of(entry: Entry, env: Tracking, cfg: DictConfig) -> Agent:
         check_fit(subject, env)
         return subject.agent
     agent = make(_config(entry.tracker), frame_shape=shape, seed=cfg.seed, device=cfg.device)
-    if type(agent).update is not Agent.update:
+    if agent.learns:
         raise ValueError(
             f"agents=[{entry.tracker}] has learned nothing yet: name a run of it under "
             f"'checkpoints={{{entry.tracker}: [FOLDER]}}'"
@@ -133,7 +135,7 @@ def validate(cfg: DictConfig) -> None:
     if not good or not horizons or list(horizons) != sorted(set(horizons)):
         raise ValueError(f"horizons={horizons} must be rising numbers of steps, 2 or more of them")
     whole = {"episodes": 1, "seed": 0, "threads": 1}
-    check_keys(cfg, whole, flags=("reuse", "debug"), optional=("episodes",))
+    check_keys(cfg, whole, flags=("reuse", "publish", "debug"), optional=("episodes",))
     named = cfg.checkpoints
     if named is not None and not (
         isinstance(named, DictConfig)
@@ -145,6 +147,12 @@ def validate(cfg: DictConfig) -> None:
     if not cfg.agents and not cfg.checkpoints:
         raise ValueError("nobody to compare: give agents=[...] or checkpoints=...")
     check_device(str(cfg.device))
+    check_folder("output", _output(cfg).parent)
+
+
+def _output(cfg: DictConfig) -> Path:
+    name = f"comparison_{cfg.env.get('tier') or 'scene'}.json"
+    return results.destination(cfg.output, cfg.publish, Path("outputs/compare", name), name)
 
 
 def run(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
@@ -159,7 +167,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
     """
     validate(cfg)
     torch.set_num_threads(cfg.threads)
-    with locked_file(Path(cfg.output)):
+    with locked_file(_output(cfg)):
         return _score(cfg, overrides)
 
 
@@ -173,7 +181,7 @@ def _score(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
         "asked_episodes": cfg.episodes,
         "seed": cfg.seed,
     }
-    path = Path(cfg.output)
+    path = _output(cfg)
     known = _known(path, setting) if cfg.reuse else {}
     command = shlex.join(["python", "-m", "dyna.compare", *overrides])
     header = {**results.provenance(command), **setting}

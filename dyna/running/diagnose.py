@@ -23,7 +23,7 @@ from dyna.pictures import sheet
 from dyna.reporting import model_page
 from dyna.running import checkpoint, model_log
 from dyna.running.build import make
-from dyna.running.checks import check_device, check_keys
+from dyna.running.checks import check_device, check_folder, check_keys
 from dyna.running.lock import locked, locked_file
 from dyna.scores import results
 from dyna.scores.privacy import writable
@@ -205,7 +205,7 @@ def validate(cfg: DictConfig) -> None:
         ValueError: A value is bad; the message names it and the mend.
     """
     whole = {"episodes": 1, "test_episodes": 1, "threads": 1}
-    check_keys(cfg, whole, flags=("pictures", "debug"))
+    check_keys(cfg, whole, flags=("publish", "pictures", "debug"))
     check_device(str(cfg.device))
     if not getattr(find(cfg.world_model._target_), "sees", False):
         raise ValueError(
@@ -213,14 +213,26 @@ def validate(cfg: DictConfig) -> None:
             "choose world_model=air"
         )
     _protocol(cfg)
+    check_folder("output", _output(cfg).parent)
+    check_folder("folder", _folder(cfg))
+    if cfg.save:
+        check_folder("save", cfg.save)
+
+
+def _folder(cfg: DictConfig) -> Path:
+    return Path(cfg.folder or Path("outputs") / "diagnose" / _output(cfg).stem)
+
+
+def _output(cfg: DictConfig) -> Path:
+    name = f"world_model_{cfg.env.get('tier') or 'scene'}.json"
+    return results.destination(cfg.output, cfg.publish, Path("outputs/diagnose", name), name)
 
 
 def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
     """Probes one seed after the other; prints each, and writes all after each."""
     validate(cfg)
     torch.set_num_threads(cfg.threads)
-    output = Path(cfg.output)
-    folder = Path(cfg.folder or Path("outputs") / "diagnose" / output.stem)
+    output, folder = _output(cfg), _folder(cfg)
     with locked_file(output), locked(folder):
         return _measure(cfg, output, folder, overrides)
 

@@ -16,7 +16,7 @@ from dyna.evaluation.metrics import summary
 from dyna.loop.rollout import rollout
 from dyna.pictures import showcase
 from dyna.reporting import comparison
-from dyna.running.checks import check_device, check_keys
+from dyna.running.checks import check_device, check_folder, check_keys
 from dyna.running.lock import locked
 from dyna.running.subject import check_fit, from_checkpoint, from_config, held_out
 from dyna.scores import results
@@ -48,6 +48,7 @@ def validate(cfg: DictConfig) -> None:
     flags = ("video", "world_model", "debug")
     check_keys(cfg, whole, flags=flags, optional=("episodes", "horizon"))
     check_device(str(cfg.device))
+    check_folder("folder", cfg.folder)
 
 
 def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:

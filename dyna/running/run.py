@@ -18,7 +18,7 @@ from conf.members import find
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
 from dyna.running import foreign
-from dyna.running.build import build, choice, make
+from dyna.running.build import build, choice, has_model, make
 from dyna.running.checkpoint import Checkpoints, config_hash
 from dyna.running.lock import locked
 from dyna.running.logger import JSONL, Logger
@@ -197,7 +197,7 @@ class Run:
         cpu, wall = self._times()
         summary: dict[str, Any] = {
             "name": self.config["name"],
-            "arm": choice("world_model", self.cfg.world_model),
+            "arm": choice("world_model", self.cfg.world_model if dyna.model else None),
             "agent": choice("agent", self.cfg.agent),
             "seed": self.cfg.seed,
             "real_frames": dyna.real,
@@ -285,6 +285,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     if not cfg.overwrite and (summary := this.summary()) is not None:
         print(f"{this.folder} is finished; overwrite=true runs it again", file=sys.stderr)
         return summary
+    if cfg.imagined_frames == 0 and has_model(cfg):
+        print("imagined_frames=0: model-free, no world model is fitted", file=sys.stderr)
     with locked(this.folder):
         if cfg.overwrite:
             clear(this.folder)

@@ -15,13 +15,16 @@ from agents.base import Agent
 from dyna.evaluation.follow import follow, pictures_of, read, to_box, to_pixels
 from dyna.pictures import gaze, video_file
 from dyna.running.build import make
-from dyna.running.checks import check_device, check_keys
+from dyna.running.checks import check_device, check_folder, check_keys
 from dyna.running.lock import locked
+from dyna.running.overrides import quoted
 from dyna.running.subject import restore
 from envs import drawing
 
 TAKES_A_VALUE = {"--cfg", "-c", "--info", "-i", "--package", "-p"}
 """Options of Hydra that are followed by a word."""
+PATHS = ("video", "checkpoint", "output", "path")
+"""Keys that hold a path; ``start`` is a frame here."""
 HOW = "give checkpoint=PATH of a run (python -m dyna trains one), or a tracker such as agent=csrt"
 
 
@@ -42,7 +45,7 @@ def choose(cfg: DictConfig, width: int, height: int) -> tuple[Agent, int]:
     agent = make(named, frame_shape=(3, height, width), seed=cfg.seed, device=cfg.device)
     if agent.privileged:
         raise ValueError(f"{type(agent).__name__} reads the truth, which files do not hold: {HOW}")
-    if type(agent).update is not Agent.update:
+    if agent.learns:
         raise ValueError(f"{type(agent).__name__} has learned nothing yet: {HOW}")
     return agent, 3
 
@@ -69,6 +72,7 @@ def validate(cfg: DictConfig) -> None:
     flags = ("glimpse", "progress", "debug")
     check_keys(cfg, whole, flags=flags, optional=("frames",))
     check_device(str(cfg.device))
+    check_folder("output", _folder(cfg))
 
 
 def run(cfg: DictConfig) -> Path:
@@ -84,7 +88,7 @@ def run(cfg: DictConfig) -> Path:
     validate(cfg)
     torch.set_num_threads(cfg.threads)
     source = Path(cfg.video)
-    folder = Path(cfg.output or Path("outputs/track", _name(source)))
+    folder = _folder(cfg)
     with locked(folder):
         _follow(cfg, source, folder)
     return folder
@@ -134,6 +138,10 @@ def _follow(cfg: DictConfig, source: Path, folder: Path) -> None:
         print(f"written: {path}")
 
 
+def _folder(cfg: DictConfig) -> Path:
+    return Path(cfg.output or Path("outputs/track", _name(Path(cfg.video))))
+
+
 def _name(source: Path) -> str:
     """What to call a video; folders of pictures often have a name that says nothing."""
     source = source.resolve()
@@ -168,15 +176,8 @@ def arguments(given: Sequence[str]) -> list[str]:
                 raise ValueError(
                     f"{word}: one video is given already; key=value, or --box x,y,w,h"
                 )
-            turned.append(f"video={_quoted(word)}")
+            turned.append(f"video={quoted(word, is_name=True)}")
         else:
             key, _, value = word.partition("=")
-            is_path = key in ("video", "checkpoint", "output")
-            turned.append(f"{key}={_quoted(value)}" if is_path else word)
+            turned.append(f"{key}={quoted(value)}" if key in PATHS else word)
     return turned
-
-
-def _quoted(text: str) -> str:
-    if text[:1] in ("'", '"') or text == "null":
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

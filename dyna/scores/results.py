@@ -25,6 +25,8 @@ Row = dict[str, Any]
 KEY = ("arm", "agent", "tier", "real_frames", "imagined_frames", "seed")
 """What tells one row from another."""
 
+PUBLISHED = Path("results")
+"""Where published files lie; nothing is written there unless it is asked for."""
 ODD = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError)
 """What comes out when a file of a run is missing, or not what it should be."""
 HERE = Path(__file__).parent
@@ -82,6 +84,25 @@ def provenance(command: str) -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "packages": packages,
     }
+
+
+def destination(output: str | None, publish: bool, unpublished: Path, name: str) -> Path:
+    """Which file a command writes.
+
+    Args:
+        output: The path that the user gave, if any.
+        publish: Whether to write (over) the published file ``name``.
+        unpublished: The file if neither is said.
+        name: Its name among the published ones.
+
+    Raises:
+        ValueError: A path is given, and publishing asked for.
+    """
+    if output and publish:
+        raise ValueError(f"publish=true writes {PUBLISHED / name}, not {output}: give one of them")
+    if output:
+        return Path(output)
+    return PUBLISHED / name if publish else unpublished
 
 
 def clean(value: Any) -> Any:

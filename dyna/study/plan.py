@@ -75,7 +75,8 @@ class Study:
         references: Trackers to score beside the runs, each with its number of episodes.
         overrides: Further arguments for every run.
         workers: Runs at a time.
-        results: The file to write; ``results/<name>.json`` if left empty.
+        results: The file to write; ``outputs/<name>/results.json`` if left empty.
+        publish: Whether that is ``results/<name>.json`` instead (``publish=true``).
     """
 
     name: str
@@ -89,6 +90,7 @@ class Study:
     overrides: list[str] = dataclasses.field(default_factory=list)
     workers: int = 2
     results: str = ""
+    publish: bool = False
 
     def __post_init__(self) -> None:
         for name in ("arms", "tiers", "real_frames", "seeds"):
@@ -111,8 +113,8 @@ class Study:
             raise ValueError("study.real_frames and study.imagined_frames must not be negative")
 
     @classmethod
-    def from_config(cls, node: DictConfig) -> "Study":
-        """Reads the node.
+    def from_config(cls, node: DictConfig, publish: bool = False) -> "Study":
+        """Reads the node; ``publish`` is a key beside it.
 
         Raises:
             ValueError: A key is unknown or missing, or a value is out of range.
@@ -121,12 +123,12 @@ class Study:
         if not isinstance(values, dict):
             raise ValueError(f"study must be a mapping, got {values!r}")
         given = {str(name): value for name, value in values.items() if value is not None}
-        known = {field.name for field in dataclasses.fields(cls)}
+        known = {field.name for field in dataclasses.fields(cls)} - {"publish"}
         unknown = sorted(set(given) - known)
         if unknown:
             raise ValueError(f"study does not know {unknown}; it knows {sorted(known)}")
         try:
-            return cls(**given)
+            return cls(**given, publish=publish)
         except TypeError as error:
             raise ValueError(f"study is not complete: {error}") from None
 
@@ -138,7 +140,8 @@ class Study:
     @property
     def path(self) -> Path:
         """The results file."""
-        return Path(self.results or f"results/{self.name}.json")
+        own = self.folder / "results.json"
+        return results.destination(self.results, self.publish, own, f"{self.name}.json")
 
     def settings(self) -> Iterator[tuple[str, int, int]]:
         """(arm, real frames, imagined frames) of every curve point, without repetition."""

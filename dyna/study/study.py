@@ -28,7 +28,7 @@ from dyna.scores import results
 from dyna.scores.privacy import masked
 from dyna.study.plan import Job, Study
 
-OURS = ("experiment", "study")
+OURS = ("experiment", "study", "publish")
 """Arguments that are for the study, not for its runs."""
 PAUSE = 0.2
 """Seconds between looks at the running ones."""
@@ -49,7 +49,7 @@ def run_study(cfg: DictConfig) -> Path:
     Raises:
         ValueError: The study asks for what cannot be run, or a run failed; all others are done.
     """
-    study = Study.from_config(cfg.study)
+    study = Study.from_config(cfg.study, cfg.publish)
     with locked(study.folder), locked_file(study.path):
         return _run(study)
 

@@ -159,6 +159,23 @@ def test_bad_values_are_named_before_any_work(override: str, message: str) -> No
         train.validate(cfg)
 
 
+def test_a_sweep_leaves_the_working_folder_clean(
+    tmp_path: Path, command: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(train, "run", lambda cfg: seen.append((cfg.seed, cfg.folder)))
+    monkeypatch.setattr(train, "_report", lambda summary, folder: None)
+    assert command("-m", "seed=0,1", "folder=outputs/x/${seed}")[0] == 0
+    assert seen == [(0, "outputs/x/0"), (1, "outputs/x/1")]
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+
+
+def test_publishing_is_for_studies(command: Callable) -> None:
+    code, _, error = command("publish=true")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "experiment=" in error
+
+
 def test_help_lists_groups_and_keys(command: Callable) -> None:
     code, out, _ = command("--help")
     assert code == 0

@@ -1,6 +1,7 @@
 """The command that measures world models on their own."""
 
 import json
+import types
 from pathlib import Path
 
 import hydra
@@ -62,6 +63,22 @@ def test_figures_are_printed_and_written(
     assert [again[name] for name in same] == pytest.approx([row[name] for name in same], rel=1e-4)
     with pytest.raises(ValueError, match="another world model"):
         diagnose.run(compose(*brief, f"load={models}", "world_model.what_dim=8"), [])
+
+
+def test_published_files_are_written_only_where_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = {"seed": 0, "cpu_seconds": 0.0, "target_iou": 0.0, "target_found": 0.0}
+    row |= {"target_lost": 0.0, "reconstruction_mse": 0.0, "steps": [], "episodes": 1}
+    found = types.SimpleNamespace(row=row, model=None, episodes=None)
+    monkeypatch.setattr(diagnose, "probe", lambda cfg, seed: [found])
+    place = Path("world_model_plain.json")
+    diagnose.run(compose("seeds=[0]", "pictures=false"), [])
+    assert (tmp_path / "outputs" / "diagnose" / place).exists()
+    assert not (tmp_path / "results").exists()
+    diagnose.run(compose("seeds=[0]", "pictures=false", "publish=true"), [])
+    assert (tmp_path / "results" / place).exists()
 
 
 def test_the_simulator_foresees_what_is_not_random() -> None:

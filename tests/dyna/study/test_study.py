@@ -211,6 +211,15 @@ def test_rows_are_named_after_the_agent_that_ran(tmp_path):
     assert all("world_model=" + job.row["arm"] in job.command for job in study.jobs())
 
 
+def test_a_study_is_published_only_where_asked():
+    assert plan().path == Path("outputs/small/results.json")
+    assert plan(results="mine.json").path == Path("mine.json")
+    config = OmegaConf.create(SMALL)
+    assert Study.from_config(config, publish=True).path == Path("results/small.json")
+    with pytest.raises(ValueError, match="study does not know"):
+        plan(publish=True)
+
+
 def test_references_meet_the_same_env_as_the_runs():
     study = Study("x", ["none"], ["shapes"], [100], 200, [0], references={"ncc": 8})
     jobs = study.jobs(["env=shapes", "env.horizon=30"])

@@ -13,10 +13,12 @@ import socket
 import threading
 import urllib.parse
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+OLD_MODES = {"dryrun": "offline", "run": "online"}
+"""What W&B called its modes once, and still takes."""
 AXES = ("real_frames", "imagined_frames", "agent_frames")
 
 
@@ -158,9 +160,11 @@ class WandB(Logger):
         tags: list[str] | None = None,
     ) -> None:
         super().__init__(folder, config)
-        mode = os.environ.get("WANDB_MODE") or mode
+        variable = os.environ.get("WANDB_MODE")
+        where = "the variable WANDB_MODE" if variable else "logger.mode"
+        mode = OLD_MODES.get(variable or mode, variable or mode)
         if mode not in ("offline", "online", "disabled"):
-            raise ValueError(f"logger.mode={mode}: take offline, online or disabled")
+            raise ValueError(f"{where} is {mode}: take offline, online or disabled")
         if mode == "online" and (reason := _unreachable()):
             warnings.warn(
                 f"W&B cannot go online ({reason}): logging offline; `wandb sync` the folder "
@@ -168,6 +172,8 @@ class WandB(Logger):
                 stacklevel=2,
             )
             mode = "offline"
+        if not isinstance(project, str) or not isinstance(tags, Sequence | None):
+            raise ValueError(f"logger.project={project}, logger.tags={tags}: a text, and a list")
         self._project, self._mode, self._tags = project, mode, list(tags or [])
         self._id: str | None = None
         self._rows = 0

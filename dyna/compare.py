@@ -1,14 +1,11 @@
 """Scores several trackers on the same held-out episodes: ``python -m dyna.compare ...``."""
 
-import sys
-
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from dyna.command_line import clear_errors, clear_errors_of_one
+from dyna.command_line import call, clear_errors_of_one
 from dyna.running.compare import run
-from dyna.running.overrides import quote_paths
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="compare")
@@ -19,9 +16,7 @@ def _task(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Entry point of the command line."""
-    sys.argv[1:] = quote_paths(sys.argv[1:])
-    with clear_errors():
-        _task()
+    call(_task)
 
 
 if __name__ == "__main__":

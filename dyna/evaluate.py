@@ -1,14 +1,11 @@
 """Scores agents on held-out scenes: ``python -m dyna.evaluate agent=csrt env.tier=medium``."""
 
-import sys
-
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from dyna.command_line import clear_errors, clear_errors_of_one
+from dyna.command_line import call, clear_errors_of_one
 from dyna.running.evaluate import run
-from dyna.running.overrides import quote_paths
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="evaluate")
@@ -19,9 +16,7 @@ def _task(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Entry point of the command line."""
-    sys.argv[1:] = quote_paths(sys.argv[1:])
-    with clear_errors():
-        _task()
+    call(_task)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
 """``python -m dyna key=value ...``: one run, or the many of a study."""
 
-import sys
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
-from dyna.command_line import clear_errors, clear_errors_of_one
+from dyna.command_line import call, clear_errors_of_one
 from dyna.running.checks import check_device, check_folder, check_keys, check_name
-from dyna.running.overrides import quote_paths
 from dyna.running.run import run
 
 LOWEST = {
@@ -34,7 +32,7 @@ def validate(cfg: DictConfig) -> None:
     """
     numbers = ("effort", "refit_effort", "checkpoint_every")
     flags = ("overwrite", "progress", "pictures", "publish", "debug")
-    check_keys(cfg, LOWEST, numbers, flags)
+    check_keys(cfg, LOWEST, numbers, flags, texts=("name", "folder", "start"))
     check_device(str(cfg.device))
     check_name("name", cfg.name)
     check_folder("folder", cfg.folder)
@@ -67,9 +65,7 @@ def _report(summary: dict, folder: Path) -> None:
 
 def main() -> None:
     """Entry point."""
-    sys.argv[1:] = quote_paths(sys.argv[1:])
-    with clear_errors():
-        _task()
+    call(_task)
 
 
 if __name__ == "__main__":

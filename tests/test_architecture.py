@@ -157,6 +157,15 @@ def test_the_console_scripts_exist() -> None:
             assert callable(getattr(importlib.import_module(module), name)), line
 
 
+def test_every_command_has_a_script() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    scripts = config["options.entry_points"]["console_scripts"]
+    for path in (ROOT / "dyna").glob("*.py"):
+        if "def main" in path.read_text():
+            assert f"= dyna.{path.stem}:main" in scripts, path.stem
+
+
 def test_shapes_are_checked_in_tests() -> None:
     boxes.to_xyxy(torch.zeros(2, 4))
     with pytest.raises(TypeCheckError):

@@ -72,6 +72,21 @@ def has_model(cfg: DictConfig) -> bool:
     return cfg.world_model is not None and cfg.world_model.get("_target_") is not None
 
 
+def check_frames(cfg: DictConfig, horizon: int) -> None:
+    """Makes sure that there are real frames for one whole episode at least.
+
+    Raises:
+        ValueError: There are not; with a world model, in some round.
+    """
+    rounds = cfg.rounds if cfg.imagined_frames > 0 and has_model(cfg) else 1
+    if cfg.real_frames < rounds * horizon:
+        each = f" in each of {rounds} rounds" if rounds > 1 else ""
+        raise ValueError(
+            f"real_frames={cfg.real_frames} is less than one episode of {horizon} frames{each}: "
+            f"give {rounds * horizon} or more, or lower env.horizon"
+        )
+
+
 def build(cfg: DictConfig) -> Dyna:
     """Makes the parts of a run; each draws from a seed of its own.
 
@@ -90,6 +105,7 @@ def build(cfg: DictConfig) -> Dyna:
             )
 
     env = task("env/train")
+    check_frames(cfg, env.horizon)
     frame_shape = env.scene.frame_shape
     with seeding.initialised(seed, "agent/init"):
         agent = make(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from envs.settings import check
 
@@ -17,6 +17,7 @@ def check_keys(
     numbers: Iterable[str] = (),
     flags: Iterable[str] = (),
     optional: Collection[str] = (),
+    texts: Iterable[str] = (),
 ) -> None:
     """Makes sure that keys hold values of the kind that they should.
 
@@ -26,6 +27,7 @@ def check_keys(
         numbers: Keys of numbers from 0 up.
         flags: Keys that are true or false.
         optional: Those that may be null, too.
+        texts: Keys of texts, which may be null.
 
     Raises:
         ValueError: A value is bad; the message names it and the mend.
@@ -36,6 +38,20 @@ def check_keys(
         check(key, cfg[key], float, {"least": 0})
     for key in flags:
         check(key, cfg[key], bool, {})
+    for key in texts:
+        check(key, cfg[key], str | None, {})
+
+
+def check_list(key: str, given: object, kind: type, least: int | None = None) -> None:
+    """Makes sure that a key holds a list of such values, and not an empty one.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not isinstance(given, list | ListConfig) or not given:
+        raise ValueError(f"{key} must be a filled list, got {given}: give {key}=[...]")
+    for item in given:
+        check(f"an entry of {key}", item, kind, {} if least is None else {"least": least})
 
 
 def check_name(key: str, name: object) -> None:

@@ -16,7 +16,7 @@ from dyna.evaluation.heldout import SEED, Outcome, observe, speed
 from dyna.reporting import comparison
 from dyna.running import checkpoint
 from dyna.running.build import make
-from dyna.running.checks import check_device, check_folder, check_keys
+from dyna.running.checks import check_device, check_folder, check_keys, check_list
 from dyna.running.lock import locked_file
 from dyna.running.subject import Subject, check_fit, held_out, restore
 from dyna.scores import results
@@ -48,7 +48,7 @@ def entries(cfg: DictConfig) -> Iterator[Entry]:
     for name, given in (cfg.checkpoints or {}).items():
         for path in _paths(given):
             yield Entry(str(name), checkpoint.load(path)["config"]["seed"], path)
-    for name in cfg.agents:
+    for name in cfg.agents or []:
         yield Entry(str(name))
 
 
@@ -128,14 +128,12 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         ValueError: A value is bad; the message names it and the mend.
     """
-    horizons = cfg.horizons
-    good = isinstance(horizons, ListConfig) and all(
-        isinstance(steps, int) and steps >= 2 for steps in horizons
-    )
-    if not good or not horizons or list(horizons) != sorted(set(horizons)):
-        raise ValueError(f"horizons={horizons} must be rising numbers of steps, 2 or more of them")
+    check_list("horizons", cfg.horizons, int, least=2)
+    if list(cfg.horizons) != sorted(set(cfg.horizons)):
+        raise ValueError(f"horizons={cfg.horizons} must be rising numbers of steps")
     whole = {"episodes": 1, "seed": 0, "threads": 1}
-    check_keys(cfg, whole, flags=("reuse", "publish", "debug"), optional=("episodes",))
+    flags = ("reuse", "publish", "debug")
+    check_keys(cfg, whole, flags=flags, optional=("episodes",), texts=("output",))
     named = cfg.checkpoints
     if named is not None and not (
         isinstance(named, DictConfig)
@@ -144,6 +142,8 @@ def validate(cfg: DictConfig) -> None:
         raise ValueError(
             f"checkpoints={named} must name folders: 'checkpoints={{HART: [FOLDER, FOLDER]}}'"
         )
+    if cfg.agents != [] and cfg.agents is not None:
+        check_list("agents", cfg.agents, str)
     if not cfg.agents and not cfg.checkpoints:
         raise ValueError("nobody to compare: give agents=[...] or checkpoints=...")
     check_device(str(cfg.device))

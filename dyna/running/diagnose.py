@@ -22,8 +22,8 @@ from dyna.loop.rollout import rollout
 from dyna.pictures import sheet
 from dyna.reporting import model_page
 from dyna.running import checkpoint, model_log
-from dyna.running.build import make
-from dyna.running.checks import check_device, check_folder, check_keys
+from dyna.running.build import has_model, make
+from dyna.running.checks import check_device, check_folder, check_keys, check_list
 from dyna.running.lock import locked, locked_file
 from dyna.scores import results
 from dyna.scores.privacy import writable
@@ -204,9 +204,20 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         ValueError: A value is bad; the message names it and the mend.
     """
-    whole = {"episodes": 1, "test_episodes": 1, "threads": 1}
-    check_keys(cfg, whole, flags=("publish", "pictures", "debug"))
+    check_keys(
+        cfg,
+        {"episodes": 1, "test_episodes": 1, "threads": 1, "context": 1, "ahead": 0, "samples": 1}
+        | {"settled": 0, "test_horizon": 1, "generalise_slots": 1},
+        flags=("publish", "pictures", "debug"),
+        optional=("settled", "test_horizon", "generalise_slots"),
+        texts=("label", "output", "folder", "save", "load"),
+    )
+    check_list("seeds", cfg.seeds, int, least=0)
+    if not isinstance(cfg.generalise, DictConfig | None):
+        raise ValueError(f"generalise={cfg.generalise}: give factors, {{max_objects: 6}}, or null")
     check_device(str(cfg.device))
+    if not has_model(cfg):
+        raise ValueError("world_model=none is nothing to measure: choose world_model=air")
     if not getattr(find(cfg.world_model._target_), "sees", False):
         raise ValueError(
             f"{cfg.world_model._target_} cannot look at frames, so there is nothing to measure: "

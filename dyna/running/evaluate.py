@@ -46,7 +46,8 @@ def validate(cfg: DictConfig) -> None:
     """
     whole = {"episodes": 1, "horizon": 2, "seed": 0, "threads": 1}
     flags = ("video", "world_model", "debug")
-    check_keys(cfg, whole, flags=flags, optional=("episodes", "horizon"))
+    optional, texts = ("episodes", "horizon"), ("checkpoint", "folder")
+    check_keys(cfg, whole, flags=flags, optional=optional, texts=texts)
     check_device(str(cfg.device))
     check_folder("folder", cfg.folder)
 

@@ -13,12 +13,14 @@ import socket
 import threading
 import urllib.parse
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dyna.scores.privacy import masked, masked_arguments
 
+OLD_MODES = {"dryrun": "offline", "run": "online"}
+"""What W&B called its modes once, and still takes."""
 AXES = ("real_frames", "imagined_frames", "agent_frames")
 
 
@@ -160,9 +162,11 @@ class WandB(Logger):
         tags: list[str] | None = None,
     ) -> None:
         super().__init__(folder, config)
-        mode = os.environ.get("WANDB_MODE") or mode
+        variable = os.environ.get("WANDB_MODE")
+        where = "the variable WANDB_MODE" if variable else "logger.mode"
+        mode = OLD_MODES.get(variable or mode, variable or mode)
         if mode not in ("offline", "online", "disabled"):
-            raise ValueError(f"logger.mode={mode}: take offline, online or disabled")
+            raise ValueError(f"{where} is {mode}: take offline, online or disabled")
         if mode == "online" and (reason := _unreachable()):
             warnings.warn(
                 f"W&B cannot go online ({reason}): logging offline; `wandb sync` the folder "
@@ -170,6 +174,8 @@ class WandB(Logger):
                 stacklevel=2,
             )
             mode = "offline"
+        if not isinstance(project, str) or not isinstance(tags, Sequence | None):
+            raise ValueError(f"logger.project={project}, logger.tags={tags}: a text, and a list")
         self._project, self._mode = project, mode
         self._tags = [masked(str(tag)) for tag in tags or []]
         self._id: str | None = None
@@ -181,9 +187,7 @@ class WandB(Logger):
         if self._run is None:
             try:
                 self._run = self._init(self._mode)
-            except (
-                Exception
-            ) as error:  # a bad key or project, a server in trouble: wandb's own zoo
+            except Exception as error:  # a bad key or project, a server in trouble
                 if self._mode != "online":
                     raise
                 warnings.warn(f"W&B: {error}: logging offline", stacklevel=2)

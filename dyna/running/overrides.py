@@ -1,6 +1,7 @@
-"""Paths among the arguments of commands, which Hydra's grammar would take apart."""
+"""Arguments of commands: paths that Hydra's grammar would take apart, and names of members."""
 
 import contextlib
+import importlib.resources
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -14,6 +15,10 @@ PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
 """What Hydra reads as it stands."""
 SWEEPS = ("choice(", "glob(", "range(", "interval(", "shuffle(", "sort(", "tag(")
 """How Hydra's own words for many values begin."""
+
+GROUPS = ("env", "agent", "world_model", "logger", "experiment")
+MEMBERS = re.compile(r"(choice\()?[A-Za-z_][\w-]*(,[A-Za-z_][\w-]*)*\)?")
+"""Names of members, several in a sweep."""
 
 
 def quote_paths(arguments: list[str], keys: Collection[str] = PATHS) -> list[str]:
@@ -39,6 +44,25 @@ def _with_path_quoted(argument: str, keys: Collection[str], sweep: bool) -> str:
             return argument
         return f"{key}={','.join(map(quoted, value.split(',')))}"
     return f"{key}={quoted(value)}"
+
+
+def check_choices(arguments: list[str]) -> None:
+    """Makes sure that groups of the configuration are given names of members.
+
+    Raises:
+        ValueError: One is given something else, over which Hydra would stumble.
+    """
+    for argument in arguments:
+        key, equals, value = argument.lstrip("+").partition("=")
+        if equals and key in GROUPS and not MEMBERS.fullmatch(value):
+            raise ValueError(
+                f"{argument} names no {key}: choose one of {', '.join(sorted(_members(key)))}"
+            )
+
+
+def _members(group: str) -> set[str]:
+    folder = importlib.resources.files("conf").joinpath(group)
+    return {x.name.removesuffix(".yaml") for x in folder.iterdir() if x.name.endswith(".yaml")}
 
 
 def quoted(path: str, is_name: bool = False) -> str:

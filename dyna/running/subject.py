@@ -104,9 +104,18 @@ def describe(env: Tracking) -> dict[str, Any]:
 
 
 def from_config(cfg: DictConfig) -> Subject:
-    """An agent as its config describes it, untrained."""
+    """An agent as its config describes it.
+
+    Raises:
+        ValueError: It must be trained first.
+    """
     shape = held_out(cfg.env, cfg.seed, cfg.device, cfg.horizon).scene.frame_shape
     agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=cfg.device)
+    if agent.learns:
+        raise ValueError(
+            f"agent={choice('agent', cfg.agent)} has learned nothing yet: give checkpoint=PATH of "
+            "a run of it (python -m dyna trains one)"
+        )
     return Subject(cfg.env, agent, choice("agent", cfg.agent), shape)
 
 

@@ -70,7 +70,8 @@ def validate(cfg: DictConfig) -> None:
         )
     whole = {"start": 0, "frames": 1, "seed": 0, "threads": 1}
     flags = ("glimpse", "progress", "debug")
-    check_keys(cfg, whole, flags=flags, optional=("frames",))
+    texts = ("video", "checkpoint", "output")
+    check_keys(cfg, whole, flags=flags, optional=("frames",), texts=texts)
     check_device(str(cfg.device))
     check_folder("output", _folder(cfg))
 

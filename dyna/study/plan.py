@@ -8,7 +8,7 @@ import dataclasses
 import importlib.resources
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from dyna.running.checks import check_name
 from dyna.scores import results
 from dyna.scores.arms import arm, arms, tracker
+from envs.settings import check
 
 OWN_KEYS = ("env.tier", "world_model", "real_frames", "imagined_frames", "seed")
 """What a study varies itself: ``study.*`` sets these."""
@@ -93,12 +94,30 @@ class Study:
     publish: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("arms", "tiers", "real_frames", "seeds"):
-            if not isinstance(getattr(self, name), list) or not getattr(self, name):
-                raise ValueError(f"study.{name} must be a filled list, got {getattr(self, name)}")
-        check_name("study.name", self.name)
-        for tier in self.tiers:
-            check_name("study.tiers", tier)
+        for name, kind in {"arms": str, "tiers": str, "real_frames": int, "seeds": int}.items():
+            given = getattr(self, name)
+            if not isinstance(given, list) or not given:
+                raise ValueError(f"study.{name} must be a filled list, got {given}")
+            least = {"real_frames": 1, "seeds": 0}.get(name)
+            _check_each(f"study.{name}", given, kind, {} if least is None else {"least": least})
+        for name, kind in {"extra": dict, "overrides": str}.items():
+            if not isinstance(getattr(self, name), list):
+                raise ValueError(f"study.{name} must be a list, got {getattr(self, name)}")
+            _check_each(f"study.{name}", getattr(self, name), kind, {})
+        if not isinstance(self.references, dict):
+            raise ValueError(f"study.references={self.references}: give {{NAME: EPISODES}}")
+        _check_each("study.references", self.references.values(), int, {"least": 1})
+        check("study.imagined_frames", self.imagined_frames, int, {"least": 0})
+        check("study.workers", self.workers, int, {"least": 1})
+        for name in ("name", "results"):
+            check(f"study.{name}", getattr(self, name), str, {})
+        for key, text in [("study.name", self.name), *(("study.tiers", x) for x in self.tiers)]:
+            check_name(key, text)
+        check("publish", self.publish, bool, {})
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Arms and trackers are known, those of further settings, too."""
         declared = {one.name for one in arms()}
         for key, known in (
             ("arms", declared | _choices("world_model")),
@@ -107,10 +126,11 @@ class Study:
             unknown = sorted(set(getattr(self, key)) - known)
             if unknown:
                 raise ValueError(f"study.{key}: unknown {unknown}; choose of {sorted(known)}")
-        if self.workers < 1:
-            raise ValueError(f"study.workers must be at least 1, got {self.workers}")
-        if self.imagined_frames < 0 or min(self.real_frames) < 0:
-            raise ValueError("study.real_frames and study.imagined_frames must not be negative")
+        for block in self.extra:
+            unknown = sorted(set(block) - {"arms", "real_frames", "imagined_frames"})
+            if unknown:
+                raise ValueError(f"study.extra: unknown {unknown} in {block}")
+            dataclasses.replace(self, extra=[], **block)
 
     @classmethod
     def from_config(cls, node: DictConfig, publish: bool = False) -> "Study":
@@ -194,6 +214,13 @@ class Study:
                 options += [*self.overrides, *forwarded, f"folder='{folder}'", f"name={self.name}"]
                 jobs.append(Job(row, ["-m", "dyna", *options], folder, len(jobs)))
         return sorted(jobs, key=lambda job: (job.row["seed"], -job.weight))
+
+
+def _check_each(name: str, given: Iterable[Any], kind: type, told: dict[str, Any]) -> None:
+    for item in given:
+        if not isinstance(item, kind):
+            raise ValueError(f"{name}: {item!r} is no {kind.__name__}")
+        check(f"an entry of {name}", item, kind, told)
 
 
 def _choices(group: str) -> set[str]:

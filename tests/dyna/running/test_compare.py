@@ -176,6 +176,8 @@ def test_published_files_are_written_only_where_asked(
         ("episodes=0", "episodes must be at least 1, got 0"),
         ("checkpoints=[a]", "must name folders"),
         ("agents=[]", "nobody to compare"),
+        ("agents=3", "agents must be a filled list"),
+        ("agents=[3]", "entry of agents=3 is not a text"),
         ("agents=[hart]", "has learned nothing"),
         ("checkpoints={HART: [nowhere]}", "no checkpoint at nowhere"),
         ("checkpoints={HART: 'nowhere*'}", "no checkpoint at nowhere"),

@@ -21,6 +21,22 @@ def test_no_episodes_are_refused() -> None:
         diagnose.run(compose("episodes=0"), [])
 
 
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("world_model=none", "world_model=none is nothing to measure"),
+        ("seeds=3", "seeds must be a filled list"),
+        ("seeds=[-1]", "an entry of seeds must be at least 0, got -1"),
+        ("samples=0", "samples must be at least 1, got 0"),
+        ("settled=0.5", "settled=0.5 is not a whole number"),
+        ("generalise=3", "generalise=3: give factors"),
+    ],
+)
+def test_bad_values_are_named_before_any_work(override: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        diagnose.run(compose(override), [])
+
+
 def test_models_that_cannot_see_are_refused() -> None:
     with pytest.raises(ValueError, match="choose world_model=air"):
         diagnose.run(compose("world_model=rigid"), [])

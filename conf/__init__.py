@@ -54,6 +54,10 @@ def schema(settings: type, target: str | None = None, partial: bool = False) -> 
     return dataclasses.make_dataclass(settings.__name__, fields, kw_only=True)
 
 
+SCHEMAS: dict[str, str] = {}
+"""Whose each schema is."""
+
+
 def register(folder: Path = HOME) -> None:
     """Makes members of what the YAMLs of a folder name, and stores the schemas that they have."""
     members = set(declared(folder))
@@ -65,6 +69,8 @@ def register(folder: Path = HOME) -> None:
             continue
         *_, module, name = target.split(".")
         stem = module if name == "make" else name.lower()
+        if SCHEMAS.setdefault(stem, target) != target:
+            raise ValueError(f"{target} has the name of {SCHEMAS[stem]}: rename one of them")
         node = schema(settings, target, partial)
         ConfigStore.instance().store(group="settings", name=stem, node=node)
 

@@ -15,6 +15,8 @@ from omegaconf import OmegaConf
 HOME = Path(__file__).parent
 PLACES: dict[str, set[str]] = {}
 """Every member, and where in a config it may stand: ``agent``; its parts at ``agent.policy``."""
+FOLDERS: list[Path] = []
+"""Folders like ``conf/`` that the user named on the command line (`own`)."""
 OWN = ("_target_", "_partial_")
 """Keys of a node that are no arguments; others of Hydra's are refused."""
 
@@ -35,6 +37,11 @@ def declared(folder: Path) -> Iterator[tuple[str, bool, str]]:
     """The same, of all YAMLs in a folder like ``conf/``; places begin with the group."""
     for path in sorted(folder.glob("*/*.yaml")):
         yield from targets(OmegaConf.to_container(OmegaConf.load(path)), path.parent.name)
+
+
+def names(group: str) -> set[str]:
+    """What a group of the configuration can be: the YAMLs in it."""
+    return {path.stem for home in (HOME, *FOLDERS) for path in (home / group).glob("*.yaml")}
 
 
 def find(target: Any, place: str | None = None) -> Any:

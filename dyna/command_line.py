@@ -13,11 +13,12 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverrideParseException
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
+from conf.own import own_folders
 from dyna import __version__
 from dyna.running.overrides import check_choices, quote_paths
 from dyna.scores.privacy import masked
@@ -96,8 +97,9 @@ def call(task: Callable[[], object], turn: Callable[[list[str]], list[str]] = qu
                 print(f"dyna {__version__}, torch {metadata.version('torch')}")
                 return
             sys.argv[1:] = turn(sys.argv[1:])
-            check_choices(sys.argv[1:])
-            task()
+            with own_folders(sys.argv[1:]):
+                check_choices(sys.argv[1:])
+                task()
         finally:
             out.flush()
 
@@ -111,8 +113,6 @@ def all_keys() -> str:
 
 def one_line(error: BaseException) -> str:
     """The message of an error in one line, without Hydra's wrapping."""
-    while isinstance(error, InstantiationException) and error.__cause__ is not None:
-        error = error.__cause__
     text = str(error)
     unknown = re.search(r"Could not override '([^']+)'|Key '([^']+)' is not in struct", text)
     if isinstance(error, OSError) and error.strerror:

@@ -1,10 +1,11 @@
 """Arguments of commands: paths that Hydra's grammar would take apart, and names of members."""
 
 import contextlib
-import importlib.resources
 import re
 from collections.abc import Collection
 from pathlib import Path
+
+from conf.members import names
 
 PATHS = frozenset(
     {"checkpoint", "start", "folder", "output", "save", "load", "path", "study.results"}
@@ -56,13 +57,8 @@ def check_choices(arguments: list[str]) -> None:
         key, equals, value = argument.lstrip("+").partition("=")
         if equals and key in GROUPS and not MEMBERS.fullmatch(value):
             raise ValueError(
-                f"{argument} names no {key}: choose one of {', '.join(sorted(_members(key)))}"
+                f"{argument} names no {key}: choose one of {', '.join(sorted(names(key)))}"
             )
-
-
-def _members(group: str) -> set[str]:
-    folder = importlib.resources.files("conf").joinpath(group)
-    return {x.name.removesuffix(".yaml") for x in folder.iterdir() if x.name.endswith(".yaml")}
 
 
 def quoted(path: str, is_name: bool = False) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from conf.members import names
 from dyna.running.checks import check_name
 from dyna.scores import results
 from dyna.scores.arms import arm, arms, tracker
@@ -120,8 +121,8 @@ class Study:
         """Arms and trackers are known, those of further settings, too."""
         declared = {one.name for one in arms()}
         for key, known in (
-            ("arms", declared | _choices("world_model")),
-            ("references", _choices("agent")),
+            ("arms", declared | names("world_model")),
+            ("references", names("agent")),
         ):
             unknown = sorted(set(getattr(self, key)) - known)
             if unknown:
@@ -199,7 +200,7 @@ class Study:
         for tier, (agent, episodes) in itertools.product(self.tiers, self.references.items()):
             row = _row("reference", agent, tier, 0, 0, 0)
             folder = self.folder / "references" / f"{tier}_{agent}"
-            env = [a for a in forwarded if re.match(r"[+~]*env[.=]", a)]
+            env = [a for a in forwarded if re.match(r"[+~]*(env[.=]|path=)", a)]
             options = [f"env.tier={tier}", f"agent={agent}", f"episodes={episodes}", *env]
             options.append(f"folder='{folder}'")
             jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs), episodes))
@@ -221,12 +222,6 @@ def _check_each(name: str, given: Iterable[Any], kind: type, told: dict[str, Any
         if not isinstance(item, kind):
             raise ValueError(f"{name}: {item!r} is no {kind.__name__}")
         check(f"an entry of {name}", item, kind, told)
-
-
-def _choices(group: str) -> set[str]:
-    """Members of a group of the configuration."""
-    folder = importlib.resources.files("conf").joinpath(group)
-    return {x.name.removesuffix(".yaml") for x in folder.iterdir() if x.name.endswith(".yaml")}
 
 
 def _chosen(group: str, overrides: Sequence[str]) -> str:

@@ -47,7 +47,14 @@ def run_name(overrides: str) -> str:
     return name.encode()[:LONGEST_NAME].decode(errors="ignore") + f"-{digest}"
 
 
+def given_overrides() -> str:
+    """The user's overrides that name a run, in which nothing of the environment is looked up."""
+    job = OmegaConf.to_container(HydraConfig.get().job, resolve=False)
+    return str(job["override_dirname"])  # type: ignore[index,call-overload]
+
+
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("given_overrides", given_overrides, replace=True)
 
 
 class Unread:

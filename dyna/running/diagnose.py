@@ -21,7 +21,7 @@ from dyna.loop import seeding
 from dyna.loop.rollout import rollout
 from dyna.pictures import sheet
 from dyna.reporting import model_page
-from dyna.running import checkpoint, model_log
+from dyna.running import checkpoint, foreign, model_log
 from dyna.running.build import has_model, make
 from dyna.running.checks import check_device, check_folder, check_keys, check_list
 from dyna.running.lock import locked, locked_file
@@ -129,12 +129,12 @@ def _load(cfg: DictConfig, seed: int, model: WorldModel) -> dict[str, Any]:
     state = checkpoint.load(_file(cfg.load, seed))
     try:
         model.load_state_dict(state["world_model"])
-    except RuntimeError as error:
+        return {name: state[name] for name in ("metrics", "cpu_seconds")}
+    except foreign.ODD as error:
         raise ValueError(
-            f"load={cfg.load} holds another world model: give the overrides that it was made "
-            f"with, {state['config']}"
+            f"load={cfg.load} holds another world model, or none that save=... wrote: give the "
+            f"overrides that it was made with, {str(state.get('config'))[:300]}"
         ) from error
-    return state
 
 
 def _file(folder: str, seed: int) -> Path:

@@ -109,9 +109,13 @@ def fitting(path: str | Path) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, OmegaConfBaseException, *ODD) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(f"{path} cannot be made again from its config: {said}") from error
+    except (ValueError, OmegaConfBaseException) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+    except ODD as error:
+        said = " ".join(repr(error).split())[:200]
+        raise ValueError(
+            f"{path} does not fit this version, or its own config ({said}): take another one"
+        ) from error
 
 
 def inherit(agent: Agent, cfg: DictConfig) -> None:

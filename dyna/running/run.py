@@ -62,6 +62,8 @@ class Run:
         self.dyna = build(cfg)
         self.held_out = make(cfg.env, split="test", batch_size=BATCH, seed=0, device=cfg.device)
         state = self.checkpoints.latest()
+        if state is None and cfg.start is not None:
+            foreign.inherit(self.dyna.agent, cfg)
         self.loggers: list[Logger] = []
         if find(cfg.logger._target_) is not JSONL:
             self.loggers.append(make(cfg.logger, folder=self.folder, config=self.config))
@@ -71,10 +73,9 @@ class Run:
             jsonl.load_state_dict({"bytes": 0})
             text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
             (self.folder / "config.yaml").write_text(text)
-            if cfg.start is not None:
-                foreign.inherit(self.dyna.agent, cfg)
         else:
-            self._restore(state)
+            with foreign.fitting(self.checkpoints.folder):
+                self._restore(state)
         try:
             with _Signals(self), self._bar() as bar:
                 self._drive(bar)

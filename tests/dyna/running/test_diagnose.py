@@ -8,7 +8,7 @@ import hydra
 import pytest
 from omegaconf import DictConfig
 
-from dyna.running import diagnose
+from dyna.running import checkpoint, diagnose
 
 
 def compose(*overrides: str) -> DictConfig:
@@ -79,6 +79,9 @@ def test_figures_are_printed_and_written(
     assert [again[name] for name in same] == pytest.approx([row[name] for name in same], rel=1e-4)
     with pytest.raises(ValueError, match="another world model"):
         diagnose.run(compose(*brief, f"load={models}", "world_model.what_dim=8"), [])
+    checkpoint.save(models / "seed-3.pt", {"agent": {}})
+    with pytest.raises(ValueError, match="or none that save"):
+        diagnose.run(compose(*brief, f"load={models}"), [])
 
 
 def test_published_files_are_written_only_where_asked(

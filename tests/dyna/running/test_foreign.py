@@ -11,7 +11,7 @@ import hydra
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from dyna.running import checkpoint, compare, evaluate, foreign, track
+from dyna.running import checkpoint, compare, evaluate, foreign, run, track
 from dyna.running.build import make
 from dyna.running.subject import from_checkpoint, restore
 
@@ -216,3 +216,10 @@ def test_a_start_needs_weights_alone(tmp_path: Path) -> None:
     checkpoint.save(path, {"world_model": {}})
     with pytest.raises(ValueError, match=r"bare\.pt is of nobody"):
         started(tmp_path, path, "agent=hart")
+
+
+def test_a_refused_start_leaves_nothing(tmp_path: Path) -> None:
+    given = ["world_model=none", "agent=last_box", f"start={GOOD}", f"folder={tmp_path / 'run'}"]
+    with pytest.raises(ValueError, match="start="):
+        run.run(compose(*given, config_name="train"))
+    assert not (tmp_path / "run").exists()

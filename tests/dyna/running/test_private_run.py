@@ -5,6 +5,7 @@ from pathlib import Path
 
 import hydra
 import pytest
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from dyna import command_line, train
@@ -69,7 +70,7 @@ def test_a_folder_is_not_named_after_a_secret(monkeypatch: pytest.MonkeyPatch) -
 def test_a_name_leads_nowhere_else(name: str) -> None:
     with pytest.raises(ValueError, match="is no name of a folder"):
         check_name("name", name)
-    cfg = compose()
+    cfg = compose("folder=x")
     cfg.name = name
     with pytest.raises(ValueError, match=r"^name=.* is no name of a folder"):
         train.validate(cfg)
@@ -78,3 +79,18 @@ def test_a_name_leads_nowhere_else(name: str) -> None:
         Study(name=name, tiers=["plain"], **known)
     with pytest.raises(ValueError, match=r"study\.tiers=.* is no name"):
         Study(name="x", tiers=[name], **known)
+
+
+def test_a_folder_is_not_named_after_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MY_TEAM", "team-rocket")
+    monkeypatch.setattr(sys, "argv", ["dyna", *SMALL, "+note=${oc.env:MY_TEAM}"])
+    try:
+        train.main()
+    finally:
+        HydraConfig.instance().cfg = None
+    (summary,) = tmp_path.rglob("summary.json")
+    assert "note=$oc.env:MY_TEAM" in str(summary)
+    assert not [path for path in tmp_path.rglob("*") if "rocket" in path.name]

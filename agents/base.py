@@ -23,6 +23,11 @@ class Agent(abc.ABC):
     action_scale: ActionScale = ActionScale()
     """What its actions do in the task at hand."""
 
+    @property
+    def learns(self) -> bool:
+        """Whether it must be trained before it can track."""
+        return type(self).update is not Agent.update
+
     def set_action_scale(self, action_scale: ActionScale) -> None:
         """Tells the agent what its actions do."""
         self.action_scale = action_scale

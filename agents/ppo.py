@@ -36,8 +36,8 @@ class PPOSettings(LearnerSettings):
     clip: float = setting(
         0.2, "largest change of an action's probability that is still rewarded", above=0
     )
-    std_share: float = setting(0.667, "share of the training over which std falls")
-    std_frames: int = setting(8000, "agent frames that the fall of std takes at least")
+    std_share: float = setting(0.667, "share of the training over which std falls", least=0)
+    std_frames: int = setting(8000, "agent frames that the fall of std takes at least", least=0)
     value_weight: float = setting(5.0, "weight of the value's squared error", least=0)
 
 

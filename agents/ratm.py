@@ -45,9 +45,9 @@ class RATMState:
 class RATMSettings(Settings):
     """What can be set."""
 
-    channels: Any = setting([16, 24], "maps of the two convolutions")
-    memory: int = setting(32, "hidden units of the IRNN", least=1)
-    glimpse: int = setting(20, "rows and columns of the glimpse", least=2)
+    channels: Any = setting([16, 24], "maps of the two convolutions", pair=int, least=1, most=4096)
+    memory: int = setting(32, "hidden units of the IRNN", least=1, most=16384)
+    glimpse: int = setting(20, "rows and columns of the glimpse", least=2, most=512)
     scale: float = setting(1.5, "extent of the window, in boxes", above=0)
 
 

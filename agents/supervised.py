@@ -47,12 +47,17 @@ class SupervisedSettings(LearnerSettings):
         None, "steps out of touch, then a teacher puts the box back; null: never", least=1
     )
     learning_rate: Any = setting([[None, 2e-3]], HELP["learning_rate"])
-    std: Any = setting([0.25, 0.1], HELP["std"])
+    std: Any = setting([0.25, 0.1], HELP["std"], pair=float, above=0)
     epochs: Any = setting([[None, 2]], HELP["epochs"])
     horizons: Any = setting(
         [[15000, 5], [35000, 10], [90000, 20], [170000, 30], [None, None]], HELP["horizons"]
     )
     max_grad_norm: float = setting(1.0, HELP["max_grad_norm"], above=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.objective, Objective):
+            raise ValueError(f"objective={self.objective} is none: set keys of objective")
 
 
 class Supervised(Learner):

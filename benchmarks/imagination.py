@@ -1,7 +1,7 @@
 """Imagined frames per CPU second: start, prior and decode of the AIR world model.
 
 The model is fitted for a moment, for an unfitted one has nothing to dream of. Writes
-``results/speed_imagination.json``. One thread, process time, the best of ``--repeats`` runs:
+``outputs/speed_imagination.json``. One thread, process time, the best of ``--repeats`` runs:
 
     python -m benchmarks.imagination
 """
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="CPU seconds per run")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--output", type=Path, default=Path("results/speed_imagination.json"))
+    parser.add_argument("--output", type=Path, default=Path("outputs/speed_imagination.json"))
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     rows: list[results.Row] = []

@@ -1,6 +1,6 @@
 """Frames per CPU second of every tier of digits, resets every 20 frames included.
 
-Writes ``results/speed_scenes.json``. One thread, process time, the best of ``--repeats`` runs:
+Writes ``outputs/speed_scenes.json``. One thread, process time, the best of ``--repeats`` runs:
 
     python -m benchmarks.scenes
 """
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="CPU seconds per run")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--output", type=Path, default=Path("results/speed_scenes.json"))
+    parser.add_argument("--output", type=Path, default=Path("outputs/speed_scenes.json"))
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     rows: list[results.Row] = []

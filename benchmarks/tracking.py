@@ -1,6 +1,6 @@
 """Frames per second of ``dyna.track`` on a video file, decoding and encoding included.
 
-Makes a video of 320 x 240 on the spot and writes ``results/speed_tracking.json``. One thread; the
+Makes a video of 320 x 240 on the spot and writes ``outputs/speed_tracking.json``. One thread; the
 speed of a learned agent does not depend on what it has learned, so none is trained:
 
     python -m benchmarks.tracking
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--others", nargs="*", default=["last_box", "ncc", "kcf", "csrt"])
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=Path("results/speed_tracking.json"))
+    parser.add_argument("--output", type=Path, default=Path("outputs/speed_tracking.json"))
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     rows: list[results.Row] = []

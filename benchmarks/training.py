@@ -2,7 +2,7 @@
 
 Scenes are part of it. One stage of the training schedule per row, named by the agent frames at
 which it begins; every run but the shortest spends nearly all its frames in the last one. Writes
-``results/speed_training.json``. One thread, process time, the best of ``--repeats`` runs:
+``outputs/speed_training.json``. One thread, process time, the best of ``--repeats`` runs:
 
     python -m benchmarks.training
 """
@@ -19,6 +19,7 @@ import torch
 
 from agents.ppo import PPO
 from dyna.loop.rollout import rollout
+from dyna.running.build import make
 from dyna.scores import results
 from envs import digits
 
@@ -27,7 +28,7 @@ def build(name: str, frame_shape: tuple[int, int, int], device: str) -> PPO:
     """The agent of ``conf/agent/<name>.yaml``."""
     with hydra.initialize_config_module("conf", version_base="1.3"):
         config = hydra.compose(overrides=[f"+agent={name}"]).agent
-    return hydra.utils.instantiate(config, frame_shape=frame_shape, seed=0, device=device)
+    return make(config, frame_shape=frame_shape, seed=0, device=device)
 
 
 def measure(
@@ -67,7 +68,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="CPU seconds per run")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--output", type=Path, default=Path("results/speed_training.json"))
+    parser.add_argument("--output", type=Path, default=Path("outputs/speed_training.json"))
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     rows: list[results.Row] = []

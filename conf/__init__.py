@@ -3,38 +3,27 @@
 A member whose class (or ``make`` function) names its ``Settings`` has them as the config
 ``settings/<name>``: a YAML that lists ``/settings/<name>@_here_`` among its ``defaults`` has every
 key with its default and type, and holds only what differs. ``<name>`` is the class name in lower
-case, or the module of a ``make``. Members are found by the ``_target_`` of the YAMLs.
+case, or the module of a ``make``. Members are found by the ``_target_`` of the YAMLs (`members`).
 """
 
 import dataclasses
-import importlib
 import typing
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
 
+from conf.members import HOME, PLACES, declared, find
 from envs.settings import is_settings
 
 
-def targets(node: object) -> Iterator[tuple[str, bool]]:
-    """Every ``_target_`` in a YAML, nested ones included, and whether it is ``_partial_``."""
-    if isinstance(node, dict):
-        if node.get("_target_"):
-            yield node["_target_"], bool(node.get("_partial_"))
-        for value in node.values():
-            yield from targets(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from targets(value)
-
-
 def settings_of(target: str) -> type | None:
-    """The `Settings` that the class or the ``make`` function of a ``_target_`` names."""
-    module, _, name = target.rpartition(".")
-    return getattr(getattr(importlib.import_module(module), name), "Settings", None)
+    """The `Settings` that the class or the ``make`` function of a ``_target_`` names.
+
+    Raises:
+        ValueError: It is no member.
+    """
+    return getattr(find(target), "Settings", None)
 
 
 def schema(settings: type, target: str | None = None, partial: bool = False) -> type:
@@ -67,19 +56,23 @@ def schema(settings: type, target: str | None = None, partial: bool = False) -> 
     return dataclasses.make_dataclass(settings.__name__, fields, kw_only=True)
 
 
-def register() -> None:
-    """Stores the schema of every member that has one."""
-    members = {
-        member
-        for path in Path(__file__).parent.glob("*/*.yaml")
-        for member in targets(OmegaConf.to_container(OmegaConf.load(path)))
-    }
-    for target, partial in sorted(members):
+SCHEMAS: dict[str, str] = {}
+"""Whose each schema is."""
+
+
+def register(folder: Path = HOME) -> None:
+    """Makes members of what the YAMLs of a folder name, and stores the schemas that they have."""
+    members = set(declared(folder))
+    for target, _, place in members:
+        PLACES.setdefault(target, set()).add(place)
+    for target, partial in sorted({(target, partial) for target, partial, _ in members}):
         settings = settings_of(target)
         if settings is None:
             continue
         *_, module, name = target.split(".")
         stem = module if name == "make" else name.lower()
+        if SCHEMAS.setdefault(stem, target) != target:
+            raise ValueError(f"{target} has the name of {SCHEMAS[stem]}: rename one of them")
         node = schema(settings, target, partial)
         ConfigStore.instance().store(group="settings", name=stem, node=node)
 

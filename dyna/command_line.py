@@ -1,4 +1,4 @@
-"""What every command shares: one clear line for every mistake, paths as they are, devices."""
+"""What every command shares: arguments as they are meant, one clear line for every mistake."""
 
 import contextlib
 import errno
@@ -6,14 +6,22 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, InstantiationException
+from hydra.core.override_parser.overrides_parser import OverrideParseException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
+
+from conf.own import own_folders
+from dyna import __version__
+from dyna.running.overrides import check_choices, quote_paths
+from dyna.scores.privacy import masked
 
 FULL_ERROR = os.environ.get("HYDRA_FULL_ERROR") == "1"
 COMMANDS = ("evaluate", "compare", "track", "diagnose")
@@ -21,30 +29,86 @@ COMMANDS = ("evaluate", "compare", "track", "diagnose")
 LONGEST_NAME = 120
 """Longer names of run folders are cut and get a hash (file systems allow 255 bytes)."""
 
+NO_MEMORY = re.compile(r"can't allocate memory|out of memory|Storage size calculation overflowed")
+"""What torch says then."""
+SMALLER = "lower batch_size, or the sizes of agent, world_model or env"
+
 
 def run_name(overrides: str) -> str:
-    """Folder name of a run from its overrides: no slashes, not too long, never empty."""
-    name = re.sub(r"[/\\\s]+", "_", overrides) or "default"
+    """Folder name of a run from its overrides: no slashes or secrets, not too long or empty.
+
+    Nor does it hold ``${``, which Hydra would look up.
+    """
+    name = re.sub(r"[/\\\s]+", "_", masked(overrides)).replace("${", "$")
+    name = name if name.strip(".") else "default"
     if len(name.encode()) <= LONGEST_NAME:
         return name
     digest = hashlib.sha256(overrides.encode()).hexdigest()[:8]
     return name.encode()[:LONGEST_NAME].decode(errors="ignore") + f"-{digest}"
 
 
+def given_overrides() -> str:
+    """The user's overrides that name a run, in which nothing of the environment is looked up."""
+    job = OmegaConf.to_container(HydraConfig.get().job, resolve=False)
+    return str(job["override_dirname"])  # type: ignore[index,call-overload]
+
+
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("given_overrides", given_overrides, replace=True)
 
 
-def quote_paths(arguments: list[str]) -> list[str]:
-    """Quotes paths given as they are: Hydra would read the ``=`` and ``,`` of our folders' names.
+class Unread:
+    """A stream that goes on when nobody reads it any more: what is left goes nowhere.
 
-    Example:
-        >>> quote_paths(["seed=1", "checkpoint=outputs/a=1,b=2/seed=0"])
-        ['seed=1', 'checkpoint="outputs/a=1,b=2/seed=0"']
+    ``python -m dyna ... | head -1`` shall not end the run.
     """
-    if {"-m", "--multirun"} & set(arguments):  # there a comma means a choice
-        return arguments
-    path = re.compile(r"(checkpoint|start|folder|env\.digits|env\.path)=([^'\"\[{$]*[=,][^'\"]*)")
-    return [path.sub(r'\1="\2"', a) if path.fullmatch(a) else a for a in arguments]
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes, if there is a reader."""
+        with self._without_reader():
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hands over, if there is a reader."""
+        with self._without_reader():
+            self.stream.flush()
+
+    @contextlib.contextmanager
+    def _without_reader(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
+
+
+def call(task: Callable[[], object], turn: Callable[[list[str]], list[str]] = quote_paths) -> None:
+    """Runs a command with the arguments of this process.
+
+    Args:
+        task: Its work.
+        turn: Makes of the arguments what Hydra wants.
+    """
+    out, err = Unread(sys.stdout), Unread(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), clear_errors():
+        try:
+            if "--version" in sys.argv[1:]:
+                print(f"dyna {__version__}, torch {metadata.version('torch')}")
+                return
+            sys.argv[1:] = turn(sys.argv[1:])
+            with own_folders(sys.argv[1:]):
+                check_choices(sys.argv[1:])
+                task()
+        finally:
+            out.flush()
 
 
 def all_keys() -> str:
@@ -56,8 +120,6 @@ def all_keys() -> str:
 
 def one_line(error: BaseException) -> str:
     """The message of an error in one line, without Hydra's wrapping."""
-    while isinstance(error, InstantiationException) and error.__cause__ is not None:
-        error = error.__cause__
     text = str(error)
     unknown = re.search(r"Could not override '([^']+)'|Key '([^']+)' is not in struct", text)
     if isinstance(error, OSError) and error.strerror:
@@ -71,13 +133,15 @@ def one_line(error: BaseException) -> str:
         text = f"unknown key {key} ({all_keys()})"
     elif isinstance(error, HydraException) and isinstance(error.__cause__, ValidationError):
         reason = str(error.__cause__.msg).splitlines()[0]
-        text = f"{text.removeprefix('Error merging override ')}: {reason}"
+        text = f"{text.removeprefix('Error merging override ')}: {reason} (python -m dyna.keys)"
+    elif isinstance(error, OverrideParseException):
+        text = f"{error.override} cannot be read: quote its value, as in 'key=\"value\"'"
     elif isinstance(error, HydraException) and "Could not find" in text:
         choices = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
         text = text.splitlines()[0]
         if choices:
             text += f": choose one of {', '.join(choices)}"
-    return " ".join(text.split())
+    return " ".join(re.sub(r"\n +(full_key|reference_type|object_type)=.*", "", text).split())
 
 
 @contextlib.contextmanager
@@ -97,6 +161,11 @@ def clear_errors() -> Iterator[None]:
         if full:
             raise
         print(f"error: {one_line(e)}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except (MemoryError, RuntimeError) as e:
+        if full or not (isinstance(e, MemoryError) or NO_MEMORY.search(str(e))):
+            raise
+        print(f"error: there is not so much memory; {SMALLER} ({one_line(e)})", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -1,26 +1,22 @@
 """Scores several trackers on the same held-out episodes: ``python -m dyna.compare ...``."""
 
-import sys
-
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from dyna.command_line import clear_errors, quote_paths
+from dyna.command_line import call, clear_errors_of_one
 from dyna.running.compare import run
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="compare")
 def _task(cfg: DictConfig) -> None:
-    with clear_errors():
+    with clear_errors_of_one():
         run(cfg, list(HydraConfig.get().overrides.task))
 
 
 def main() -> None:
     """Entry point of the command line."""
-    sys.argv[1:] = quote_paths(sys.argv[1:])
-    with clear_errors():
-        _task()
+    call(_task)
 
 
 if __name__ == "__main__":

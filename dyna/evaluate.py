@@ -1,12 +1,10 @@
 """Scores agents on held-out scenes: ``python -m dyna.evaluate agent=csrt env.tier=medium``."""
 
-import sys
-
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from dyna.command_line import clear_errors, clear_errors_of_one, quote_paths
+from dyna.command_line import call, clear_errors_of_one
 from dyna.running.evaluate import run
 
 
@@ -18,9 +16,7 @@ def _task(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Entry point of the command line."""
-    sys.argv[1:] = quote_paths(sys.argv[1:])
-    with clear_errors():
-        _task()
+    call(_task)
 
 
 if __name__ == "__main__":

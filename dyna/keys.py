@@ -8,7 +8,7 @@ import hydra
 from omegaconf import DictConfig
 
 from conf import settings_of
-from dyna.command_line import clear_errors, quote_paths
+from dyna.command_line import call
 from envs.settings import helps
 
 WORDS = {"None": "null", "True": "true", "False": "false"}
@@ -32,18 +32,19 @@ def lines(node: Any, prefix: str) -> Iterator[str]:
         yield from lines(node[inner], f"{prefix}.{inner!s}")
 
 
-def main() -> None:
-    """Entry point of the command line."""
-    given = quote_paths(sys.argv[1:])
-    with (
-        clear_errors(),
-        hydra.initialize_config_module("conf", version_base="1.3"),
-    ):
+def _task() -> None:
+    given = sys.argv[1:]
+    with hydra.initialize_config_module("conf", version_base="1.3"):
         cfg = hydra.compose("train", overrides=given)
         chosen = {override.partition("=")[0].split(".")[0] for override in given} & {*GROUPS}
         for group in GROUPS:
             if not chosen or group in chosen:
                 print("\n".join(lines(cfg[group], group)))
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    call(_task)
 
 
 if __name__ == "__main__":

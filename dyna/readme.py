@@ -4,20 +4,22 @@
 """
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
+from dyna.command_line import call
 from dyna.reporting import blocks
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes or, with ``--check``, compares; returns the exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given not in ([], ["--check"]):
-        print(__doc__, file=sys.stderr)
-        return 2
-    return blocks.draw(Path(), check=bool(given))
+def _task() -> None:
+    if sys.argv[1:] not in ([], ["--check"]):
+        raise ValueError("give nothing, or --check, which writes nothing")
+    raise SystemExit(blocks.draw(Path(), check=bool(sys.argv[1:])))
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    call(_task)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

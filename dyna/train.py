@@ -1,15 +1,12 @@
 """``python -m dyna key=value ...``: one run, or the many of a study."""
 
-import contextlib
-import sys
 from pathlib import Path
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from dyna.command_line import clear_errors, clear_errors_of_one, quote_paths
-from dyna.running.checks import check_device, check_keys
+from dyna.command_line import call, clear_errors_of_one
+from dyna.running.checks import check_device, check_folder, check_keys, check_name
 from dyna.running.run import run
 
 LOWEST = {
@@ -34,8 +31,13 @@ def validate(cfg: DictConfig) -> None:
         ValueError: A value is bad; the message names it and the mend.
     """
     numbers = ("effort", "refit_effort", "checkpoint_every")
-    check_keys(cfg, LOWEST, numbers, flags=("overwrite", "progress", "pictures", "debug"))
+    flags = ("overwrite", "progress", "pictures", "publish", "debug")
+    check_keys(cfg, LOWEST, numbers, flags, texts=("name", "folder", "start"))
     check_device(str(cfg.device))
+    check_name("name", cfg.name)
+    check_folder("folder", cfg.folder)
+    if cfg.publish:
+        raise ValueError("publish=true is for the table of a study: give experiment=..., too")
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")
@@ -46,12 +48,8 @@ def _task(cfg: DictConfig) -> None:
 
             run_study(cfg)
             return
-        try:
-            validate(cfg)
-            summary = run(cfg)
-        finally:
-            _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
-        _report(summary, Path(cfg.folder))
+        validate(cfg)
+        _report(run(cfg), Path(cfg.folder))
 
 
 def _report(summary: dict, folder: Path) -> None:
@@ -65,20 +63,9 @@ def _report(summary: dict, folder: Path) -> None:
     )
 
 
-def _remove_if_empty(folder: Path) -> None:
-    """Hydra makes the run's folder before we can say no."""
-    with contextlib.suppress(OSError):
-        for path in (folder, *folder.parents[:3]):
-            if path.resolve() == Path.cwd():
-                break
-            path.rmdir()
-
-
 def main() -> None:
     """Entry point."""
-    sys.argv[1:] = quote_paths(sys.argv[1:])
-    with clear_errors():
-        _task()
+    call(_task)
 
 
 if __name__ == "__main__":

@@ -69,12 +69,17 @@ class CollageSettings(Settings):
     """What can be set."""
 
     horizon: int = setting(20, "frames per episode", least=1)
-    frame_size: int = setting(64, "side of a frame, pixels", least=16)
+    frame_size: int = setting(64, "side of a frame, pixels", least=16, most=4096)
     channels: int = setting(3, "1: grey, 3: colour")
-    max_objects: int = setting(4, "K: most patches", least=1)
-    size: Any = setting([8, 32], "least and largest width or height of a patch, pixels")
+    max_objects: int = setting(4, "K: most patches", least=1, most=1000)
+    size: Any = setting(
+        [8, 32], "least and largest width or height of a patch, pixels", pair=float, above=0
+    )
     speed: Any = setting(
-        [0.01, 0.3], "slowest and fastest patch, in own sizes per frame, log-even"
+        [0.01, 0.3],
+        "slowest and fastest patch, in own sizes per frame, log-even",
+        pair=float,
+        above=0,
     )
     noise: float = setting(0.05, "of pixels, at most (standard deviation; white is 1)", least=0)
     shake: float = setting(2.0, "of the camera per frame, pixels, at most (std)", least=0)
@@ -89,8 +94,8 @@ class CollageSettings(Settings):
         if self.channels not in (1, 3):
             raise ValueError(f"channels must be 1 or 3, got {self.channels}")
         for name, given in {"size": self.size, "speed": self.speed}.items():
-            if len(given) != 2 or not 0 < given[0] <= given[1]:
-                raise ValueError(f"{name} must be [least, largest] above 0, got {list(given)}")
+            if given[0] > given[1]:
+                raise ValueError(f"{name} must be [least, largest], got {list(given)}")
 
 
 class Collage(Scene):

@@ -29,11 +29,13 @@ class Factors(Settings):
     """
 
     # The frame and what is in it.
-    frame_size: int = setting(48, "side of the square frame, pixels", least=1)
+    frame_size: int = setting(48, "side of the square frame, pixels", least=1, most=4096)
     min_objects: int = setting(
         1, "fewest objects in a scene; with 0 some are empty: watched, not tracked", least=0
     )
-    max_objects: int = setting(3, "most objects in a scene; their number is even between", least=1)
+    max_objects: int = setting(
+        3, "most objects in a scene; their number is even between", least=1, most=1000
+    )
     # How large objects are.
     size: float = setting(16.0, "mean height of a digit, or diameter of a shape, pixels", above=0)
     size_jitter: float = setting(0.25, "sizes differ by up to this share", least=0, most=1)
@@ -80,7 +82,9 @@ class Factors(Settings):
     )
     bars: int = setting(0, "number of bars in front of everything", least=0)
     bar_width: float = setting(12.0, "width of a bar, pixels", least=0)
-    bar_brightness: tuple[float, float] = setting((0.05, 0.2), "brightness of bars, from and to")
+    bar_brightness: tuple[float, float] = setting(
+        (0.05, 0.2), "brightness of bars, from and to", pair=float, least=0
+    )
     # What is behind objects, light and noise.
     background: float = setting(0.3, "brightness of the background, at most", least=0)
     background_detail: float = setting(

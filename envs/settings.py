@@ -11,9 +11,10 @@ configuration takes the dataclass for the schema of the member's YAML (``conf/__
 """
 
 import dataclasses
+import math
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeGuard, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -30,6 +31,7 @@ def setting(
     above: float | None = None,
     below: float | None = None,
     choices: Iterable[str] | None = None,
+    pair: type | None = None,
 ) -> Any:
     """A field of a `Settings` class.
 
@@ -42,6 +44,7 @@ def setting(
         above: All values must be above this.
         below: All values must be below this.
         choices: The only texts that are allowed.
+        pair: Two numbers of this type are meant, each within the limits.
     """
     told: dict[str, Any] = {"help": help}
     limits = {"least": least, "most": most, "above": above, "below": below}
@@ -50,6 +53,8 @@ def setting(
         told["auto"] = True
     if choices is not None:
         told["choices"] = tuple(choices)
+    if pair is not None:
+        told["pair"] = pair
     if isinstance(default, list | dict):
         whole = default
         return dataclasses.field(default_factory=lambda: type(whole)(whole), metadata=told)
@@ -122,12 +127,31 @@ def check(name: str, value: Any, hint: Any, told: typing.Mapping[str, Any]) -> N
     if choices and value not in choices:
         known = ", ".join([*choices, *[AUTO] * auto])
         raise ValueError(f"{name}={value} is unknown: choose one of {known}")
+    if "pair" in told:
+        _check_pair(name, value, told)
     if isinstance(value, int | float):
-        for limit, (broken, words) in _LIMITS.items():
-            if limit in told and broken(value, told[limit]):
-                raise ValueError(f"{name} must be {words} {told[limit]:g}, got {value}")
+        _check_range(name, value, told)
 
 
+def _check_pair(name: str, value: Any, told: typing.Mapping[str, Any]) -> None:
+    kind = told["pair"]
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    if not is_list or len(value) != 2 or not all(_is(item, kind) for item in value):
+        raise ValueError(f"{name}={value} is no pair [a, b], each {_NAMES[kind]}")
+    for item in value:
+        _check_range(name, item, told)
+
+
+def _check_range(name: str, value: float, told: typing.Mapping[str, Any]) -> None:
+    if not abs(value) < (LARGEST if isinstance(value, int) else math.inf):
+        raise ValueError(f"{name} must be finite, and below 2^63 if it is whole, got {value}")
+    for limit, (broken, words) in _LIMITS.items():
+        if limit in told and broken(value, told[limit]):
+            raise ValueError(f"{name} must be {words} {told[limit]:g}, got {value}")
+
+
+LARGEST = 2**63
+"""Whole numbers must be below: what follows computes with 64 bits."""
 _UNIONS = (typing.Union, types.UnionType)
 _NAMES = {
     bool: "true or false",

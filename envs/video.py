@@ -53,7 +53,13 @@ class VideoSettings(Settings):
     )
     format: str = setting(formats.AUTO, "of annotations: auto, or csv kitti kth mot otb vot")
     horizon: int = setting(20, "T: frames per episode", least=1)
-    frame_size: Any = setting([120, 160], "height and width; other shapes get black bars")
+    frame_size: Any = setting(
+        [120, 160],
+        "height and width; other shapes get black bars",
+        pair=int,
+        least=16,
+        most=8192,
+    )
     channels: int = setting(3, "1: grey, 3: RGB")
     split_by: str = setting(
         "time", "time: the last 20 % of each sequence are held out; sequence: whole ones"
@@ -80,9 +86,6 @@ class VideoSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        size = self.frame_size
-        if len(size) != 2 or min(size) < 16:
-            raise ValueError(f"frame_size must be [height, width], 16 or more, got {size}")
         if self.channels not in (1, 3):
             raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {self.channels}")
 

@@ -15,7 +15,7 @@ import torch
 import yaml
 from jaxtyping import TypeCheckError
 
-from conf import targets
+from conf.members import targets
 from envs import boxes
 from tests.conftest import PACKAGES, ROOT
 
@@ -75,7 +75,7 @@ def test_the_packages_under_test_are_ours(package: str) -> None:
 
 @pytest.mark.parametrize("path", YAMLS, ids=relative)
 def test_every_target_of_a_yaml_can_be_imported(path: Path) -> None:
-    for target, _ in targets(yaml.safe_load(path.read_text())):
+    for target, *_ in targets(yaml.safe_load(path.read_text())):
         module, _, name = target.rpartition(".")
         assert hasattr(importlib.import_module(module), name), target
 
@@ -88,7 +88,7 @@ def test_every_member_has_a_yaml(package: str, group: str) -> None:
     base_name = {"agents": "Agent", "world_models": "WorldModel"}[package]
     base = getattr(importlib.import_module(f"{package}.base"), base_name)
     paths = (ROOT / "conf" / group).glob("*.yaml")
-    named = {name for path in paths for name, _ in targets(yaml.safe_load(path.read_text()))}
+    named = {name for path in paths for name, *_ in targets(yaml.safe_load(path.read_text()))}
     for path in (ROOT / package).glob("*.py"):
         if path.stem in NO_MEMBERS:
             continue
@@ -155,6 +155,15 @@ def test_the_console_scripts_exist() -> None:
         for line in group.strip().splitlines():
             module, name = line.split("=")[1].strip().split(":")
             assert callable(getattr(importlib.import_module(module), name)), line
+
+
+def test_every_command_has_a_script() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    scripts = config["options.entry_points"]["console_scripts"]
+    for path in (ROOT / "dyna").glob("*.py"):
+        if "def main" in path.read_text():
+            assert f"= dyna.{path.stem}:main" in scripts, path.stem
 
 
 def test_shapes_are_checked_in_tests() -> None:

@@ -12,9 +12,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
-from conf import settings_of, targets
-from dyna.command_line import quote_paths
+from conf import settings_of
+from conf.members import find, targets
 from dyna.running.build import make
+from dyna.running.overrides import quote_paths
 from dyna.running.track import arguments
 from envs.settings import helps
 from envs.tracking import Tracking
@@ -78,7 +79,7 @@ def test_the_keys_of_a_member_are_those_of_its_settings(group: str, name: str) -
 @pytest.mark.parametrize(("group", "name"), MEMBERS)
 def test_a_yaml_says_where_its_keys_are_declared(group: str, name: str) -> None:
     text = (ROOT / "conf" / group / f"{name}.yaml").read_text()
-    for target, _ in targets(OmegaConf.to_container(OmegaConf.create(text))):
+    for target, *_ in targets(OmegaConf.to_container(OmegaConf.create(text))):
         settings = settings_of(target)
         if settings is not None and "/settings/" in text:
             home = settings.__module__.replace(".", "/") + ".py"
@@ -125,7 +126,7 @@ def test_every_world_model_is_built(name: str) -> None:
     config = compose(f"world_model={name}").world_model
     if config is None or config.get("_target_") is None:
         return  # none: model-free
-    target = hydra.utils.get_class(config._target_)
+    target = find(config._target_)
     more = {}
     if getattr(target, "privileged", False):
         more["scene"] = make(

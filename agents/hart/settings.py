@@ -10,10 +10,10 @@ from envs.settings import Settings, setting
 class HARTSettings(Settings):
     """What can be set: the compact network, which PPO trains as fast per frame as larger ones."""
 
-    channels: Any = setting([8, 16], "maps of V1's two convolutions")
-    features: int = setting(64, "size of v_t (equation 4)", least=1)
-    memory: int = setting(100, "size of the LSTM", least=1)
-    glimpse: int = setting(20, "rows and columns of the glimpse; even", least=8)
+    channels: Any = setting([8, 16], "maps of V1's two convolutions", pair=int, least=1, most=4096)
+    features: int = setting(64, "size of v_t (equation 4)", least=1, most=16384)
+    memory: int = setting(100, "size of the LSTM", least=1, most=16384)
+    glimpse: int = setting(20, "rows and columns of the glimpse; even", least=8, most=512)
     scale: float = setting(1.8, "extent of the attended window, in own boxes", least=1)
     learn_scale: bool = setting(False, "the extent (per axis) is learned, starting from scale")
     attention_update: bool = setting(

@@ -33,7 +33,10 @@ class LearnerSettings(Settings):
         0.03, "share of learning_rate that is left at the end; it falls linearly", least=0
     )
     std: Any = setting(
-        [0.25, 0.075], "spread of the actions at the start and at the end; it falls geometrically"
+        [0.25, 0.075],
+        "spread of the actions at the start and at the end; it falls geometrically",
+        pair=float,
+        above=0,
     )
     mirror: bool = setting(
         True, "passes see the episodes reflected left to right, top to bottom, or both, too"
@@ -48,14 +51,12 @@ class LearnerSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.std) <= 0:
-            raise ValueError(f"std must be positive, got {self.std}")
-        schedule.check(
-            learning_rate=self.learning_rate,
-            epochs=self.epochs,
-            minibatch=self.minibatch,
-            horizons=self.horizons,
-        )
+        if not callable(self.policy):
+            raise ValueError(f"policy={self.policy} is none: set keys of policy, or leave it out")
+        schedule.check("learning_rate", self.learning_rate)
+        schedule.check("epochs", self.epochs, whole=True)
+        schedule.check("minibatch", self.minibatch, whole=True)
+        schedule.check("horizons", self.horizons, whole=True, optional=True)
 
 
 class Learner(Agent):

@@ -85,7 +85,9 @@ class RecurrentPolicy(nn.Module, abc.ABC, Generic[State]):
         try:
             self.load_state_dict(state["policy"])
         except RuntimeError as error:
-            raise ValueError(f"the policy to start from does not fit: {error}") from error
+            raise ValueError(
+                "the policy to start from does not fit: it is of another kind or size"
+            ) from error
 
     def noise(self, batch: int, times: int, rng: torch.Generator) -> Sight:
         """What else to put into the sight while learning (dropout's masks); nothing by default."""

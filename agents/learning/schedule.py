@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from envs.settings import LARGEST
+
 Table = float | Sequence[Sequence[float | None]]
 """Pairs (until so many frames, value), the last of which holds for ever (until None); or a number
 that always holds."""
@@ -18,28 +20,39 @@ def stage(table: Table, frames: int) -> Any:
     return rows[-1][1]
 
 
-def check(**tables: Any) -> None:
-    """Makes sure that tables are tables.
+def check(name: str, table: Any, whole: bool = False, optional: bool = False) -> None:
+    """Makes sure that a table is one.
+
+    Args:
+        name: What to call it.
+        table: What was given.
+        whole: Whether its values are whole numbers.
+        optional: Whether a value may be None.
 
     Raises:
-        ValueError: One is empty or no table, or holds a value that is not positive and finite.
+        ValueError: It is empty or no table, or holds a value that is not positive and finite.
     """
-    for name, table in tables.items():
-        if not _is_table(table):
-            raise ValueError(
-                f"{name} must be a positive number, or pairs (until agent frames, a positive "
-                f"number), got {table}"
-            )
+    kind = int if whole else int | float
+    least = "a whole number above 0" if whole else "a positive number"
+
+    def is_good(value: Any, kind: Any) -> bool:
+        known = isinstance(value, kind) and not isinstance(value, bool)
+        return known and 0 < value < (LARGEST if isinstance(value, int) else math.inf)
+
+    try:
+        rows = [(until, value) for until, value in _rows(table)]
+        values = [value for _, value in rows if not (optional and value is None)]
+        ends = [until for until, _ in rows if until is not None]
+        good = bool(rows) and all(is_good(value, kind) for value in values)
+        good = good and all(is_good(until, int | float) for until in ends)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise ValueError(
+            f"{name} must be {least}, or pairs [until agent frames, {least}] of which the last is "
+            f"until null, got {table}"
+        )
 
 
 def _rows(table: Any) -> Sequence[Any]:
     return [(None, table)] if isinstance(table, int | float) else table
-
-
-def _is_table(table: Any) -> bool:
-    try:
-        rows = [(until, value) for until, value in _rows(table)]
-        good = all(value is None or 0 < value < math.inf for _, value in rows)
-        return bool(rows) and good and all(until is None or until > 0 for until, _ in rows)
-    except (TypeError, ValueError):
-        return False

@@ -25,7 +25,11 @@ Rect = tuple[float, float, float, float]
 
 
 def reseed(seed: int) -> None:
-    """Makes OpenCV's trackers repeat: it draws from its own state and from C's ``rand``."""
+    """Makes OpenCV's trackers repeat: it draws from its own state and from C's ``rand``.
+
+    Both take 31 bits: of larger seeds the last ones count.
+    """
+    seed &= 2**31 - 1
     cv2.setRNGSeed(seed)
     with contextlib.suppress(OSError, AttributeError, TypeError):  # no C library by that name
         ctypes.CDLL(None).srand(seed)

@@ -1,14 +1,13 @@
 """Pages that open from disk: one per run and one per study, nothing fetched from anywhere."""
 
 import importlib.resources
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from omegaconf import OmegaConf
+import yaml
 
 from agents.base import Agent
 from dyna.pictures import render, showcase
@@ -106,11 +105,11 @@ def write_run(folder: Path) -> Path:
         ValueError: There is no finished run.
     """
     try:
-        summary = json.loads((folder / "summary.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError) as error:
+        summary = results.table(folder / "summary.json")
+        row = run_row(folder, summary)
+    except (*results.ODD, yaml.YAMLError) as error:
         raise ValueError(f"{folder} holds no finished run: {error}") from None
     config = (folder / "config.yaml").read_text() if (folder / "config.yaml").exists() else ""
-    row = run_row(folder, summary)
     name = arm(row["arm"]).label
     by_objects = [
         f"{row[c]:.2f} with {c[4:].replace('_', ' ')}" for c in tables.object_columns([row])
@@ -163,19 +162,21 @@ def write_run_or_warn(folder: Path) -> None:
 def run_row(folder: Path, summary: Mapping[str, Any]) -> Row:
     """The row of one run that was not part of a study."""
     metrics = results.final_metrics(folder)
-    config = OmegaConf.load(folder / "config.yaml")
+    # As it is written: nothing is looked up for a config that may be from anybody.
+    config = yaml.safe_load((folder / "config.yaml").read_text())
     known: Row = {
-        "arm": summary.get("arm") or _stem(OmegaConf.select(config, "world_model._target_")),
-        "agent": summary.get("agent") or _stem(OmegaConf.select(config, "agent._target_")),
-        "tier": str(OmegaConf.select(config, "env.tier", default="")),
+        "arm": str(summary.get("arm") or _stem(config["world_model"])),
+        "agent": str(summary.get("agent") or _stem(config["agent"])),
+        "tier": str(config["env"].get("tier", "")),
     }
     budget = {k: int(summary.get(k, 0)) for k in ("real_frames", "imagined_frames", "seed")}
-    return {**known, **budget, "status": "ok", **metrics}
+    return {**known, **budget, "status": "ok", **metrics, "iou": float(metrics["iou"])}
 
 
-def _stem(target: str | None) -> str:
+def _stem(node: Mapping[str, Any] | None) -> str:
     """What older summaries do not say: ``world_models.air.AIR`` -> ``air``."""
-    return "none" if target is None else target.split(".")[-2]
+    target = (node or {}).get("_target_")
+    return "none" if target is None else str(target).split(".")[-2]
 
 
 def _figures(rows: Sequence[Row]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """From a config to the parts of a run."""
 
 import dataclasses
+import functools
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
 
+from conf.members import OWN, PLACES, check, find
 from dyna.loop import seeding
 from dyna.loop.imagination import Imagination
 from dyna.loop.loop import Dyna, Schedule
@@ -16,19 +17,43 @@ from world_models.base import WorldModel
 
 
 def make(node: DictConfig, **arguments: Any) -> Any:
-    """Calls a config's ``_target_`` with arguments that stay what they are.
+    """Makes the member that a node of a config describes, and its parts.
 
-    ``hydra.utils.instantiate`` alone would turn tuples among them into lists.
+    Keys are arguments, as plain values; so are those given here, which stay what they are.
+    ``hydra.utils.instantiate`` would make whatever a config names.
 
     Raises:
-        ValueError: The target does not take one of the config's keys.
+        ValueError: It is no member, or does not take one of the config's keys.
     """
+    plain: Any = OmegaConf.to_container(node, resolve=True)
+    target = plain.get("_target_")
+    member = find(target)
+    check(plain, min(PLACES[target], key=lambda place: place.count(".")))
+    given = {key: _part(value) for key, value in plain.items() if key not in OWN}
     try:
-        return instantiate(node, _partial_=True)(**arguments)
+        return member(**{**_known(given), **arguments})
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
-        raise ValueError(f"{error}: it is no key of {node._target_}") from error
+        raise ValueError(f"{error}: it is no key of {target}") from error
+
+
+def _part(value: Any) -> Any:
+    """A value of a checked config, with all that it names made."""
+    if isinstance(value, list):
+        return [_part(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    given = {key: _part(item) for key, item in value.items() if key not in OWN}
+    if "_target_" not in value:
+        return given
+    builder = functools.partial(find(value["_target_"]), **_known(given))
+    return builder if value.get("_partial_") else builder()
+
+
+def _known(given: dict[str, Any]) -> dict[str, Any]:
+    """Without the keys that nobody has given a value."""
+    return {key: value for key, value in given.items() if value != MISSING}
 
 
 def choice(group: str, node: DictConfig | None) -> str:
@@ -42,8 +67,31 @@ def choice(group: str, node: DictConfig | None) -> str:
     return "none" if target is None else str(target).split(".")[-2]
 
 
+def has_model(cfg: DictConfig) -> bool:
+    """Whether the config names a world model."""
+    return cfg.world_model is not None and cfg.world_model.get("_target_") is not None
+
+
+def check_frames(cfg: DictConfig, horizon: int) -> None:
+    """Makes sure that there are real frames for one whole episode at least.
+
+    Raises:
+        ValueError: There are not; with a world model, in some round.
+    """
+    rounds = cfg.rounds if cfg.imagined_frames > 0 and has_model(cfg) else 1
+    if cfg.real_frames < rounds * horizon:
+        each = f" in each of {rounds} rounds" if rounds > 1 else ""
+        raise ValueError(
+            f"real_frames={cfg.real_frames} is less than one episode of {horizon} frames{each}: "
+            f"give {rounds * horizon} or more, or lower env.horizon"
+        )
+
+
 def build(cfg: DictConfig) -> Dyna:
-    """Makes the parts of a run; each draws from a seed of its own."""
+    """Makes the parts of a run; each draws from a seed of its own.
+
+    A world model is made only if there are frames to imagine.
+    """
     seed, device = cfg.seed, cfg.device
 
     def task(name: str) -> Tracking:
@@ -57,6 +105,7 @@ def build(cfg: DictConfig) -> Dyna:
             )
 
     env = task("env/train")
+    check_frames(cfg, env.horizon)
     frame_shape = env.scene.frame_shape
     with seeding.initialised(seed, "agent/init"):
         agent = make(
@@ -64,8 +113,8 @@ def build(cfg: DictConfig) -> Dyna:
         )
     model: WorldModel | None = None
     dream: Tracking | None = None
-    if cfg.world_model is not None and cfg.world_model.get("_target_") is not None:
-        privileged = getattr(get_class(cfg.world_model._target_), "privileged", False)
+    if cfg.imagined_frames > 0 and has_model(cfg):
+        privileged = getattr(find(cfg.world_model._target_), "privileged", False)
         more = {"scene": task("world_model/scene").scene} if privileged else {}
         with seeding.initialised(seed, "world_model/init"):
             model = make(cfg.world_model, frame_shape=frame_shape, **more).to(device)

@@ -18,9 +18,10 @@ import torch
 MAGIC = b"dyna-checkpoint 1 "
 VOLATILE = frozenset(
     {"logger", "folder", "name", "overwrite", "debug", "threads", "progress"}
-    | {"checkpoint_every", "pictures", "hydra"}
+    | {"checkpoint_every", "pictures", "publish", "path", "hydra"}
 )
 """Keys of the config that may differ between a checkpoint and the run that goes on with it."""
+HOW = "give a file of outputs/.../checkpoints, or the folder of a run"
 MOVED = {
     "agents.hart_objective.HARTObjective": "agents.hart.HARTObjective",
     "dyna.logger.JSONL": "dyna.running.logger.JSONL",
@@ -78,10 +79,14 @@ def load(path: str | Path) -> dict[str, Any]:
             f"no checkpoint at {path}: give a checkpoint file, or a folder that holds some"
         )
     with path.open("rb") as file:
-        header, payload = file.readline(200), file.read()
+        header = file.readline(200)
+        if not header.startswith(MAGIC) or not header.endswith(b"\n"):
+            raise ValueError(
+                f"{path} is not a dyna checkpoint, or its start is damaged: {HOW}, which "
+                "python -m dyna writes"
+            )
+        payload = file.read()
     mend = "delete it to go on from the one before, or take another file"
-    if not header.startswith(MAGIC) or not header.endswith(b"\n"):
-        raise ValueError(f"{path} is not a dyna checkpoint, or its start is damaged: {mend}")
     digest, _, length = header[len(MAGIC) :].strip().partition(b" ")
     if not length.isdigit() or len(payload) != int(length):
         raise ValueError(
@@ -90,7 +95,16 @@ def load(path: str | Path) -> dict[str, Any]:
         )
     if hashlib.sha256(payload).hexdigest().encode() != digest:
         raise ValueError(f"{path} is damaged (its checksum does not match): {mend}")
-    state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip files and torch have each their own
+        # Its text is left out: torch's advice is to run the code in the file.
+        raise ValueError(
+            f"{path} holds more than tensors and plain values, as no checkpoint of dyna's does, "
+            f"and is not read: {HOW}"
+        ) from error
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} holds no state of a run: {HOW}")
     return {**state, "config": _renamed(state["config"])} if "config" in state else state
 
 
@@ -98,7 +112,7 @@ def _renamed(node: Any) -> Any:
     """A config whose targets are where they are today."""
     if isinstance(node, Mapping):
         return {
-            key: MOVED.get(value, value) if key == "_target_" else _renamed(value)
+            key: MOVED.get(str(value), value) if key == "_target_" else _renamed(value)
             for key, value in node.items()
         }
     return [_renamed(item) for item in node] if isinstance(node, list) else node
@@ -149,13 +163,17 @@ class Checkpoints:
 
     Args:
         folder: Where they lie.
-        config: The resolved config of the run, as plain values.
+        config: The config of the run as it may be written, as plain values.
+        identity: `config_hash` of it with all that it looks up in the environment.
         keep: How many of the newest stay.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], keep: int = 2) -> None:
+    def __init__(
+        self, folder: Path, config: Mapping[str, Any], identity: str | None = None, keep: int = 2
+    ) -> None:
         self.folder = folder
         self.config = dict(config)
+        self.identity = identity or config_hash(config)
         self.keep = keep
 
     def paths(self) -> list[Path]:
@@ -166,7 +184,7 @@ class Checkpoints:
         """Saves the state after ``step`` steps of the loop and drops those beyond ``keep``."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"checkpoint-{step:08d}.pt"
-        save(path, {"config": self.config, **state})
+        save(path, {"config": self.config, "identity": self.identity, **state})
         for old in self.paths()[: -self.keep]:
             old.unlink(missing_ok=True)
         return path
@@ -184,7 +202,12 @@ class Checkpoints:
             except ValueError as error:
                 warnings.warn(f"{error}; passed over", stacklevel=2)
                 continue
-            refuse_other_config(path, state["config"], self.config)
+            refuse_other_config(path, state.get("config") or {}, self.config)
+            if state.get("identity", self.identity) != self.identity:
+                raise ValueError(
+                    f"{path} was written while what its config looks up in the environment, or a "
+                    "secret, had another value: give it back, or use overwrite=true to start anew"
+                )
             return state
         if paths:
             raise ValueError(

@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 import hydra
 import torch
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig
 
 from agents.base import Agent
 from dyna.evaluation.heldout import SEED, Outcome, observe, speed
 from dyna.reporting import comparison
 from dyna.running import checkpoint
 from dyna.running.build import make
-from dyna.running.checks import check_device, check_keys
+from dyna.running.checks import check_device, check_folder, check_keys, check_list
+from dyna.running.lock import locked_file
 from dyna.running.subject import Subject, check_fit, held_out, restore
 from dyna.scores import results
+from dyna.scores.privacy import writable
 from envs.tracking import Tracking
 
 
@@ -46,7 +48,7 @@ def entries(cfg: DictConfig) -> Iterator[Entry]:
     for name, given in (cfg.checkpoints or {}).items():
         for path in _paths(given):
             yield Entry(str(name), checkpoint.load(path)["config"]["seed"], path)
-    for name in cfg.agents:
+    for name in cfg.agents or []:
         yield Entry(str(name))
 
 
@@ -58,6 +60,8 @@ def _paths(given: str | ListConfig) -> list[str]:
     """
     if not isinstance(given, str):
         return [str(path) for path in given]
+    if Path(given).exists():  # its name may hold what is special in patterns
+        return [given]
     found = sorted(glob.glob(given))
     if not found:
         raise FileNotFoundError(f"no checkpoint at {given}: give folders of runs, or a pattern")
@@ -76,7 +80,7 @@ def agent_of(entry: Entry, env: Tracking, cfg: DictConfig) -> Agent:
         check_fit(subject, env)
         return subject.agent
     agent = make(_config(entry.tracker), frame_shape=shape, seed=cfg.seed, device=cfg.device)
-    if type(agent).update is not Agent.update:
+    if agent.learns:
         raise ValueError(
             f"agents=[{entry.tracker}] has learned nothing yet: name a run of it under "
             f"'checkpoints={{{entry.tracker}: [FOLDER]}}'"
@@ -124,14 +128,12 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         ValueError: A value is bad; the message names it and the mend.
     """
-    horizons = cfg.horizons
-    good = isinstance(horizons, ListConfig) and all(
-        isinstance(steps, int) and steps >= 2 for steps in horizons
-    )
-    if not good or not horizons or list(horizons) != sorted(set(horizons)):
-        raise ValueError(f"horizons={horizons} must be rising numbers of steps, 2 or more of them")
+    check_list("horizons", cfg.horizons, int, least=2)
+    if list(cfg.horizons) != sorted(set(cfg.horizons)):
+        raise ValueError(f"horizons={cfg.horizons} must be rising numbers of steps")
     whole = {"episodes": 1, "seed": 0, "threads": 1}
-    check_keys(cfg, whole, flags=("reuse", "debug"), optional=("episodes",))
+    flags = ("reuse", "publish", "debug")
+    check_keys(cfg, whole, flags=flags, optional=("episodes",), texts=("output",))
     named = cfg.checkpoints
     if named is not None and not (
         isinstance(named, DictConfig)
@@ -140,9 +142,17 @@ def validate(cfg: DictConfig) -> None:
         raise ValueError(
             f"checkpoints={named} must name folders: 'checkpoints={{HART: [FOLDER, FOLDER]}}'"
         )
+    if cfg.agents != [] and cfg.agents is not None:
+        check_list("agents", cfg.agents, str)
     if not cfg.agents and not cfg.checkpoints:
         raise ValueError("nobody to compare: give agents=[...] or checkpoints=...")
     check_device(str(cfg.device))
+    check_folder("output", _output(cfg).parent)
+
+
+def _output(cfg: DictConfig) -> Path:
+    name = f"comparison_{cfg.env.get('tier') or 'scene'}.json"
+    return results.destination(cfg.output, cfg.publish, Path("outputs/compare", name), name)
 
 
 def run(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
@@ -157,16 +167,21 @@ def run(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
     """
     validate(cfg)
     torch.set_num_threads(cfg.threads)
+    with locked_file(_output(cfg)):
+        return _score(cfg, overrides)
+
+
+def _score(cfg: DictConfig, overrides: list[str]) -> list[results.Row]:
     everybody = list(entries(cfg))
     env = held_out(cfg.env, cfg.seed, cfg.device, max(cfg.horizons))
     setting: dict[str, Any] = {
         "kind": comparison.KIND,
-        "env": OmegaConf.to_container(cfg.env, resolve=True),
+        "env": writable(cfg.env),
         "horizons": list(cfg.horizons),
         "asked_episodes": cfg.episodes,
         "seed": cfg.seed,
     }
-    path = Path(cfg.output)
+    path = _output(cfg)
     known = _known(path, setting) if cfg.reuse else {}
     command = shlex.join(["python", "-m", "dyna.compare", *overrides])
     header = {**results.provenance(command), **setting}

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from conf.members import find
 from dyna.diagnosis.extrapolation import camera_path
 from dyna.diagnosis.measure import diagnose
 from dyna.diagnosis.protocol import Protocol
@@ -21,10 +21,12 @@ from dyna.loop import seeding
 from dyna.loop.rollout import rollout
 from dyna.pictures import sheet
 from dyna.reporting import model_page
-from dyna.running import checkpoint, model_log
-from dyna.running.build import make
-from dyna.running.checks import check_device, check_keys
+from dyna.running import checkpoint, foreign, model_log
+from dyna.running.build import has_model, make
+from dyna.running.checks import check_device, check_folder, check_keys, check_list
+from dyna.running.lock import locked, locked_file
 from dyna.scores import results
+from dyna.scores.privacy import writable
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
 from envs.watching import watch
@@ -118,7 +120,7 @@ def _fit(cfg: DictConfig, seed: int, model: WorldModel, train: Tracking) -> dict
     if cfg.save:
         path = _file(cfg.save, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
-        config = OmegaConf.to_container(cfg.world_model, resolve=True)
+        config = writable(cfg.world_model)
         checkpoint.save(path, {"config": config, "world_model": model.state_dict(), **fitted})
     return fitted
 
@@ -127,12 +129,12 @@ def _load(cfg: DictConfig, seed: int, model: WorldModel) -> dict[str, Any]:
     state = checkpoint.load(_file(cfg.load, seed))
     try:
         model.load_state_dict(state["world_model"])
-    except RuntimeError as error:
+        return {name: state[name] for name in ("metrics", "cpu_seconds")}
+    except foreign.ODD as error:
         raise ValueError(
-            f"load={cfg.load} holds another world model: give the overrides that it was made "
-            f"with, {state['config']}"
+            f"load={cfg.load} holds another world model, or none that save=... wrote: give the "
+            f"overrides that it was made with, {str(state.get('config'))[:300]}"
         ) from error
-    return state
 
 
 def _file(folder: str, seed: int) -> Path:
@@ -202,24 +204,54 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         ValueError: A value is bad; the message names it and the mend.
     """
-    whole = {"episodes": 1, "test_episodes": 1, "threads": 1}
-    check_keys(cfg, whole, flags=("pictures", "debug"))
+    check_keys(
+        cfg,
+        {"episodes": 1, "test_episodes": 1, "threads": 1, "context": 1, "ahead": 0, "samples": 1}
+        | {"settled": 0, "test_horizon": 1, "generalise_slots": 1},
+        flags=("publish", "pictures", "debug"),
+        optional=("settled", "test_horizon", "generalise_slots"),
+        texts=("label", "output", "folder", "save", "load"),
+    )
+    check_list("seeds", cfg.seeds, int, least=0)
+    if not isinstance(cfg.generalise, DictConfig | None):
+        raise ValueError(f"generalise={cfg.generalise}: give factors, {{max_objects: 6}}, or null")
     check_device(str(cfg.device))
-    if not getattr(get_class(cfg.world_model._target_), "sees", False):
+    if not has_model(cfg):
+        raise ValueError("world_model=none is nothing to measure: choose world_model=air")
+    if not getattr(find(cfg.world_model._target_), "sees", False):
         raise ValueError(
             f"{cfg.world_model._target_} cannot look at frames, so there is nothing to measure: "
             "choose world_model=air"
         )
     _protocol(cfg)
+    check_folder("output", _output(cfg).parent)
+    check_folder("folder", _folder(cfg))
+    if cfg.save:
+        check_folder("save", cfg.save)
+
+
+def _folder(cfg: DictConfig) -> Path:
+    return Path(cfg.folder or Path("outputs") / "diagnose" / _output(cfg).stem)
+
+
+def _output(cfg: DictConfig) -> Path:
+    name = f"world_model_{cfg.env.get('tier') or 'scene'}.json"
+    return results.destination(cfg.output, cfg.publish, Path("outputs/diagnose", name), name)
 
 
 def run(cfg: DictConfig, overrides: list[str]) -> list[dict[str, Any]]:
     """Probes one seed after the other; prints each, and writes all after each."""
     validate(cfg)
     torch.set_num_threads(cfg.threads)
+    output, folder = _output(cfg), _folder(cfg)
+    with locked_file(output), locked(folder):
+        return _measure(cfg, output, folder, overrides)
+
+
+def _measure(
+    cfg: DictConfig, output: Path, folder: Path, overrides: list[str]
+) -> list[dict[str, Any]]:
     command = shlex.join(["python", "-m", "dyna.diagnose", *overrides])
-    output = Path(cfg.output)
-    folder = Path(cfg.folder or Path("outputs") / "diagnose" / output.stem)
     rows: list[dict[str, Any]] = []
     for seed in cfg.seeds:
         findings = probe(cfg, seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from agents.last_box import LastBox
 from dyna.diagnosis.measure import diagnose
@@ -16,9 +16,11 @@ from dyna.evaluation.metrics import summary
 from dyna.loop.rollout import rollout
 from dyna.pictures import showcase
 from dyna.reporting import comparison
-from dyna.running.checks import check_device, check_keys
+from dyna.running.checks import check_device, check_folder, check_keys
+from dyna.running.lock import locked
 from dyna.running.subject import check_fit, from_checkpoint, from_config, held_out
 from dyna.scores import results
+from dyna.scores.privacy import masked, writable
 from envs.tracking import Tracking
 from world_models.base import WorldModel
 
@@ -44,8 +46,10 @@ def validate(cfg: DictConfig) -> None:
     """
     whole = {"episodes": 1, "horizon": 2, "seed": 0, "threads": 1}
     flags = ("video", "world_model", "debug")
-    check_keys(cfg, whole, flags=flags, optional=("episodes", "horizon"))
+    optional, texts = ("episodes", "horizon"), ("checkpoint", "folder")
+    check_keys(cfg, whole, flags=flags, optional=optional, texts=texts)
     check_device(str(cfg.device))
+    check_folder("folder", cfg.folder)
 
 
 def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
@@ -60,6 +64,11 @@ def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     """
     validate(cfg)
     torch.set_num_threads(cfg.threads)
+    with locked(Path(cfg.folder)):
+        return _score(cfg, overrides)
+
+
+def _score(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     subject = from_config(cfg) if cfg.checkpoint is None else from_checkpoint(cfg, overrides)
     env = held_out(subject.env, cfg.seed, cfg.device, cfg.horizon)
     check_fit(subject, env)
@@ -83,11 +92,10 @@ def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
             _table(model[group])
         _rollout_table(model["rollout"])
     folder = Path(cfg.folder)
-    folder.mkdir(parents=True, exist_ok=True)
     document = {
         **results.provenance(shlex.join(["python", "-m", "dyna.evaluate", *overrides])),
-        "subject": subject.name,
-        "env": OmegaConf.to_container(subject.env, resolve=True),
+        "subject": masked(subject.name),
+        "env": writable(subject.env),
         "horizon": env.horizon,
         "metrics": metrics,
         "curves": (curves := results.clean(outcome.curves())),

@@ -13,10 +13,14 @@ import socket
 import threading
 import urllib.parse
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dyna.scores.privacy import masked, masked_arguments
+
+OLD_MODES = {"dryrun": "offline", "run": "online"}
+"""What W&B called its modes once, and still takes."""
 AXES = ("real_frames", "imagined_frames", "agent_frames")
 
 
@@ -158,9 +162,11 @@ class WandB(Logger):
         tags: list[str] | None = None,
     ) -> None:
         super().__init__(folder, config)
-        mode = os.environ.get("WANDB_MODE") or mode
+        variable = os.environ.get("WANDB_MODE")
+        where = "the variable WANDB_MODE" if variable else "logger.mode"
+        mode = OLD_MODES.get(variable or mode, variable or mode)
         if mode not in ("offline", "online", "disabled"):
-            raise ValueError(f"logger.mode={mode}: take offline, online or disabled")
+            raise ValueError(f"{where} is {mode}: take offline, online or disabled")
         if mode == "online" and (reason := _unreachable()):
             warnings.warn(
                 f"W&B cannot go online ({reason}): logging offline; `wandb sync` the folder "
@@ -168,7 +174,10 @@ class WandB(Logger):
                 stacklevel=2,
             )
             mode = "offline"
-        self._project, self._mode, self._tags = project, mode, list(tags or [])
+        if not isinstance(project, str) or not isinstance(tags, Sequence | None):
+            raise ValueError(f"logger.project={project}, logger.tags={tags}: a text, and a list")
+        self._project, self._mode = project, mode
+        self._tags = [masked(str(tag)) for tag in tags or []]
         self._id: str | None = None
         self._rows = 0
         self._run: Any = None
@@ -178,9 +187,7 @@ class WandB(Logger):
         if self._run is None:
             try:
                 self._run = self._init(self._mode)
-            except (
-                Exception
-            ) as error:  # a bad key or project, a server in trouble: wandb's own zoo
+            except Exception as error:  # a bad key or project, a server in trouble
                 if self._mode != "online":
                     raise
                 warnings.warn(f"W&B: {error}: logging offline", stacklevel=2)
@@ -200,18 +207,19 @@ class WandB(Logger):
         # Our package `agents` makes it take us for a chat bot and advertise a tracer of calls.
         os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")
         target = str((self.config.get("world_model") or {}).get("_target_") or "none")
-        return wandb.init(
-            project=self._project,
-            dir=str(self.folder),
-            mode=mode,  # type: ignore[arg-type]  # checked in __init__
-            id=self._id,
-            resume="allow" if self._id and mode == "online" else None,
-            config=self.config,
-            group=str(self.config.get("name", "dyna")),
-            job_type=target.split(".")[-1].lower(),
-            tags=self._tags,
-            settings=wandb.Settings(silent=True, init_timeout=10),
-        )
+        with masked_arguments():  # it writes them down
+            return wandb.init(
+                project=self._project,
+                dir=str(self.folder),
+                mode=mode,  # type: ignore[arg-type]  # checked in __init__
+                id=self._id,
+                resume="allow" if self._id and mode == "online" else None,
+                config=self.config,
+                group=str(self.config.get("name", "dyna")),
+                job_type=target.split(".")[-1].lower(),
+                tags=self._tags,
+                settings=wandb.Settings(silent=True, init_timeout=10),
+            )
 
     def log(self, row: Mapping[str, float]) -> None:
         """Logs the row, and its evaluation once more against the agent's frames."""

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from conf.members import find
 from dyna.running.build import make
 from dyna.running.logger import JSONL, Logger
+from dyna.scores.privacy import writable
 
 SHOWN_STEPS = (1, 3, 5, 10, 20, 30)
 """Steps ahead that are printed."""
@@ -65,8 +66,7 @@ def log(
         row: The figures.
         pictures: Sheets (png) and films (mp4).
     """
-    config: Any = OmegaConf.to_container(cfg, resolve=True)
-    config = {**config, "name": "diagnose", "seed": row["seed"]}
+    config = {**writable(cfg), "name": "diagnose", "seed": row["seed"]}
     frames = row["episodes"] * int(cfg.env.get("horizon", 1))
     axes = {"real_frames": frames, "imagined_frames": 0, "agent_frames": frames}
     figures = _numbers("diagnose", row)
@@ -74,7 +74,7 @@ def log(
     first.load_state_dict({"bytes": 0})  # figures of the same seed are replaced
     loggers: list[Logger] = [first]
     try:
-        if get_class(cfg.logger._target_) is not JSONL:
+        if find(cfg.logger._target_) is not JSONL:
             loggers.append(make(cfg.logger, folder=folder, config=config))
         for logger in loggers:
             logger.log({**axes, **figures})

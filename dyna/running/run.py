@@ -6,22 +6,25 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import get_class
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from conf.members import find
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
-from dyna.running.build import build, choice, make
-from dyna.running.checkpoint import Checkpoints, config_hash, load
+from dyna.running import foreign
+from dyna.running.build import build, choice, has_model, make
+from dyna.running.checkpoint import Checkpoints, config_hash
+from dyna.running.lock import locked
 from dyna.running.logger import JSONL, Logger
 from dyna.running.subject import describe
 from dyna.scores import results
+from dyna.scores.privacy import writable
 
 OWN_FILES = ("config.yaml", "metrics.jsonl", "summary.json", "report.html")
 OWN_FOLDERS = ("checkpoints", "videos", "tensorboard", "wandb")
@@ -36,9 +39,10 @@ class Run:
 
     def __init__(self, cfg: DictConfig) -> None:
         self.cfg = cfg
-        self.config: dict[str, Any] = _plain(cfg)
+        self.config: dict[str, Any] = writable(cfg)
+        self.identity = config_hash(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
         self.folder = Path(cfg.folder)
-        self.checkpoints = Checkpoints(self.folder / "checkpoints", self.config)
+        self.checkpoints = Checkpoints(self.folder / "checkpoints", self.config, self.identity)
         self.evaluation: Metrics = {}
         self.rows = 0
         self.cpu = self.wall = 0.0
@@ -46,14 +50,11 @@ class Run:
 
     def summary(self) -> dict[str, Any] | None:
         """The summary of the finished run, if it is one of this config."""
-        path = self.folder / "summary.json"
-        if not path.is_file():
-            return None
         try:
-            summary = json.loads(path.read_text())
-        except ValueError:
+            summary = results.table(self.folder / "summary.json")
+        except (OSError, ValueError):
             return None
-        return summary if summary.get("config_hash") == config_hash(self.config) else None
+        return summary if summary.get("config_hash") == self.identity else None
 
     def go(self) -> dict[str, Any]:
         """Runs from the start or the last checkpoint to the end."""
@@ -61,18 +62,20 @@ class Run:
         self.dyna = build(cfg)
         self.held_out = make(cfg.env, split="test", batch_size=BATCH, seed=0, device=cfg.device)
         state = self.checkpoints.latest()
+        if state is None and cfg.start is not None:
+            foreign.inherit(self.dyna.agent, cfg)
         self.loggers: list[Logger] = []
-        if get_class(cfg.logger._target_) is not JSONL:
+        if find(cfg.logger._target_) is not JSONL:
             self.loggers.append(make(cfg.logger, folder=self.folder, config=self.config))
         jsonl = JSONL(self.folder, self.config)
         self.loggers.insert(0, jsonl)
         if state is None:
             jsonl.load_state_dict({"bytes": 0})
-            (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
-            if cfg.start is not None:
-                self.dyna.agent.inherit(load(cfg.start)["agent"])
+            text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
+            (self.folder / "config.yaml").write_text(text)
         else:
-            self._restore(state)
+            with foreign.fitting(self.checkpoints.folder):
+                self._restore(state)
         try:
             with _Signals(self), self._bar() as bar:
                 self._drive(bar)
@@ -194,8 +197,8 @@ class Run:
         dyna = self.dyna
         cpu, wall = self._times()
         summary: dict[str, Any] = {
-            "name": self.cfg.name,
-            "arm": choice("world_model", self.cfg.world_model),
+            "name": self.config["name"],
+            "arm": choice("world_model", self.cfg.world_model if dyna.model else None),
             "agent": choice("agent", self.cfg.agent),
             "seed": self.cfg.seed,
             "real_frames": dyna.real,
@@ -205,7 +208,7 @@ class Run:
             "time/cpu_seconds": cpu,
             "time/wall_seconds": wall,
             **{f"time/{part}": seconds for part, seconds in dyna.seconds.items()},
-            "config_hash": config_hash(self.config),
+            "config_hash": self.identity,
             **results.provenance(f"python -m dyna {' '.join(sys.argv[1:])}".strip()),
         }
         if self.cfg.pictures:
@@ -280,14 +283,12 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     if "cuda" in str(cfg.device):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     this = Run(cfg)
-    if cfg.overwrite:
-        clear(this.folder)
-    elif (summary := this.summary()) is not None:
+    if not cfg.overwrite and (summary := this.summary()) is not None:
         print(f"{this.folder} is finished; overwrite=true runs it again", file=sys.stderr)
         return summary
-    return this.go()
-
-
-def _plain(cfg: DictConfig) -> dict[str, Any]:
-    plain: Mapping = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    return {str(key): value for key, value in plain.items() if key != "hydra"}
+    if cfg.imagined_frames == 0 and has_model(cfg):
+        print("imagined_frames=0: model-free, no world model is fitted", file=sys.stderr)
+    with locked(this.folder):
+        if cfg.overwrite:
+            clear(this.folder)
+        return this.go()

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from agents.base import Agent
 from dyna.evaluation.heldout import SEED
 from dyna.loop import seeding
-from dyna.running import checkpoint
+from dyna.running import foreign
 from dyna.running.build import build, choice, make
 from envs.action_scale import ActionScale
 from envs.tracking import Tracking
@@ -56,15 +56,17 @@ def from_checkpoint(given: DictConfig, overrides: list[str]) -> Subject:
         raise ValueError(f"{wrong[0]}=... does not go with checkpoint=..., which has its agent")
     if "env" in names:
         return dataclasses.replace(restore(given.checkpoint, given.device), env=given.env)
-    state = _load(given.checkpoint)
-    cfg = OmegaConf.create({**state["config"], "device": given.device})
-    dyna = build(cfg)
-    for name in names:
-        if name.startswith("env."):
-            OmegaConf.update(cfg, name, OmegaConf.select(given, name))
-    dyna.agent.load_state_dict(state["agent"])
-    if dyna.model is not None:
-        dyna.model.load_state_dict(state["world_model"])
+    state = foreign.load(given.checkpoint)
+    changed = {n: OmegaConf.select(given, n) for n in names if n.startswith("env.")}
+    cfg = foreign.as_config(given.checkpoint, state["config"], changed)
+    cfg.device = given.device
+    with foreign.fitting(given.checkpoint):
+        dyna = build(cfg)
+        dyna.agent.load_state_dict(state["agent"])
+        if dyna.model is not None:
+            dyna.model.load_state_dict(state["world_model"])
+    for name, value in changed.items():
+        OmegaConf.update(cfg, name, value)
     shape, gain, name = dyna.env.scene.frame_shape, dyna.env.action_scale.centre, given.checkpoint
     return Subject(cfg.env, dyna.agent, name, shape, dyna.model, dyna.dream, gain)
 
@@ -76,17 +78,19 @@ def restore(path: str | Path, device: str = "cpu") -> Subject:
         FileNotFoundError: There is no such file.
         ValueError: It is damaged, or no checkpoint of a run.
     """
-    state = _load(path)
-    cfg = OmegaConf.create({**state["config"], "device": device})
-    task = state.get("task")
-    if task is None:  # an older file: the env must be there to tell
-        env = make(cfg.env, split="train", batch_size=1, seed=0, device=device)
-        task = describe(env)
-    shape = tuple(task["frame_shape"])
-    with seeding.initialised(cfg.seed, "agent/init"):
-        agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=device)
-    agent.load_state_dict(state["agent"])
-    agent.set_action_scale(ActionScale(task["centre_gain"], task["size_gain"]))
+    state = foreign.load(path)
+    config, task = state["config"], state.get("task")
+    if task is not None:  # then the env need not be made
+        config = {**config, "env": foreign.without_interpolations(config["env"])}
+    cfg = foreign.as_config(path, config, {})
+    with foreign.fitting(path):
+        if task is None:  # an older file: the env must be there to tell
+            task = describe(make(cfg.env, split="train", batch_size=1, seed=0, device=device))
+        shape = tuple(task["frame_shape"])
+        with seeding.initialised(cfg.seed, "agent/init"):
+            agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=device)
+        agent.load_state_dict(state["agent"])
+        agent.set_action_scale(ActionScale(task["centre_gain"], task["size_gain"]))
     return Subject(cfg.env, agent, str(path), shape, centre_gain=agent.action_scale.centre)
 
 
@@ -100,9 +104,18 @@ def describe(env: Tracking) -> dict[str, Any]:
 
 
 def from_config(cfg: DictConfig) -> Subject:
-    """An agent as its config describes it, untrained."""
+    """An agent as its config describes it.
+
+    Raises:
+        ValueError: It must be trained first.
+    """
     shape = held_out(cfg.env, cfg.seed, cfg.device, cfg.horizon).scene.frame_shape
     agent = make(cfg.agent, frame_shape=shape, seed=cfg.seed, device=cfg.device)
+    if agent.learns:
+        raise ValueError(
+            f"agent={choice('agent', cfg.agent)} has learned nothing yet: give checkpoint=PATH of "
+            "a run of it (python -m dyna trains one)"
+        )
     return Subject(cfg.env, agent, choice("agent", cfg.agent), shape)
 
 
@@ -139,12 +152,3 @@ def check_fit(subject: Subject, env: Tracking) -> None:
             f"{subject.name} was trained with a centre_gain of {subject.centre_gain:g}, but the "
             f"env has {centre_gain:g}: set env.centre_gain (env=video: env.task.centre_gain)"
         )
-
-
-def _load(path: str | Path) -> dict[str, Any]:
-    state = checkpoint.load(path)
-    if "agent" not in state or "config" not in state:
-        raise ValueError(
-            f"{path} holds no agent: give a checkpoint of a run (outputs/.../checkpoints)"
-        )
-    return state

@@ -15,12 +15,16 @@ from agents.base import Agent
 from dyna.evaluation.follow import follow, pictures_of, read, to_box, to_pixels
 from dyna.pictures import gaze, video_file
 from dyna.running.build import make
-from dyna.running.checks import check_device, check_keys
+from dyna.running.checks import check_device, check_folder, check_keys
+from dyna.running.lock import locked
+from dyna.running.overrides import quoted
 from dyna.running.subject import restore
 from envs import drawing
 
 TAKES_A_VALUE = {"--cfg", "-c", "--info", "-i", "--package", "-p"}
 """Options of Hydra that are followed by a word."""
+PATHS = ("video", "checkpoint", "output", "path")
+"""Keys that hold a path; ``start`` is a frame here."""
 HOW = "give checkpoint=PATH of a run (python -m dyna trains one), or a tracker such as agent=csrt"
 
 
@@ -41,7 +45,7 @@ def choose(cfg: DictConfig, width: int, height: int) -> tuple[Agent, int]:
     agent = make(named, frame_shape=(3, height, width), seed=cfg.seed, device=cfg.device)
     if agent.privileged:
         raise ValueError(f"{type(agent).__name__} reads the truth, which files do not hold: {HOW}")
-    if type(agent).update is not Agent.update:
+    if agent.learns:
         raise ValueError(f"{type(agent).__name__} has learned nothing yet: {HOW}")
     return agent, 3
 
@@ -66,8 +70,10 @@ def validate(cfg: DictConfig) -> None:
         )
     whole = {"start": 0, "frames": 1, "seed": 0, "threads": 1}
     flags = ("glimpse", "progress", "debug")
-    check_keys(cfg, whole, flags=flags, optional=("frames",))
+    texts = ("video", "checkpoint", "output")
+    check_keys(cfg, whole, flags=flags, optional=("frames",), texts=texts)
     check_device(str(cfg.device))
+    check_folder("output", _folder(cfg))
 
 
 def run(cfg: DictConfig) -> Path:
@@ -83,6 +89,13 @@ def run(cfg: DictConfig) -> Path:
     validate(cfg)
     torch.set_num_threads(cfg.threads)
     source = Path(cfg.video)
+    folder = _folder(cfg)
+    with locked(folder):
+        _follow(cfg, source, folder)
+    return folder
+
+
+def _follow(cfg: DictConfig, source: Path, folder: Path) -> None:
     frames = read(source, cfg.start)
     number = min(len(frames), cfg.frames or len(frames))
     pictures = pictures_of(frames, number)
@@ -90,8 +103,6 @@ def run(cfg: DictConfig) -> Path:
     width, height = first.size
     box = to_box(cfg.box, width, height).to(cfg.device)
     agent, channels = choose(cfg, width, height)
-    folder = Path(cfg.output or Path("outputs/track", _name(source)))
-    folder.mkdir(parents=True, exist_ok=True)
     moments = follow(agent, itertools.chain([first], pictures), box, channels, cfg.glimpse)
     bar = tqdm(
         moments,
@@ -126,7 +137,10 @@ def run(cfg: DictConfig) -> Path:
         print(f"{type(agent).__name__} has no glimpse to show")
     for path in (movie, table):
         print(f"written: {path}")
-    return folder
+
+
+def _folder(cfg: DictConfig) -> Path:
+    return Path(cfg.output or Path("outputs/track", _name(Path(cfg.video))))
 
 
 def _name(source: Path) -> str:
@@ -163,15 +177,8 @@ def arguments(given: Sequence[str]) -> list[str]:
                 raise ValueError(
                     f"{word}: one video is given already; key=value, or --box x,y,w,h"
                 )
-            turned.append(f"video={_quoted(word)}")
+            turned.append(f"video={quoted(word, is_name=True)}")
         else:
             key, _, value = word.partition("=")
-            is_path = key in ("video", "checkpoint", "output")
-            turned.append(f"{key}={_quoted(value)}" if is_path else word)
+            turned.append(f"{key}={quoted(value)}" if key in PATHS else word)
     return turned
-
-
-def _quoted(text: str) -> str:
-    if text[:1] in ("'", '"') or text == "null":
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -18,11 +18,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dyna.scores.privacy import masked
+
 Row = dict[str, Any]
 
 KEY = ("arm", "agent", "tier", "real_frames", "imagined_frames", "seed")
 """What tells one row from another."""
 
+PUBLISHED = Path("results")
+"""Where published files lie; nothing is written there unless it is asked for."""
+ODD = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError)
+"""What comes out when a file of a run is missing, or not what it should be."""
 HERE = Path(__file__).parent
 WRITTEN = (":/", ":(exclude,top)results", ":(exclude,top)docs", ":(exclude,top)README.md")
 PACKAGES = ("torch", "numpy", "gymnasium", "hydra-core", "opencv-contrib-python-headless")
@@ -66,7 +72,7 @@ def provenance(command: str) -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "command": command,
+        "command": masked(command),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if changes is None else bool(changes),
         "machine": {
@@ -80,8 +86,29 @@ def provenance(command: str) -> dict[str, Any]:
     }
 
 
+def destination(output: str | None, publish: bool, unpublished: Path, name: str) -> Path:
+    """Which file a command writes.
+
+    Args:
+        output: The path that the user gave, if any.
+        publish: Whether to write (over) the published file ``name``.
+        unpublished: The file if neither is said.
+        name: Its name among the published ones.
+
+    Raises:
+        ValueError: A path is given, and publishing asked for.
+    """
+    if output and publish:
+        raise ValueError(f"publish=true writes {PUBLISHED / name}, not {output}: give one of them")
+    if output:
+        return Path(output)
+    return PUBLISHED / name if publish else unpublished
+
+
 def clean(value: Any) -> Any:
-    """JSON knows no NaN; six digits are more than the noise deserves."""
+    """JSON knows no NaN; six digits are more than the noise deserves; secrets stay out."""
+    if isinstance(value, str):
+        return masked(value)
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -125,33 +152,56 @@ def load(path: Path) -> dict[str, Any]:
         ValueError: It is no such file.
     """
     try:
-        document = json.loads(path.read_text())
-        known = all(isinstance(row, dict) for row in document["rows"])
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no results file ({error!r}): run its study anew") from None
-    if not known:
-        raise ValueError(f"{path} is no results file (odd rows): run its study anew")
+        document = table(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; it is no results file") from None
+    rows = document.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{path} is no results file (it has no rows): run its study anew")
     return document
+
+
+def table(path: Path) -> dict[str, Any]:
+    """A file of JSON that holds a table (an object).
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It holds something else.
+    """
+    try:
+        found = json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no JSON ({error}): run again what wrote it") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is JSON, but no table: run again what wrote it")
+    return found
 
 
 def read_metrics(folder: Path) -> list[Row]:
     """The rows of ``metrics.jsonl``; a last line that was cut off by a kill is left out."""
     try:
-        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        lines = (folder / "metrics.jsonl").read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return []
     rows = []
     for line in lines:
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(row, dict):
+            break
+        rows.append(row)
     return rows
 
 
 def evaluation_metrics(folder: Path) -> Row:
     """The metrics that ``python -m dyna.evaluate`` left in a folder."""
-    return short_names(json.loads((folder / "evaluation.json").read_text())["metrics"])
+    path = folder / "evaluation.json"
+    metrics = table(path).get("metrics")
+    if not isinstance(metrics, dict):
+        raise ValueError(f"{path} holds no metrics: run again what wrote it")
+    return short_names(metrics)
 
 
 def final_metrics(folder: Path) -> Row:
@@ -162,7 +212,7 @@ def final_metrics(folder: Path) -> Row:
         last.update(row)
     summary = folder / "summary.json"
     if summary.exists():
-        found = json.loads(summary.read_text())
+        found = table(summary)
         last.update({n: v for n, v in found.items() if isinstance(v, int | float)})
     metrics = short_names(last)
     evaluations = [row for row in history if "eval/iou" in row]
@@ -179,10 +229,13 @@ def training(run: Path) -> Row | None:
 
     Args:
         run: The run's folder, that of its checkpoints, or one of these; None if it is unknown.
+
+    Raises:
+        ValueError: Its ``summary.json`` is no table.
     """
     for folder in (run, *run.parents[:2]):
         if (summary := folder / "summary.json").exists():
-            found = json.loads(summary.read_text())
+            found = table(summary)
             names = ("command", "commit", "real_frames", "imagined_frames", "time/cpu_seconds")
             return {name.removeprefix("time/"): found.get(name) for name in names}
     return None

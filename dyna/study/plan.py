@@ -8,14 +8,17 @@ import dataclasses
 import importlib.resources
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from conf.members import names
+from dyna.running.checks import check_name
 from dyna.scores import results
 from dyna.scores.arms import arm, arms, tracker
+from envs.settings import check
 
 OWN_KEYS = ("env.tier", "world_model", "real_frames", "imagined_frames", "seed")
 """What a study varies itself: ``study.*`` sets these."""
@@ -74,7 +77,8 @@ class Study:
         references: Trackers to score beside the runs, each with its number of episodes.
         overrides: Further arguments for every run.
         workers: Runs at a time.
-        results: The file to write; ``results/<name>.json`` if left empty.
+        results: The file to write; ``outputs/<name>/results.json`` if left empty.
+        publish: Whether that is ``results/<name>.json`` instead (``publish=true``).
     """
 
     name: str
@@ -88,27 +92,50 @@ class Study:
     overrides: list[str] = dataclasses.field(default_factory=list)
     workers: int = 2
     results: str = ""
+    publish: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("arms", "tiers", "real_frames", "seeds"):
-            if not isinstance(getattr(self, name), list) or not getattr(self, name):
-                raise ValueError(f"study.{name} must be a filled list, got {getattr(self, name)}")
+        for name, kind in {"arms": str, "tiers": str, "real_frames": int, "seeds": int}.items():
+            given = getattr(self, name)
+            if not isinstance(given, list) or not given:
+                raise ValueError(f"study.{name} must be a filled list, got {given}")
+            least = {"real_frames": 1, "seeds": 0}.get(name)
+            _check_each(f"study.{name}", given, kind, {} if least is None else {"least": least})
+        for name, kind in {"extra": dict, "overrides": str}.items():
+            if not isinstance(getattr(self, name), list):
+                raise ValueError(f"study.{name} must be a list, got {getattr(self, name)}")
+            _check_each(f"study.{name}", getattr(self, name), kind, {})
+        if not isinstance(self.references, dict):
+            raise ValueError(f"study.references={self.references}: give {{NAME: EPISODES}}")
+        _check_each("study.references", self.references.values(), int, {"least": 1})
+        check("study.imagined_frames", self.imagined_frames, int, {"least": 0})
+        check("study.workers", self.workers, int, {"least": 1})
+        for name in ("name", "results"):
+            check(f"study.{name}", getattr(self, name), str, {})
+        for key, text in [("study.name", self.name), *(("study.tiers", x) for x in self.tiers)]:
+            check_name(key, text)
+        check("publish", self.publish, bool, {})
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Arms and trackers are known, those of further settings, too."""
         declared = {one.name for one in arms()}
         for key, known in (
-            ("arms", declared | _choices("world_model")),
-            ("references", _choices("agent")),
+            ("arms", declared | names("world_model")),
+            ("references", names("agent")),
         ):
             unknown = sorted(set(getattr(self, key)) - known)
             if unknown:
                 raise ValueError(f"study.{key}: unknown {unknown}; choose of {sorted(known)}")
-        if self.workers < 1:
-            raise ValueError(f"study.workers must be at least 1, got {self.workers}")
-        if self.imagined_frames < 0 or min(self.real_frames) < 0:
-            raise ValueError("study.real_frames and study.imagined_frames must not be negative")
+        for block in self.extra:
+            unknown = sorted(set(block) - {"arms", "real_frames", "imagined_frames"})
+            if unknown:
+                raise ValueError(f"study.extra: unknown {unknown} in {block}")
+            dataclasses.replace(self, extra=[], **block)
 
     @classmethod
-    def from_config(cls, node: DictConfig) -> "Study":
-        """Reads the node.
+    def from_config(cls, node: DictConfig, publish: bool = False) -> "Study":
+        """Reads the node; ``publish`` is a key beside it.
 
         Raises:
             ValueError: A key is unknown or missing, or a value is out of range.
@@ -117,12 +144,12 @@ class Study:
         if not isinstance(values, dict):
             raise ValueError(f"study must be a mapping, got {values!r}")
         given = {str(name): value for name, value in values.items() if value is not None}
-        known = {field.name for field in dataclasses.fields(cls)}
+        known = {field.name for field in dataclasses.fields(cls)} - {"publish"}
         unknown = sorted(set(given) - known)
         if unknown:
             raise ValueError(f"study does not know {unknown}; it knows {sorted(known)}")
         try:
-            return cls(**given)
+            return cls(**given, publish=publish)
         except TypeError as error:
             raise ValueError(f"study is not complete: {error}") from None
 
@@ -134,7 +161,8 @@ class Study:
     @property
     def path(self) -> Path:
         """The results file."""
-        return Path(self.results or f"results/{self.name}.json")
+        own = self.folder / "results.json"
+        return results.destination(self.results, self.publish, own, f"{self.name}.json")
 
     def settings(self) -> Iterator[tuple[str, int, int]]:
         """(arm, real frames, imagined frames) of every curve point, without repetition."""
@@ -172,7 +200,7 @@ class Study:
         for tier, (agent, episodes) in itertools.product(self.tiers, self.references.items()):
             row = _row("reference", agent, tier, 0, 0, 0)
             folder = self.folder / "references" / f"{tier}_{agent}"
-            env = [a for a in forwarded if re.match(r"[+~]*env[.=]", a)]
+            env = [a for a in forwarded if re.match(r"[+~]*(env[.=]|path=)", a)]
             options = [f"env.tier={tier}", f"agent={agent}", f"episodes={episodes}", *env]
             options.append(f"folder='{folder}'")
             jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs), episodes))
@@ -189,10 +217,11 @@ class Study:
         return sorted(jobs, key=lambda job: (job.row["seed"], -job.weight))
 
 
-def _choices(group: str) -> set[str]:
-    """Members of a group of the configuration."""
-    folder = importlib.resources.files("conf").joinpath(group)
-    return {x.name.removesuffix(".yaml") for x in folder.iterdir() if x.name.endswith(".yaml")}
+def _check_each(name: str, given: Iterable[Any], kind: type, told: dict[str, Any]) -> None:
+    for item in given:
+        if not isinstance(item, kind):
+            raise ValueError(f"{name}: {item!r} is no {kind.__name__}")
+        check(f"an entry of {name}", item, kind, told)
 
 
 def _chosen(group: str, overrides: Sequence[str]) -> str:

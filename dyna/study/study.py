@@ -23,10 +23,12 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from dyna.reporting import findings, pages, tables
+from dyna.running.lock import locked, locked_file, wait_for
 from dyna.scores import results
+from dyna.scores.privacy import masked
 from dyna.study.plan import Job, Study
 
-OURS = ("experiment", "study")
+OURS = ("experiment", "study", "publish")
 """Arguments that are for the study, not for its runs."""
 PAUSE = 0.2
 """Seconds between looks at the running ones."""
@@ -47,7 +49,12 @@ def run_study(cfg: DictConfig) -> Path:
     Raises:
         ValueError: The study asks for what cannot be run, or a run failed; all others are done.
     """
-    study = Study.from_config(cfg.study)
+    study = Study.from_config(cfg.study, cfg.publish)
+    with locked(study.folder), locked_file(study.path):
+        return _run(study)
+
+
+def _run(study: Study) -> Path:
     jobs = study.jobs(_forwarded())
     header = results.provenance(_command())
     rows = Rows(study.path, header, jobs)
@@ -150,6 +157,7 @@ class Running:
         if self._known() is not None:
             return
         job.folder.mkdir(parents=True, exist_ok=True)
+        wait_for(job.folder)  # a run of a study that was killed may be saving there
         code = results.provenance("")
         self.commit = {"commit": code["commit"], "dirty": code["dirty"]}
         with self.log.open("w") as sink:
@@ -173,11 +181,17 @@ class Running:
         """Weight that is still to be done, if so much of it is done in a second."""
         return max(self.job.weight - speed * self.seconds, 0.1 * self.job.weight)
 
+    @property
+    def _command(self) -> list[str]:
+        """As it may be written."""
+        return [masked(argument) for argument in self.job.command]
+
     def _known(self) -> results.Row | None:
-        if not self.marker.exists():
+        try:
+            known = results.table(self.marker)
+        except (OSError, ValueError):
             return None
-        known = json.loads(self.marker.read_text())
-        return known["row"] if known["command"] == self.job.command else None
+        return known.get("row") if known.get("command") == self._command else None
 
     def is_over(self) -> bool:
         """Whether the row can be had."""
@@ -202,7 +216,7 @@ class Running:
             failed = {**self.job.row, "status": "failed", **self.commit}
             return {**failed, "error": _error(self.log, status)}
         draft = self.marker.with_suffix(".tmp")
-        draft.write_text(json.dumps({"command": self.job.command, "row": row}))
+        draft.write_text(json.dumps({"command": self._command, "row": row}))
         draft.replace(self.marker)
         return row
 

@@ -11,7 +11,7 @@ gives a camera to a tier that has none.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envs.factors import Factors
@@ -79,12 +79,13 @@ def named(
     """
     if tier not in tiers:
         raise ValueError(f"unknown tier {tier!r}: choose one of {', '.join(tiers)}")
+    if changes is not None and not isinstance(changes, Mapping):
+        raise ValueError(f"factors={changes} names none: give factors={{max_objects: 5}}")
     changes = dict(changes or {})
     names = [field.name for field in dataclasses.fields(Factors)]
     unknown = [name for name in changes if name not in names]
     if unknown:
         raise ValueError(f"unknown factor {unknown[0]!r}: choose among {', '.join(names)}")
-    if "bar_brightness" in changes:
-        low, high = changes["bar_brightness"]
-        changes["bar_brightness"] = (low, high)
+    if isinstance(changes.get("bar_brightness"), Sequence):
+        changes["bar_brightness"] = tuple(changes["bar_brightness"])
     return dataclasses.replace(tiers[tier], **changes)

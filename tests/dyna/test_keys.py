@@ -31,6 +31,18 @@ def test_an_unknown_key_is_one_line(
     assert capsys.readouterr().err.startswith("error: unknown key world_model.slots")
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't allocate memory: 9 GB")])
+def test_too_little_memory_is_one_line(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end, command_line.clear_errors():
+        raise error
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("error: there is not so much memory; lower batch")
+    with pytest.raises(RuntimeError), command_line.clear_errors():
+        raise RuntimeError("a fault of ours")
+
+
 def test_errors_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     with pytest.raises(SystemExit), command_line.clear_errors():

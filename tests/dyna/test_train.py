@@ -12,9 +12,10 @@ from typing import Any
 
 import hydra
 import pytest
+import torch
 from hydra.core.hydra_config import HydraConfig
 
-from dyna import command_line, train
+from dyna import __version__, command_line, train
 from dyna.running.run import run
 from tests.conftest import ROOT
 
@@ -127,6 +128,22 @@ def command(
         ("real_frames=-1", "real_frames must be at least 1, got -1"),
         ("real_frames", "real_frames"),
         ("env.digits=/nowhere/mnist.npz", "/nowhere/mnist.npz"),
+        ("agent=[nan,nan]", "agent=[nan,nan] names no agent: choose one of classical, "),
+        ("world_model={a: 1}", "names no world_model: choose one of air, "),
+        ("agent.std=[0.1]", "std=[0.1] is no pair [a, b], each a number"),
+        ("agent.std=0.1", "std=0.1 is no pair"),
+        ("agent.learning_rate=[1e30,1e30]", "learning_rate must be a positive number, or pairs"),
+        ("agent.learning_rate=[[null,.nan]]", "learning_rate must be a positive number, or pairs"),
+        ("agent.policy.scale=nan", "scale must be finite"),
+        ("agent.policy.channels=[8,0.5]", "channels=[8, 0.5] is no pair [a, b], each a whole"),
+        ("agent.policy.memory=0", "memory must be at least 1, got 0"),
+        ("agent.policy=3", "agent.policy"),
+        ("env.factors=7", "factors=7 names none: give factors={max_objects: 5}"),
+        ("env.factors={bar_brightness: 3}", "bar_brightness=3 is no pair"),
+        ("seed=18446744073709551616", "seed must be finite, and below 2^63"),
+        ("real_frames=10", "real_frames=10 is less than one episode of 20 frames: give 20 or"),
+        ("folder=/proc/x", "folder=/proc/x: no file can be written there"),
+        ("name=a=b", "name=a=b cannot be read: quote its value"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(
@@ -138,6 +155,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert message in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_every_round_needs_an_episode(command: Callable) -> None:
+    error = command("world_model=rigid", "rounds=3", "real_frames=40")[2]
+    assert "one episode of 20 frames in each of 3 rounds: give 60 or more" in error
 
 
 @pytest.mark.parametrize(
@@ -157,6 +179,53 @@ def test_bad_values_are_named_before_any_work(override: str, message: str) -> No
         cfg = hydra.compose("train", [override])
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
         train.validate(cfg)
+
+
+def test_a_sweep_leaves_the_working_folder_clean(
+    tmp_path: Path, command: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(train, "run", lambda cfg: seen.append((cfg.seed, cfg.folder)))
+    monkeypatch.setattr(train, "_report", lambda summary, folder: None)
+    assert command("-m", "seed=0,1", "folder=outputs/x/${seed}")[0] == 0
+    assert seen == [(0, "outputs/x/0"), (1, "outputs/x/1")]
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+
+
+def test_publishing_is_for_studies(command: Callable) -> None:
+    code, _, error = command("publish=true")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "experiment=" in error
+
+
+def test_the_version_is_ours(command: Callable) -> None:
+    assert command("--version") == (0, f"dyna {__version__}, torch {torch.__version__}\n", "")
+
+
+def test_a_run_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
+    """As after ``| head -1``."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    words = ["agent=last_box", "episodes=2", "horizon=3", "folder=out", "env.horizon=3"]
+    done = subprocess.run(
+        [sys.executable, "-u", "-m", "dyna.evaluate", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "out" / "iou.svg").exists()  # written after the first line of output
+
+
+def test_trackers_from_opencv_take_any_seed(command: Callable) -> None:
+    """In a run every part has a seed of 63 bits."""
+    small = [*TINY, "world_model=none", "evaluations=0", "final_episodes=2", "real_frames=20"]
+    for agent, seed in (("ncc", 0), ("kcf", 2**63 - 1)):
+        code, _, error = command(*small, f"agent={agent}", f"seed={seed}", f"folder={agent}")
+        assert code == 0, error
 
 
 def test_help_lists_groups_and_keys(command: Callable) -> None:

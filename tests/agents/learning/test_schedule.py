@@ -14,7 +14,21 @@ def test_a_table_holds_until_its_frames_and_a_number_for_ever() -> None:
     assert stage(3e-4, 10**9) == 3e-4
 
 
-@pytest.mark.parametrize("bad", [-1, 0, math.nan, math.inf, "abc", [], [[1]], [[None, "x"]]])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *(-1, 0, math.nan, math.inf, "abc", True, None, 2**64, {"a": 1}, [], [[1]], [1e30, 1e30]),
+        *([[None, "x"]], [[None, math.nan]], [[None, None]], [[None, [1]]]),
+        *([[0, 1]], [[math.nan, 1]]),
+    ],
+)
 def test_what_is_no_schedule_is_named(bad: Any) -> None:
-    with pytest.raises(ValueError, match=r"learning_rate must be a positive number, or pairs"):
-        check(learning_rate=bad)
+    with pytest.raises(ValueError, match=r"rate must be a positive number, or pairs"):
+        check("rate", bad)
+
+
+def test_numbers_of_episodes_are_whole_and_may_be_left_to_the_task() -> None:
+    check("horizons", [[2500, 5], [None, None]], whole=True, optional=True)
+    for bad in (0.5, [[None, 1.5]], [[None, None]]):
+        with pytest.raises(ValueError, match="epochs must be a whole number above 0"):
+            check("epochs", bad, whole=True)

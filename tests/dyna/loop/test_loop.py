@@ -209,10 +209,16 @@ def test_an_agent_starts_from_the_policy_of_another_run(tmp_path: Path) -> None:
 def test_arms_of_one_seed_meet_the_same_real_episodes(tmp_path: Path) -> None:
     replays = []
     for model in ("rigid", "cut_paste"):
-        running.run(tiny(tmp_path / model, f"world_model={model}", "imagined_frames=0"))
+        running.run(tiny(tmp_path / model, f"world_model={model}", "imagined_frames=20"))
         path = Checkpoints(tmp_path / model / "checkpoints", {}).paths()[-1]
         replays.append(load(path)["replay"]["episodes"]["frame"])
     assert torch.equal(*replays)
+
+
+def test_no_world_model_is_fitted_if_nothing_is_imagined(tmp_path: Path) -> None:
+    for model in ("none", "cut_paste"):
+        running.run(tiny(tmp_path / model, f"world_model={model}", "imagined_frames=0"))
+    assert rows(tmp_path / "cut_paste") == rows(tmp_path / "none")
 
 
 def test_rounds_split_the_budgets(tmp_path: Path) -> None:

@@ -158,6 +158,38 @@ def test_page_of_a_run(tmp_path):
     assert "world_models.air.AIR" in text
 
 
+@pytest.mark.parametrize(
+    ("summary", "config"),
+    [
+        ("[]", "{}"),
+        ("{}", "world_model:\nagent: {_target_: a.b}\nenv: {}"),
+        ('{"eval/iou": 0.5, "seed": null}', "world_model:\nagent: {_target_: a.b}\nenv: {}"),
+        ('{"eval/iou": 0.5}', "3"),
+        ('{"eval/iou": 0.5}', "{: ["),
+        ('{"eval/iou": 0.5}', "agent: {_target_: ab}\nenv: 3\nworld_model:"),
+    ],
+)
+def test_a_run_of_another_shape_is_one_line(tmp_path, summary, config):
+    (tmp_path / "summary.json").write_text(summary)
+    (tmp_path / "config.yaml").write_text(config)
+    with pytest.raises(ValueError, match="holds no finished run"):
+        pages.write_run(tmp_path)
+
+
+def test_a_page_looks_nothing_up_and_runs_nothing(tmp_path, monkeypatch):
+    """Its run may be from somebody else."""
+    monkeypatch.setenv("MY_SECRET", "hunter22")
+    code = "</script><script>alert(1)</script>--><svg onload=alert(1)>"
+    summary = {"eval/iou": 0.5, "arm": code, "agent": code, "command": code, "commit": code}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    config = {"env": {"tier": "${oc.env:MY_SECRET}" + code}, "agent": {"_target_": "a.b"}}
+    (tmp_path / "config.yaml").write_text(json.dumps({**config, "world_model": None}))
+    text = pages.write_run(tmp_path).read_text()
+    assert "hunter22" not in text
+    assert "<script" not in text
+    assert "onload=alert" not in text.replace("&lt;svg onload=alert", "")
+
+
 def write_documents(root: Path, name: str = "made_up") -> list[Path]:
     """README.md and docs/results.md, each with one block that is not filled."""
     paths = [root / document for document in blocks.DOCUMENTS]

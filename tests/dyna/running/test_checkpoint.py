@@ -1,7 +1,10 @@
 """Checkpoints: whole or not there, never of another run, and the older ones stay."""
 
 import errno
+import hashlib
+import io
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +59,40 @@ def test_a_damaged_file_is_named_and_passed_over(
         latest = checkpoints.latest()
     assert latest is not None
     assert latest["step"] == 1
+
+
+def test_a_file_of_another_kind_is_not_to_be_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text("# A page\n")
+    with pytest.raises(ValueError, match=r"README\.md is not a dyna checkpoint") as found:
+        checkpoint.load(path)
+    assert "delete" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "payload", [pickle.dumps(os.getcwd), pickle.dumps(3), b"PK\x03\x04", b"", b"\x80"]
+)
+def test_what_torch_will_not_read_is_one_line_without_its_advice(
+    tmp_path: Path, payload: bytes
+) -> None:
+    path = tmp_path / "evil.pt"
+    digest = hashlib.sha256(payload).hexdigest().encode()
+    path.write_bytes(checkpoint.MAGIC + digest + b" %d\n" % len(payload) + payload)
+    with pytest.raises(ValueError, match=r"evil\.pt holds .*: give a file") as found:
+        checkpoint.load(path)
+    assert "weights_only" not in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_what_is_no_table_is_no_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "odd.pt"
+    buffer = io.BytesIO()
+    torch.save([1, 2], buffer)
+    payload = buffer.getvalue()
+    digest = hashlib.sha256(payload).hexdigest().encode()
+    path.write_bytes(checkpoint.MAGIC + digest + b" %d\n" % len(payload) + payload)
+    with pytest.raises(ValueError, match=r"odd\.pt holds no state"):
+        checkpoint.load(path)
 
 
 def test_when_all_are_damaged_it_says_how_to_start_anew(tmp_path: Path) -> None:

@@ -150,6 +150,24 @@ def test_the_command_scores_checkpoints_and_agents(
     assert again[2] == document["rows"][2]
 
 
+def test_published_files_are_written_only_where_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    published = tmp_path / "results" / "comparison_plain.json"
+    published.parent.mkdir()
+    published.write_text("published")
+    short = ["agents=[last_box]", "horizons=[3]", "episodes=2"]
+    compare.run(compose(*short), [])
+    assert published.read_text() == "published"
+    assert results.load(tmp_path / "outputs" / "compare" / "comparison_plain.json")
+    compare.run(compose(*short, "publish=true"), [])
+    assert results.load(published)["rows"]
+    assert published.with_suffix(".svg").exists()
+    with pytest.raises(ValueError, match=r"publish=true writes .* give one of them"):
+        compare.run(compose(*short, "publish=true", "output=x.json"), [])
+
+
 @pytest.mark.parametrize(
     ("override", "says"),
     [
@@ -158,6 +176,8 @@ def test_the_command_scores_checkpoints_and_agents(
         ("episodes=0", "episodes must be at least 1, got 0"),
         ("checkpoints=[a]", "must name folders"),
         ("agents=[]", "nobody to compare"),
+        ("agents=3", "agents must be a filled list"),
+        ("agents=[3]", "entry of agents=3 is not a text"),
         ("agents=[hart]", "has learned nothing"),
         ("checkpoints={HART: [nowhere]}", "no checkpoint at nowhere"),
         ("checkpoints={HART: 'nowhere*'}", "no checkpoint at nowhere"),

@@ -1,13 +1,14 @@
 """The command that measures world models on their own."""
 
 import json
+import types
 from pathlib import Path
 
 import hydra
 import pytest
 from omegaconf import DictConfig
 
-from dyna.running import diagnose
+from dyna.running import checkpoint, diagnose
 
 
 def compose(*overrides: str) -> DictConfig:
@@ -18,6 +19,22 @@ def compose(*overrides: str) -> DictConfig:
 def test_no_episodes_are_refused() -> None:
     with pytest.raises(ValueError, match="episodes must be at least 1, got 0"):
         diagnose.run(compose("episodes=0"), [])
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("world_model=none", "world_model=none is nothing to measure"),
+        ("seeds=3", "seeds must be a filled list"),
+        ("seeds=[-1]", "an entry of seeds must be at least 0, got -1"),
+        ("samples=0", "samples must be at least 1, got 0"),
+        ("settled=0.5", "settled=0.5 is not a whole number"),
+        ("generalise=3", "generalise=3: give factors"),
+    ],
+)
+def test_bad_values_are_named_before_any_work(override: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        diagnose.run(compose(override), [])
 
 
 def test_models_that_cannot_see_are_refused() -> None:
@@ -62,6 +79,25 @@ def test_figures_are_printed_and_written(
     assert [again[name] for name in same] == pytest.approx([row[name] for name in same], rel=1e-4)
     with pytest.raises(ValueError, match="another world model"):
         diagnose.run(compose(*brief, f"load={models}", "world_model.what_dim=8"), [])
+    checkpoint.save(models / "seed-3.pt", {"agent": {}})
+    with pytest.raises(ValueError, match="or none that save"):
+        diagnose.run(compose(*brief, f"load={models}"), [])
+
+
+def test_published_files_are_written_only_where_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = {"seed": 0, "cpu_seconds": 0.0, "target_iou": 0.0, "target_found": 0.0}
+    row |= {"target_lost": 0.0, "reconstruction_mse": 0.0, "steps": [], "episodes": 1}
+    found = types.SimpleNamespace(row=row, model=None, episodes=None)
+    monkeypatch.setattr(diagnose, "probe", lambda cfg, seed: [found])
+    place = Path("world_model_plain.json")
+    diagnose.run(compose("seeds=[0]", "pictures=false"), [])
+    assert (tmp_path / "outputs" / "diagnose" / place).exists()
+    assert not (tmp_path / "results").exists()
+    diagnose.run(compose("seeds=[0]", "pictures=false", "publish=true"), [])
+    assert (tmp_path / "results" / place).exists()
 
 
 def test_the_simulator_foresees_what_is_not_random() -> None:

@@ -71,6 +71,17 @@ def test_another_agent_does_not_go_with_a_checkpoint() -> None:
         subject.from_checkpoint(compose(*overrides), overrides)
 
 
+def test_what_has_learned_nothing_is_not_scored(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"agent=.* has learned nothing yet: give checkpoint="):
+        run(compose("agent=hart", f"folder={tmp_path}/x"), [])
+
+
+def test_no_work_is_done_for_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"folder=.*: no file can be written there"):
+        run(compose("episodes=2", f"folder={tmp_path}/file/x"), [])
+
+
 def test_a_missing_checkpoint_is_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"no checkpoint at no\.pt"):
         subject.from_checkpoint(compose("checkpoint=no.pt"), ["checkpoint=no.pt"])

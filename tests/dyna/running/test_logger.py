@@ -26,6 +26,14 @@ def test_rows_after_the_checkpoint_are_cut_off(tmp_path: Path) -> None:
     assert [json.loads(line)["step"] for line in lines] == [1, 3]
 
 
+def test_old_words_of_wandb_for_its_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "dryrun")
+    assert WandB(tmp_path, CONFIG, mode="online")._mode == "offline"
+    monkeypatch.setenv("WANDB_MODE", "abc")
+    with pytest.raises(ValueError, match="the variable WANDB_MODE is abc: take offline, online"):
+        WandB(tmp_path, CONFIG)
+
+
 def test_lost_rows_are_noticed(tmp_path: Path) -> None:
     logger = JSONL(tmp_path, CONFIG)
     with pytest.raises(ValueError, match="shorter"):

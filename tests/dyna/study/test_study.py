@@ -69,6 +69,12 @@ def test_jobs_are_commands_paired_by_seed():
         ({"arms": ["foo"]}, "study.arms.*foo.*air"),
         ({"references": {"foo": 1}}, "study.references.*foo.*kcf"),
         ({"imagined_frames": -1}, "imagined_frames"),
+        ({"imagined_frames": "many"}, "study.imagined_frames=many is not a whole number"),
+        ({"real_frames": [0]}, "study.real_frames must be at least 1"),
+        ({"seeds": [0.5]}, "study.seeds: 0.5 is no int"),
+        ({"references": [3]}, "study.references"),
+        ({"extra": [{"arm": 3}]}, "study.extra: unknown"),
+        ({"extra": [{"arms": "air"}]}, "study.arms must be a filled list"),
         ({"sedes": [0]}, "sedes"),
         ({"name": None}, "name"),
     ],
@@ -209,6 +215,15 @@ def test_rows_are_named_after_the_agent_that_ran(tmp_path):
     assert {job.row["agent"] for job in study.jobs()} == {"hart_full"}
     assert {job.row["agent"] for job in study.jobs(["agent=ratm"])} == {"ratm"}
     assert all("world_model=" + job.row["arm"] in job.command for job in study.jobs())
+
+
+def test_a_study_is_published_only_where_asked():
+    assert plan().path == Path("outputs/small/results.json")
+    assert plan(results="mine.json").path == Path("mine.json")
+    config = OmegaConf.create(SMALL)
+    assert Study.from_config(config, publish=True).path == Path("results/small.json")
+    with pytest.raises(ValueError, match="study does not know"):
+        plan(publish=True)
 
 
 def test_references_meet_the_same_env_as_the_runs():

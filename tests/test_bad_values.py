@@ -3,7 +3,7 @@
 Keys are drawn from the schemas, values from what people mistype. The work itself is left out: each
 case ends as soon as everything is checked and built. More cases than in the suite:
 
-    DYNA_CASES=2000 python -m pytest tests/test_bad_values.py -s
+    DYNA_CASES=2000 JAXTYPING_DISABLE=1 python -m pytest tests/test_bad_values.py
 """
 
 import functools
@@ -21,13 +21,16 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hypothesis import HealthCheck, Phase, given, note, settings
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from PIL import Image
 
+from dyna.command_line import call as call_command
+from dyna.running.overrides import quote_paths
+from dyna.running.track import arguments as tracking
 from tests import footage
 from tests.conftest import ROOT, names
 
-CASES = int(os.environ.get("DYNA_CASES", "30"))
+CASES = int(os.environ.get("DYNA_CASES", "15"))
 COMMANDS = {
     "train": ("dyna.running.run.Run._drive", "dyna.study.study.run_all"),
     "evaluate": ("dyna.running.evaluate.observe",),
@@ -70,8 +73,8 @@ def leaves(node: Any, before: str = "") -> Iterator[str]:
 
 
 @functools.cache
-def keys_of(config_name: str, members: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """The keys that may be given beside some members, each with the values to try it with."""
+def keys_of(config_name: str, *members: str) -> dict[str, tuple[str, ...]]:
+    """The keys of a config, or of a member if one is given; each with the values to try."""
     with hydra.initialize_config_module("conf", version_base="1.3"):
         config = hydra.compose(config_name, overrides=list(members))
     found = {}
@@ -81,7 +84,10 @@ def keys_of(config_name: str, members: tuple[str, ...]) -> dict[str, tuple[str, 
         value = None if OmegaConf.is_missing(node, name) else node._get_node(name)
         found[key] = like(value._value() if value is not None else None)
     found.pop("debug", None)  # which asks for a traceback
-    return found
+    groups = tuple(f"{group}." for group in (members[0].split("=")[:1] if members else GROUPS))
+    return {
+        key: values for key, values in found.items() if key.startswith(groups) == bool(members)
+    }
 
 
 def like(value: object) -> tuple[str, ...]:
@@ -105,7 +111,9 @@ def command_line(draw: Callable[[st.SearchStrategy], Any]) -> tuple[str, list[st
     if "experiment" in chosen and draw(st.integers(0, 3)):
         del chosen["experiment"]
     members = [f"{group}={name}" for group, name in chosen.items()]
-    keys = keys_of(config_name, tuple(members))
+    keys = dict(keys_of(config_name))
+    for member in members:
+        keys |= keys_of("train", member)
     arguments = usual(command, chosen)
     for key in draw(st.lists(st.sampled_from(sorted(keys)), max_size=3, unique=True)):
         values = keys[key] if draw(st.integers(0, 2)) else VALUES
@@ -136,9 +144,21 @@ def call(
     def run(command: str, arguments: list[str]) -> str:
         module = importlib.import_module(f"dyna.{command}")
         monkeypatch.setattr(sys, "argv", [f"dyna.{command}", *arguments])
+
+        def task() -> None:  # as hydra.main, which composes everything twice
+            if command == "keys":
+                module._task()
+                return
+            with hydra.initialize_config_module("conf", version_base="1.3"):
+                cfg = hydra.compose(command, sys.argv[1:], return_hydra_config=True)
+                HydraConfig.instance().set_config(cfg)
+                with open_dict(cfg):
+                    del cfg["hydra"]
+                module._task(cfg)
+
         status: object = 0
         try:
-            module.main()
+            call_command(task, tracking if command == "track" else quote_paths)
         except WorkBegins:
             pass
         except SystemExit as end:

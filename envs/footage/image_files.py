@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from PIL import ExifTags, Image
 
 from envs.footage.frames import Frames, Unreadable
@@ -90,11 +91,11 @@ def _eight_bits(picture: Image.Image, path: Path) -> Image.Image:
         depth = "floating point numbers"
     elif not picture.mode.startswith("I"):
         return picture
-    else:
-        low, high = picture.getextrema()
-        if low >= 0 and high < 2**16:  # also in mode I: Pillow's for deep PGM, and once for PNG
-            return picture.convert("I").point(lambda value: value / 257 + 0.5).convert("L")
-        depth = f"values from {low} to {high}"
+    else:  # mode I is Pillow's for deep PGM, too, and once was for PNG
+        values = np.asarray(picture).astype(np.int64)
+        if values.min() >= 0 and values.max() < 2**16:
+            return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+        depth = f"values from {values.min()} to {values.max()}"
     raise Unreadable(
         f"{path}: this picture has {depth}, whose range of brightness nobody can tell; save it "
         "with 8 or 16 bits per channel"

@@ -69,7 +69,7 @@ def from_marks(
                 box[t, k], visible[t, k] = corner_and_size, share
         box[:, k] = _between(box[:, k])
     place = 0
-    if main in objects:
+    if main is not None and main in objects:
         place = list(objects).index(main)
     elif objects:
         place = int((visible > 0).sum(0).argmax())

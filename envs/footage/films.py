@@ -9,7 +9,6 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type
 from av.stream import Disposition
 from av.video.stream import VideoStream
 from PIL import Image
@@ -152,9 +151,9 @@ def _film(container: InputContainer, path: Path) -> VideoStream:
 
 def _turn(frame: av.VideoFrame) -> Image.Transpose | None:
     """How to show a frame upright; None as it is (as for angles that are no quarter turns)."""
-    if Type.DISPLAYMATRIX not in frame.side_data:
+    if "DISPLAYMATRIX" not in frame.side_data:
         return None
-    data = bytes(frame.side_data[Type.DISPLAYMATRIX])
+    data = bytes(frame.side_data["DISPLAYMATRIX"])
     matrix = np.frombuffer(data, np.int32)[[0, 1, 3, 4]]
     a, b, c, d = (matrix / max(np.abs(matrix).max(), 1)).round().astype(int).tolist()
     return TURNS.get((a, b, c, d))

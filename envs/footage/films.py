@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.error
@@ -151,9 +152,9 @@ def _film(container: InputContainer, path: Path) -> VideoStream:
 
 def _turn(frame: av.VideoFrame) -> Image.Transpose | None:
     """How to show a frame upright; None as it is (as for angles that are no quarter turns)."""
-    if "DISPLAYMATRIX" not in frame.side_data:
+    side: Any = frame.side_data  # PyAV's stub names motion vectors only
+    if "DISPLAYMATRIX" not in side:
         return None
-    data = bytes(frame.side_data["DISPLAYMATRIX"])
-    matrix = np.frombuffer(data, np.int32)[[0, 1, 3, 4]]
+    matrix = np.frombuffer(bytes(side["DISPLAYMATRIX"]), np.int32)[[0, 1, 3, 4]]
     a, b, c, d = (matrix / max(np.abs(matrix).max(), 1)).round().astype(int).tolist()
     return TURNS.get((a, b, c, d))

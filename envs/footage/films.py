@@ -83,9 +83,11 @@ def count(path: Path) -> int:
 
     Raises:
         FileNotFoundError: There is no such file.
-        Unreadable: It is no video, or a damaged one.
+        Unreadable: It is no video, a damaged one, or one without frames.
     """
-    return sum(1 for _ in _decoded(path))
+    if number := sum(1 for _ in _decoded(path)):
+        return number
+    raise Unreadable(f"{path}: not one frame of this video can be decoded; get it anew")
 
 
 def promised(path: Path) -> int:
@@ -138,8 +140,8 @@ def _film(container: InputContainer, path: Path) -> VideoStream:
         if not stream.disposition & Disposition.attached_pic
     ]
     if not streams:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise Unreadable(f"{path}: no film in this file, only {kinds}")
+        kinds = ", ".join(sorted({stream.type for stream in container.streams}))
+        raise Unreadable(f"{path}: no film in this file{kinds and f', only {kinds}'}")
     best = container.streams.best("video")
     chosen = best if best in streams else streams[0]
     if chosen.codec_context is None:

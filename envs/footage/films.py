@@ -31,6 +31,15 @@ TURNS = {
 """What a player does by the display matrix: a step right goes (a, b), one down (c, d)."""
 
 
+QUARTERS = {
+    90: Image.Transpose.ROTATE_90,
+    -90: Image.Transpose.ROTATE_270,
+    180: Image.Transpose.ROTATE_180,
+    -180: Image.Transpose.ROTATE_180,
+}
+"""The same by PyAV's degrees against the clock, which tell nothing of mirrors."""
+
+
 class TooShort(Unreadable):
     """The file is sound as far as it goes, but over before all of its part."""
 
@@ -154,7 +163,10 @@ def _film(container: InputContainer, path: Path) -> VideoStream:
 
 def _turn(frame: av.VideoFrame) -> Image.Transpose | None:
     """How to show a frame upright; None as it is (as for angles that are no quarter turns)."""
-    side: Any = frame.side_data  # PyAV's stub names motion vectors only
+    try:
+        side: Any = frame.side_data  # PyAV's stub names motion vectors only
+    except ValueError:  # PyAV does not know all that FFmpeg puts there, such as EXIF
+        return QUARTERS.get(frame.rotation)
     if "DISPLAYMATRIX" not in side:
         return None
     matrix = np.frombuffer(bytes(side["DISPLAYMATRIX"]), np.int32)[[0, 1, 3, 4]]

@@ -1,5 +1,6 @@
 """Video files are shown as a player shows them, or refused in one line."""
 
+import io
 from pathlib import Path
 
 import av
@@ -73,6 +74,24 @@ def test_cover_art_is_not_the_film(tmp_path: Path) -> None:
                 sink.mux(packet)
     assert first(path).shape[:2] == (48, 64)
     assert films.count(path) == 12
+
+
+def test_frames_of_motion_jpeg_may_hold_exif(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with av.open(str(tmp_path / "film.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height = footage.SIZE
+        stream.pix_fmt = "yuvj420p"
+        for t in range(3):
+            content = io.BytesIO()
+            UPRIGHT.save(content, "JPEG", exif=exif, subsampling=2)
+            packet = av.Packet(content.getvalue())
+            packet.stream, packet.pts, packet.dts = stream, t, t
+            container.mux(packet)
+    turned = UPRIGHT.transpose(Image.Transpose.ROTATE_270)
+    assert np.abs(first(tmp_path / "film.avi") - np.asarray(turned)).mean() < 5
+    assert np.abs(first(tmp_path / "film.avi", rotate=False) - np.asarray(UPRIGHT)).mean() < 5
 
 
 def test_a_file_with_sound_alone_is_no_film(tmp_path: Path) -> None:

@@ -56,6 +56,13 @@ def test_sequences_without_objects_are_left_out(tmp_path: Path) -> None:
         formats.load(tmp_path)
 
 
+def test_kitti_has_one_picture_of_each_number(tmp_path: Path) -> None:
+    folder = kitti(tmp_path, ("0", "0")) / "image_02" / "0000"
+    (folder / "000003.jpg").write_bytes((folder / "000003.png").read_bytes())
+    with pytest.raises(ValueError, match="two pictures of one number"):
+        formats.load(tmp_path)
+
+
 def test_a_table_with_a_header_alone_has_no_object(tmp_path: Path) -> None:
     footage.write_folder(tmp_path, 12)
     (tmp_path / "boxes.csv").unlink()

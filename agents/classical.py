@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from agents.base import BoxTracker
-from agents.opencv.boxes import Rect, cv2, reseed, to_box, to_images, to_rects
+from agents.opencv.boxes import cv2, reseed, to_box, to_images, to_rects
+from agents.opencv.guarded import Guarded
 from agents.opencv.template import TemplateTracker
 from envs.boxes import clip_to_frame
 from envs.settings import Settings, setting
@@ -16,13 +17,13 @@ from envs.trajectory import Observation
 
 # What makes a tracker, and how much larger it wants small frames: OpenCV's are made for videos and
 # find too few features there.
-ALGORITHMS: dict[str, tuple[Callable[[], Any], int]] = {
+ALGORITHMS: dict[str, tuple[Callable[[], TemplateTracker | Guarded], int]] = {
     "ncc": (lambda: TemplateTracker(), 1),
     "ncc_updated": (lambda: TemplateTracker(update_rate=0.15), 1),
-    "kcf": (lambda: cv2.TrackerKCF_create(), 4),
-    "csrt": (lambda: cv2.TrackerCSRT_create(), 4),
-    "mil": (lambda: cv2.TrackerMIL_create(), 4),
-    "medianflow": (lambda: cv2.legacy.TrackerMedianFlow_create(), 4),
+    "kcf": (lambda: Guarded(cv2.TrackerKCF_create()), 4),
+    "csrt": (lambda: Guarded(cv2.TrackerCSRT_create()), 4),
+    "mil": (lambda: Guarded(cv2.TrackerMIL_create()), 4),
+    "medianflow": (lambda: Guarded(cv2.legacy.TrackerMedianFlow_create()), 4),
 }
 
 LARGE = 256
@@ -31,10 +32,9 @@ LARGE = 256
 
 @dataclasses.dataclass
 class State:
-    """One tracker per episode, and what each found last (rects in enlarged pixels)."""
+    """One tracker per episode; it works in enlarged pixels."""
 
-    trackers: list[Any]
-    rects: list[Rect]
+    trackers: list[TemplateTracker | Guarded]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +47,10 @@ class ClassicalSettings(Settings):
 class Classical(BoxTracker):
     """One of OpenCV's trackers per episode, each with its own box in mind.
 
-    A tracker that gives up holds its last box. The task shows the first frame twice (to
-    ``initial`` and to the first step), which mends KCF: OpenCV's ``init`` keeps the box only, and
-    the first ``update`` learns the appearance from whatever frame it is given.
+    A tracker that gives up or fails holds its last box (``agents.opencv.guarded``). The task shows
+    the first frame twice (to ``initial`` and to the first step), which mends KCF: OpenCV's
+    ``init`` keeps the box only, and the first ``update`` learns the appearance from whatever frame
+    it is given.
 
     * ``ncc``, ``ncc_updated``: ``agents.opencv.template``.
     * ``kcf``: Henriques et al., "High-Speed Tracking with Kernelized Correlation Filters", 2015.
@@ -94,24 +95,20 @@ class Classical(BoxTracker):
         reseed(self._seed)
         images = to_images(obs.frame, self._enlargement(obs))
         height, width = images[0].shape[:2]
-        state = State([], to_rects(clip_to_frame(obs.box), width, height))
-        for image, rect in zip(images, state.rects, strict=True):
-            tracker = self._make()
-            whole = isinstance(tracker, cv2.Tracker)
-            tracker.init(image, tuple(round(v) for v in rect) if whole else rect)
-            state.trackers.append(tracker)
+        state = State([self._make() for _ in images])
+        rects = to_rects(clip_to_frame(obs.box), width, height)
+        for tracker, image, rect in zip(state.trackers, images, rects, strict=True):
+            tracker.init(image, rect)
         return state
 
     def locate(self, obs: Observation, state: State) -> tuple[Float[Tensor, "B 4"], State]:
         """Asks every tracker for the next frame."""
         images = to_images(obs.frame, self._enlargement(obs))
-        rects = []
-        for tracker, image, last in zip(state.trackers, images, state.rects, strict=True):
-            found, rect = tracker.update(image)
-            left, top, wide, high = rect if found else last
-            rects.append((float(left), float(top), float(wide), float(high)))
+        rects = [
+            tracker.update(image) for tracker, image in zip(state.trackers, images, strict=True)
+        ]
         height, width = images[0].shape[:2]
-        return to_box(rects, width, height).to(obs.box.device), State(state.trackers, rects)
+        return to_box(rects, width, height).to(obs.box.device), state
 
     def _enlargement(self, obs: Observation) -> int:
         return min(self._scale, max(1, LARGE // min(obs.frame.shape[-2:])))

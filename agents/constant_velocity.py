@@ -76,7 +76,7 @@ class ConstantVelocity(BoxTracker):
             height, width = obs.frame.shape[-2:]
             images = to_images(obs.frame)
             pairs = zip(state.trackers, images, strict=True)
-            rects = [tracker.update(image)[1] for tracker, image in pairs]
+            rects = [tracker.update(image) for tracker, image in pairs]
             # The own box stands still in the world, so this is right under a moving camera too.
             velocity = to_box(rects, width, height).to(obs.box)[:, :2] - obs.box[:, :2]
         goal = torch.cat([obs.box[:, :2] + velocity, obs.box[:, 2:]], dim=-1)

@@ -112,7 +112,7 @@ class Tracking:
         self._target = torch.multinomial(candidates, 1, generator=self.rng)[:, 0]
         self._box = self.target_box.clone()
         self._steps = 0
-        return Observation(self._view.frame, self._box)
+        return self._observed()
 
     def step(self, action: Float[Tensor, "B 4"]) -> Step:
         """Moves the boxes, scores them in the frame that was seen, and moves the scene on."""
@@ -134,7 +134,11 @@ class Tracking:
             # The box stands still in the world, so it moves in the view against the camera.
             centre = (self._box[:, :2] - camera).clamp(0.0, 1.0)
             self._box = torch.cat([centre, self._box[:, 2:]], dim=-1)
-        return Step(Observation(self._view.frame, self._box), reward, truncated, camera)
+        return Step(self._observed(), reward, truncated, camera)
+
+    def _observed(self) -> Observation:
+        """Copies: whoever keeps or changes them changes nothing here."""
+        return Observation(self._view.frame.clone(), self._box.clone())
 
     def state_dict(self) -> dict[str, Any]:
         """The state between episodes."""

@@ -52,6 +52,11 @@ class VideoSettings(Settings):
         None, "a sequence, a folder of sequences, or a video file with a CSV beside it"
     )
     format: str = setting(formats.AUTO, "of annotations: auto, or csv kitti kth mot otb vot")
+    rotate: bool = setting(
+        True,
+        "turn frames as viewers do (EXIF, display matrix); false where boxes were drawn on the "
+        "pixels as they are stored",
+    )
     horizon: int = setting(20, "T: frames per episode", least=1)
     frame_size: Any = setting(
         [120, 160],
@@ -247,7 +252,7 @@ def make(
         raise ValueError("env=video needs env.path=..., a sequence or a folder of sequences")
     train = split == "train"
     names = None if s.test_sequences is None else list(s.test_sequences)
-    parts = of_split(formats.load(s.path, s.format), split, s.split_by, names)
+    parts = of_split(formats.load(s.path, s.format, s.rotate), split, s.split_by, names)
     step = s.training_stride if train else s.horizon
     groups = cut_all(parts, s.objects, s.horizon, step, min(s.min_length, s.horizon))
     scene = Video(groups, s, train, device)

@@ -1,5 +1,6 @@
 """Small videos with a bright rectangle on known pixels, in every format that is read."""
 
+import struct
 from pathlib import Path
 
 import av
@@ -46,6 +47,25 @@ def write_film(path: Path, *paths: list[Box], before: int = 0) -> None:
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_image(frame)))
         container.mux(stream.encode(None))
+
+
+def turn_film(path: Path, a: int, b: int, c: int, d: int) -> None:
+    """Writes a display matrix into an MP4: a step right is shown as (a, b), one down as (c, d)."""
+    matrix = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    content = path.read_bytes()
+    at = content.index(b"tkhd") + 44  # times, number, duration, layer, volume come before
+    path.write_bytes(content[:at] + matrix + content[at + len(matrix) :])
+
+
+def trim_film(path: Path, first: int) -> None:
+    """Hides the first frames of an MP4 by its edit list, as tools do that do not encode anew."""
+    content = path.read_bytes()
+    scale = content.index(b"mdhd") + 16
+    (per_second,) = struct.unpack(">I", content[scale : scale + 4])
+    at = content.index(b"elst") + 16
+    (begin,) = struct.unpack(">i", content[at : at + 4])
+    begin += first * per_second // 25
+    path.write_bytes(content[:at] + struct.pack(">i", begin) + content[at + 4 :])
 
 
 def table(boxes: list[Box], hidden: set[int] = frozenset()) -> str:

@@ -1,4 +1,4 @@
-"""Template matching by normalised cross-correlation, with the interface of OpenCV's trackers."""
+"""Template matching by normalised cross-correlation, with the interface of guarded trackers."""
 
 import numpy as np
 
@@ -37,8 +37,8 @@ class TemplateTracker:
         self._patch = (max(3, round(width)), max(3, round(height)))
         self._template = self._cut(image, self._patch)
 
-    def update(self, image: np.ndarray) -> tuple[bool, Rect]:
-        """Finds the template in the next image: always something, so the first value is True."""
+    def update(self, image: np.ndarray) -> Rect:
+        """Finds the template in the next image: always something."""
         width, height = self._patch
         window = self._cut(image, (width + 2 * self.search, height + 2 * self.search))
         score = cv2.matchTemplate(window, self._template, cv2.TM_CCOEFF_NORMED)
@@ -52,7 +52,7 @@ class TemplateTracker:
         if self.update_rate > 0:
             self._template += self.update_rate * (self._cut(image, self._patch) - self._template)
         wide, high = self._size
-        return True, (x - wide / 2, y - high / 2, wide, high)
+        return (x - wide / 2, y - high / 2, wide, high)
 
     def _cut(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """A patch around the centre, between pixels if need be; the border is repeated."""

@@ -19,7 +19,10 @@ from torch import Tensor
 
 from agents.base import Agent, BoxTracker
 from dyna.evaluation import attention
-from envs.footage.frames import Frames, Images, VideoFile, pictures_in
+from envs.footage.films import TooShort, VideoFile, promised
+from envs.footage.folders import pictures_in
+from envs.footage.frames import Frames
+from envs.footage.image_files import Images
 from envs.trajectory import Observation
 
 SMALLEST = 2.0
@@ -85,8 +88,13 @@ def _tensor(picture: Image.Image, channels: int) -> UInt8[Tensor, "1 C H W"]:
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
 
 
-def read(path: Path, start: int) -> Frames:
+def read(path: Path, start: int, rotate: bool = True) -> Frames:
     """The frames of a video file or a folder of pictures, from frame ``start`` on.
+
+    Args:
+        path: The file or folder.
+        start: The first frame, counted from 0.
+        rotate: Whether to turn frames as their files ask.
 
     Raises:
         FileNotFoundError: There is neither.
@@ -99,22 +107,23 @@ def read(path: Path, start: int) -> Frames:
         number = len(pictures)
         frames: Frames | None = Images(pictures[start:]) if start < number else None
     else:
-        whole = VideoFile(path)
-        number = len(whole)
+        number = promised(path)
         if number == 0:
             raise ValueError(f"{path}: this is no video, or one without frames")
         frames = VideoFile(path, start, number - start) if start < number else None
     if frames is None:
         raise ValueError(f"start={start}, but {path} has {number} frames, counted from 0")
+    frames.rotate = rotate
     return frames
 
 
 def pictures_of(frames: Frames, number: int) -> Iterator[Image.Image]:
-    """The first ``number`` frames, or as many as can be read.
+    """The first ``number`` frames, or as many as a video file has (which may promise more).
 
     Raises:
         FileNotFoundError: A picture is missing.
-        ValueError: Not one frame can be read, or they are not of one size.
+        Unreadable: A frame cannot be read, or there is not one.
+        ValueError: They are not of one size.
     """
     size, done = None, 0
     try:
@@ -127,7 +136,7 @@ def pictures_of(frames: Frames, number: int) -> Iterator[Image.Image]:
             yield picture
         else:
             return
-    except ValueError:
+    except TooShort:
         if done == 0:
             raise
         print(f"{frames.path}: only {done} of {number} frames can be read", file=sys.stderr)
@@ -142,12 +151,16 @@ def to_box(given: Sequence[float], width: int, height: int) -> Float[Tensor, "1 
     """The box of (left, top, width, height) in pixels.
 
     Raises:
-        ValueError: It has no area, or its centre lies outside of the frame.
+        ValueError: It is smaller than a pixel, larger than the frame, or has its centre outside.
     """
     left, top, wide, high = (float(value) for value in given)
     name = f"--box {','.join(f'{float(value):g}' for value in given)}"
-    if not all(map(math.isfinite, (left, top, wide, high))) or wide <= 0 or high <= 0:
-        raise ValueError(f"{name} has no area: give left,top,width,height in pixels")
+    finite = all(map(math.isfinite, (left, top, wide, high)))
+    if not (finite and 1 <= wide <= width and 1 <= high <= height):
+        raise ValueError(
+            f"{name} must have a width from 1 to {width} and a height from 1 to {height} pixels "
+            "(the frame): give left,top,width,height of the object in the first frame"
+        )
     x, y = left + wide / 2, top + high / 2
     if not (0 <= x <= width and 0 <= y <= height):
         raise ValueError(

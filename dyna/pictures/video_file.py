@@ -1,6 +1,7 @@
 """Video files written picture by picture, so that they may be as long as they like."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -9,12 +10,20 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
+from envs.footage import films
+
+FINEST = 1001
+"""Largest denominator of a rate that is no fraction: that of 30000/1001, as television has it."""
 Write = Callable[[UInt8[np.ndarray, "H W 3"]], None]
 
 
 @contextlib.contextmanager
 def video_writer(
-    path: Path, rate: Fraction, preset: str = "ultrafast", threads: int = 1, quality: int = 21
+    path: Path,
+    rate: Fraction | float,
+    preset: str = "ultrafast",
+    threads: int = 1,
+    quality: int = 21,
 ) -> Iterator[Write]:
     """Gives a function that adds one picture to an MP4 file (H.264, yuv420p).
 
@@ -26,12 +35,18 @@ def video_writer(
         preset: Of libx264: what it gives in time for smaller files.
         threads: Of the encoder.
         quality: libx264's crf: lower is better and larger.
+
+    Raises:
+        ValueError: The rate is out of range.
     """
+    if not 1 / FINEST <= rate < math.inf:
+        raise ValueError(f"rate must be 1/{FINEST} pictures a second or more, got {rate}")
+    exact = rate if isinstance(rate, Fraction) else Fraction(float(rate)).limit_denominator(FINEST)
     done = False
     try:
         with av.open(str(path), mode="w", format="mp4") as container:
             stream = container.add_stream(
-                "libx264", rate=rate, options={"crf": str(quality), "preset": preset}
+                "libx264", rate=exact, options={"crf": str(quality), "preset": preset}
             )
             stream.pix_fmt = "yuv420p"
             stream.codec_context.thread_count = threads
@@ -55,10 +70,5 @@ def video_writer(
 
 
 def rate_of(path: Path) -> Fraction:
-    """Frames per second of a video file, 25 where it does not say (as folders of pictures do)."""
-    usual = Fraction(25)
-    if not path.is_file():
-        return usual
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        return stream.average_rate or stream.guessed_rate or usual
+    """Frames per second of a video file, or the usual of what is none (a folder of pictures)."""
+    return films.rate(path) if path.is_file() else films.USUAL_RATE

@@ -4,7 +4,7 @@ import csv
 import itertools
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from omegaconf import DictConfig, ListConfig
 from tqdm import tqdm
 
 from agents.base import Agent
-from dyna.evaluation.follow import follow, pictures_of, read, to_box, to_pixels
+from dyna.evaluation.follow import Moment, follow, pictures_of, read, to_box, to_pixels
 from dyna.pictures import gaze, video_file
 from dyna.running.build import make
 from dyna.running.checks import check_device, check_folder, check_keys
@@ -20,11 +20,14 @@ from dyna.running.lock import locked
 from dyna.running.overrides import quoted
 from dyna.running.subject import restore
 from envs import drawing
+from envs.footage.frames import Unreadable
 
 TAKES_A_VALUE = {"--cfg", "-c", "--info", "-i", "--package", "-p"}
 """Options of Hydra that are followed by a word."""
 PATHS = ("video", "checkpoint", "output", "path")
 """Keys that hold a path; ``start`` is a frame here."""
+MOVIE, TABLE = "tracked.mp4", "boxes.csv"
+"""What is written."""
 HOW = "give checkpoint=PATH of a run (python -m dyna trains one), or a tracker such as agent=csrt"
 
 
@@ -63,13 +66,15 @@ def validate(cfg: DictConfig) -> None:
             "no box: give --box x,y,w,h (left, top, width, height in pixels of the object in the "
             "first frame)"
         )
-    numbers = isinstance(cfg.box, ListConfig) and all(isinstance(v, int | float) for v in cfg.box)
+    numbers = isinstance(cfg.box, ListConfig) and all(
+        isinstance(v, int | float) and not isinstance(v, bool) for v in cfg.box
+    )
     if not numbers or len(cfg.box) != 4:
         raise ValueError(
             f"box={cfg.box} is not left,top,width,height in pixels: give --box x,y,w,h"
         )
     whole = {"start": 0, "frames": 1, "seed": 0, "threads": 1}
-    flags = ("glimpse", "progress", "debug")
+    flags = ("rotate", "glimpse", "progress", "debug")
     texts = ("video", "checkpoint", "output")
     check_keys(cfg, whole, flags=flags, optional=("frames",), texts=texts)
     check_device(str(cfg.device))
@@ -84,19 +89,23 @@ def run(cfg: DictConfig) -> Path:
 
     Raises:
         FileNotFoundError: The video or the checkpoint is missing.
-        ValueError: Something else is wrong; the message says what and the mend.
+        ValueError: Something else is wrong; the message says what and the mend. Where a frame in
+            the middle cannot be read, what comes before it is tracked and written.
     """
     validate(cfg)
     torch.set_num_threads(cfg.threads)
     source = Path(cfg.video)
     folder = _folder(cfg)
+    if (folder / MOVIE).resolve() == source.resolve():
+        raise ValueError(f"output={folder} has the video itself as {MOVIE}: give another folder")
     with locked(folder):
         _follow(cfg, source, folder)
     return folder
 
 
 def _follow(cfg: DictConfig, source: Path, folder: Path) -> None:
-    frames = read(source, cfg.start)
+    """See `run`; the folder is ours alone."""
+    frames = read(source, cfg.start, cfg.rotate)
     number = min(len(frames), cfg.frames or len(frames))
     pictures = pictures_of(frames, number)
     first = next(pictures)
@@ -112,35 +121,53 @@ def _follow(cfg: DictConfig, source: Path, folder: Path) -> None:
         disable=not cfg.progress,
         mininterval=0.1 if sys.stderr.isatty() else 30.0,
     )
-    thickness = max(2, height // 200)
     wall, cpu = time.perf_counter(), time.process_time()
-    table, movie = folder / "boxes.csv", folder / "tracked.mp4"
-    with (
-        table.open("w", newline="") as sink,
-        video_file.video_writer(movie, video_file.rate_of(source), threads=cfg.threads) as write,
-    ):
-        lines = csv.writer(sink, lineterminator="\n")
-        lines.writerow(["frame", "x", "y", "w", "h", "visible"])
-        for t, moment in enumerate(bar, cfg.start):
-            found = to_pixels(moment.box, width, height)
-            lines.writerow([t, *(f"{value:.2f}" for value in found), 1])
-            picture = moment.picture
-            drawing.draw_box(picture, moment.box[0].cpu().numpy(), drawing.AGENT, thickness)
-            write(picture if moment.seen is None else gaze.beside(picture, moment.seen))
+    done, last, broken = _record(iter(bar), source, folder, cfg.start, cfg.threads)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    done = t + 1 - cfg.start
     print(
         f"{done} frames of {width}x{height}: {done / wall:.0f} a second, "
         f"{done / cpu:.0f} a CPU second"
     )
-    if cfg.glimpse and moment.seen is None:
+    if cfg.glimpse and last.seen is None:
         print(f"{type(agent).__name__} has no glimpse to show")
-    for path in (movie, table):
-        print(f"written: {path}")
+    for name in (MOVIE, TABLE):
+        print(f"written: {folder / name}")
+    if broken is not None:
+        raise type(broken)(f"{broken}; what is written ends before it, with {done} frames")
 
 
 def _folder(cfg: DictConfig) -> Path:
     return Path(cfg.output or Path("outputs/track", _name(Path(cfg.video))))
+
+
+def _record(
+    moments: Iterator[Moment], source: Path, folder: Path, start: int, threads: int
+) -> tuple[int, Moment, Unreadable | FileNotFoundError | None]:
+    """Writes the table and the movie, as far as frames can be read.
+
+    Returns:
+        The number of frames, the last of them, and what was wrong with the one after it.
+    """
+    broken = None
+    rate = video_file.rate_of(source)
+    with (
+        (folder / TABLE).open("w", newline="") as sink,
+        video_file.video_writer(folder / MOVIE, rate, threads=threads) as write,
+    ):
+        lines = csv.writer(sink, lineterminator="\n")
+        lines.writerow(["frame", "x", "y", "w", "h", "visible"])
+        try:
+            for t, moment in enumerate(moments, start):
+                picture = moment.picture
+                height, width = picture.shape[:2]
+                found = to_pixels(moment.box, width, height)
+                lines.writerow([t, *(f"{value:.2f}" for value in found), 1])
+                box, thickness = moment.box[0].cpu().numpy(), max(2, height // 200)
+                drawing.draw_box(picture, box, drawing.AGENT, thickness)
+                write(picture if moment.seen is None else gaze.beside(picture, moment.seen))
+        except (Unreadable, FileNotFoundError) as error:
+            broken = error
+    return t + 1 - start, moment, broken
 
 
 def _name(source: Path) -> str:

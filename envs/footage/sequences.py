@@ -54,10 +54,8 @@ def from_marks(
         main: Number of the main object; None: the one that is seen longest.
 
     Raises:
-        ValueError: No object, or one in a frame that does not exist.
+        ValueError: An object is in a frame that does not exist.
     """
-    if not objects:
-        raise ValueError(f"{name}: no object is annotated")
     box = np.full((len(frames), len(objects), 4), np.nan)
     visible = np.zeros((len(frames), len(objects)))
     for k, marks in enumerate(objects.values()):
@@ -70,8 +68,11 @@ def from_marks(
             if np.isfinite(corner_and_size).all() and min(corner_and_size[2:]) > 0:
                 box[t, k], visible[t, k] = corner_and_size, share
         box[:, k] = _between(box[:, k])
-    seen = (visible > 0).sum(0)
-    place = int(seen.argmax()) if main is None else list(objects).index(main)
+    place = 0
+    if main is not None and main in objects:
+        place = list(objects).index(main)
+    elif objects:
+        place = int((visible > 0).sum(0).argmax())
     return Sequence(name, frames, box, visible, place)
 
 

@@ -34,9 +34,9 @@ def observation_space(env: Tracking) -> spaces.Dict:
 
 
 def observation(obs: Observation) -> dict[str, np.ndarray]:
-    """Observations as numpy arrays ``B H W C`` and ``B 4``, inside their space."""
+    """Observations as numpy arrays ``B H W C`` and ``B 4``, inside their space: copies."""
     return {
-        "frame": obs.frame.permute(0, 2, 3, 1).contiguous().cpu().numpy(),
+        "frame": obs.frame.permute(0, 2, 3, 1).cpu().numpy().copy(),
         "box": obs.box.clamp(0.0, 1.0).cpu().numpy(),
     }
 

@@ -1,9 +1,14 @@
+import importlib
+from pathlib import Path
+
 import pytest
 import torch
 
 from envs import boxes, digits
 from envs.action_scale import ActionScale
 from envs.tracking import Tracking
+from tests import footage
+from tests.conftest import names
 from tests.scenes import MovingPatch
 
 
@@ -27,6 +32,29 @@ def test_the_target_is_any_of_the_objects() -> None:
     env.reset()
     counts = torch.bincount(env.target, minlength=3)
     assert counts.min() > 120
+
+
+@pytest.mark.parametrize("name", names("env"))
+def test_observations_are_copies(name: str, tmp_path: Path) -> None:
+    """One that is kept never changes, and to change one changes nothing in the env."""
+    given = {"path": str(footage.write_folder(tmp_path, 30))} if name == "video" else {}
+    if name == "stills":
+        given["min_objects"] = 1
+    module = importlib.import_module(f"envs.{name}")
+    one, two = (module.make(batch_size=2, **given) for _ in range(2))
+    first, spoilt = one.reset(), two.reset()
+    action = torch.full((2, 4), 0.3)
+    for _ in range(min(3, one.horizon)):
+        kept = first.frame.clone(), first.box.clone()
+        spoilt.frame.zero_()
+        spoilt.box.zero_()
+        step, same = one.step(action), two.step(action)
+        assert torch.equal(first.frame, kept[0])
+        assert torch.equal(first.box, kept[1])
+        assert torch.equal(step.reward, same.reward)
+        assert torch.equal(step.obs.frame, same.obs.frame)
+        assert torch.equal(step.obs.box, same.obs.box)
+        first, spoilt = step.obs, same.obs
 
 
 def test_the_last_step_truncates_and_stands_still() -> None:

@@ -7,8 +7,9 @@ each frame. Videos are ``person01_walking_d1_uncomp.avi`` anywhere below the fol
 
 from pathlib import Path
 
-from envs.footage.formats.lines import lines, malformed, numbers, words
-from envs.footage.frames import FILMS, VideoFile
+from envs.footage.films import VideoFile
+from envs.footage.folders import films_in
+from envs.footage.formats.lines import lines, malformed, numbers, whole, words
 from envs.footage.sequences import Mark, Sequence, from_marks
 
 FILES = "KTHBoundingBoxInfo*.txt"
@@ -28,14 +29,12 @@ def load(folder: Path) -> list[Sequence]:
         ValueError: A row is malformed.
     """
     videos = {
-        "_".join(path.stem.split("_")[:3]): path
-        for path in sorted(folder.rglob("person*_*_d*"))
-        if path.suffix.lower() in FILMS
+        "_".join(path.stem.split("_")[:3]): path for path in films_in(folder, "**/person*_*_d*")
     }
     found = []
     for path in sorted(folder.glob(FILES)):
         for place, line in lines(path):
-            if line[0].isdigit():  # the files begin with prose
+            if _is_row(line):
                 name, first, marks = _row(path, place, line)
                 if video := videos.get(name.rpartition("_")[0]):
                     film = VideoFile(video, first, len(marks))
@@ -48,13 +47,26 @@ def load(folder: Path) -> list[Sequence]:
     return found
 
 
+def _is_row(line: str) -> bool:
+    """Whether it begins with a number, if only NaN: the files begin with prose."""
+    try:
+        float(words(line)[0])
+    except (ValueError, IndexError):
+        return False
+    return True
+
+
 def _row(path: Path, place: int, line: str) -> tuple[str, int, dict[int, Mark]]:
     """Name, first frame (from 0) and boxes of one row."""
     what = "person scenario action sequence start end, and 4 numbers per frame"
-    value = [int(number) for number in numbers(path, place, words(line), what)]
+    value = numbers(path, place, words(line), what)
     if len(value) < 6:
         raise malformed(path, place, f"it should hold {what}")
-    person, scenario, action, sequence, start, end = value[:6]
+    names = ("person", "scenario", "action", "sequence", "start", "end")
+    header = whole(path, place, **dict(zip(names, value, strict=False)))
+    person, scenario, action, sequence, start, end = header
+    if start < 1:
+        raise malformed(path, place, f"start={start}, but frames are counted from 1")
     if not 1 <= action <= len(ACTIONS):
         raise malformed(path, place, f"action {action} is none of 1 to {len(ACTIONS)}")
     corners = value[6:]

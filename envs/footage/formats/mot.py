@@ -8,8 +8,8 @@ come the class and the visible share (9 columns); in 2015 these places held worl
 import configparser
 from pathlib import Path
 
-from envs.footage.formats.lines import lines, malformed, numbers, words
-from envs.footage.frames import find
+from envs.footage.folders import find
+from envs.footage.formats.lines import enter, lines, malformed, numbers, whole, words
 from envs.footage.sequences import Mark, Sequence, from_marks
 
 COLUMNS = 9
@@ -29,9 +29,9 @@ def load(folder: Path) -> list[Sequence]:
         ValueError: A line is malformed, or there are not as many frames as ``seqinfo.ini`` says.
     """
     path = folder / "seqinfo.ini"
-    parser = configparser.ConfigParser()
+    parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read(path)
+        parser.read(path, encoding="utf-8-sig")  # some editors put a byte order mark there
         info = parser["Sequence"]
         images, length = info.get("imDir", "img1"), info.getint("seqLength")
     except (configparser.Error, KeyError, ValueError) as error:
@@ -49,13 +49,15 @@ def read(path: Path) -> dict[int, dict[int, Mark]]:
     """Boxes by object and frame, both as numbered in the file but for frames, which start at 0."""
     objects: dict[int, dict[int, Mark]] = {}
     for place, line in lines(path):
-        value = numbers(path, place, words(line), "frame, id, left, top, width, height, ...")
-        if len(value) < 7:
-            raise malformed(path, place, f"7 numbers or more are needed, not {len(value)}")
-        frame, identity, left, top, *size = value[:6]
+        word = words(line)
+        if len(word) < 7:
+            raise malformed(path, place, f"7 numbers or more are needed, not {len(word)}")
+        used = word if len(word) == COLUMNS else word[:7]
+        value = numbers(path, place, used, "frame, id, left, top, width, height, counts, ...")
+        frame, identity = whole(path, place, frame=value[0], id=value[1])
+        left, top, *size = value[2:6]
         if value[6] == 0:
             continue
-        share = min(max(value[8], 0.0), 1.0) if len(value) == COLUMNS else 1.0
-        mark = ((left - 1, top - 1, *size), share)
-        objects.setdefault(int(identity), {})[int(frame) - 1] = mark
+        share = min(max(value[8], 0.0), 1.0) if len(word) == COLUMNS else 1.0
+        enter(objects, path, place, identity, frame, ((left - 1, top - 1, *size), share), first=1)
     return objects

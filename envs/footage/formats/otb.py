@@ -6,12 +6,15 @@ One ``left, top, width, height`` per frame, split by commas, tabs or blanks, the
 
 from pathlib import Path
 
+from envs.footage.folders import find, number
 from envs.footage.formats.lines import lines, malformed, numbers, words
-from envs.footage.frames import Frames, Images, find, number
+from envs.footage.frames import Frames
+from envs.footage.image_files import Images
 from envs.footage.sequences import Mark, Sequence, from_marks
 
-FIRST_FRAME = {"David": 300, "Diving": 1}
-"""Sequences with more pictures than boxes, and the number of the picture of the first box."""
+FIRST_FRAME = {"David": 300, "Diving": 1, "Football1": 1, "Freeman3": 1, "Freeman4": 1}
+"""Sequences with more pictures than boxes, and the number of the picture of the first box (the
+benchmark's ``configSeqs.m``)."""
 
 
 def matches(folder: Path) -> bool:
@@ -36,7 +39,7 @@ def read(path: Path) -> dict[int, Mark]:
     """One box per line; boxes without area are kept out as absent."""
     marks: dict[int, Mark] = {}
     for t, (place, line) in enumerate(lines(path)):
-        value = numbers(path, place, words(line), "left, top, width and height")
+        value = numbers(path, place, words(line), "left, top, width, height", absent=True)
         if len(value) != 4:
             raise malformed(path, place, f"4 numbers are needed, not {len(value)}")
         left, top, *size = value

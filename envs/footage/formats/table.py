@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.footage.formats.kitti import OCCLUDED, TRUNCATED
-from envs.footage.formats.lines import lines, malformed
-from envs.footage.frames import FILMS, VideoFile, find
+from envs.footage import films
+from envs.footage.films import VideoFile
+from envs.footage.folders import find
+from envs.footage.formats.hiding import LEVELS, visible
+from envs.footage.formats.lines import enter, lines, malformed, numbers, whole
 from envs.footage.sequences import Mark, Sequence, from_marks
 
 NEEDED = ("frame", "x", "y", "w", "h")
@@ -24,7 +26,7 @@ NEEDED = ("frame", "x", "y", "w", "h")
 def matches(path: Path) -> bool:
     """Whether this is a folder with a table, or a video file with one beside it."""
     if path.is_file():
-        return path.suffix.lower() in FILMS
+        return path.suffix.lower() in films.SUFFIXES
     return (path / "boxes.csv").is_file() or (path / "tracks.csv").is_file()
 
 
@@ -44,15 +46,16 @@ def load(path: Path) -> list[Sequence]:
         return [from_marks(path.stem, VideoFile(path), read(table))]
     frames = find(path / "frames", path / "img", path)
     single = read(path / "boxes.csv") if (path / "boxes.csv").is_file() else None
-    if single is not None and max(single[0], default=-1) + 1 != len(frames):
+    last = max((t for marks in (single or {}).values() for t in marks), default=-1)
+    if single is not None and last + 1 != len(frames):
         raise ValueError(
-            f"{path / 'boxes.csv'}: {max(single[0], default=-1) + 1} lines for {len(frames)} "
-            f"frames in {frames.path}; there must be one line per frame"
+            f"{path / 'boxes.csv'}: the last line should be for frame {len(frames) - 1}, but is "
+            f"for frame {last} (from 0): {len(frames)} frames in {frames.path}, a line for each"
         )
     if not (path / "tracks.csv").is_file():
         return [from_marks(path.name, frames, single or {})]
     objects = read(path / "tracks.csv")
-    main = None if single is None else _most_alike(single[0], objects)
+    main = _most_alike(next(iter(single.values())), objects) if single and objects else None
     return [from_marks(path.name, frames, objects, main)]
 
 
@@ -61,38 +64,55 @@ def read(path: Path) -> dict[int, dict[int, Mark]]:
     rows = list(lines(path))
     if not rows:
         raise ValueError(f"{path}: the table is empty")
-    header = [name.strip() for name in next(csv.reader([rows[0][1]]))]
+    header = _cells(path, *rows[0])
     lacking = [name for name in NEEDED if name not in header]
     if lacking:
         raise malformed(path, rows[0][0], f"no column {', '.join(lacking)} in {','.join(header)}")
-    objects: dict[int, dict[int, Mark]] = {}
+    cells = []
     for place, line in rows[1:]:
-        values = next(csv.reader([line]))
+        values = _cells(path, place, line)
         if len(values) != len(header):
             raise malformed(path, place, f"{len(values)} values for {len(header)} columns")
         row = dict(zip(header, values, strict=True))
-        try:
-            if row.get("valid") == "0":
-                continue
-            marks = objects.setdefault(int(row.get("id", 0)), {})
-            marks[int(row["frame"])] = _mark(row)
-        except (ValueError, KeyError) as error:
-            raise malformed(path, place, f"{error} (columns {','.join(header)})") from None
-    return {identity: marks for identity, marks in objects.items() if marks}
+        if row.get("valid") != "0":
+            cells.append((place, row))
+    shares = [
+        visible(path, name, [(place, _number(path, place, row, name)) for place, row in cells])
+        for name in LEVELS
+    ]
+    objects: dict[int, dict[int, Mark]] = {}
+    for (place, row), *hidden in zip(cells, *shares, strict=True):
+        named = numbers(path, place, [row["frame"], row.get("id", "0")], "frame and id")
+        frame, identity = whole(path, place, frame=named[0], id=named[1])
+        enter(objects, path, place, identity, frame, _mark(path, place, row, min(hidden)))
+    return objects
 
 
-def _mark(row: dict[str, str]) -> Mark:
-    """Box and visible share of a row; an absent target has empty places."""
-    texts = [row[name].strip() for name in ("x", "y", "w", "h")]
+def _cells(path: Path, place: int, line: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line]))]
+    except csv.Error as error:
+        raise malformed(path, place, str(error)) from None
+
+
+def _mark(path: Path, place: int, row: dict[str, str], most: float) -> Mark:
+    """Box and visible share of a row; an absent target has empty places, or NaN."""
+    texts = [row[name] for name in ("x", "y", "w", "h")]
     if not all(texts):
         return (np.nan,) * 4, 0.0
-    share = float(row.get("visible") or 1)
+    box = numbers(path, place, texts, "x, y, w and h", absent=True)
+    share = _number(path, place, row, "visible")
+    if share is None:
+        share = 1.0
     if not 0 <= share <= 1:
-        raise ValueError(f"visible={share} is not between 0 and 1")
-    for name, shares in (("occluded", OCCLUDED), ("truncated", TRUNCATED)):
-        if level := (row.get(name) or "").strip():
-            share = min(share, shares[int(level)])
-    return tuple(float(text) for text in texts), share
+        raise malformed(path, place, f"visible={share:g} is not between 0 and 1")
+    return tuple(box), min(share, most)
+
+
+def _number(path: Path, place: int, row: dict[str, str], name: str) -> float | None:
+    """What stands in a column; None where there is none, or nothing in it."""
+    text = row.get(name)
+    return numbers(path, place, [text], f"a number as {name}")[0] if text else None
 
 
 def _most_alike(single: dict[int, Mark], objects: dict[int, dict[int, Mark]]) -> int:

@@ -7,8 +7,8 @@ Pictures are in ``color/`` (since 2018) or beside the file. GOT-10k and LaSOT ar
 
 from pathlib import Path
 
+from envs.footage.folders import find
 from envs.footage.formats.lines import lines, malformed, numbers, words
-from envs.footage.frames import find
 from envs.footage.sequences import Mark, Sequence, from_marks
 
 FILE = "groundtruth.txt"
@@ -45,7 +45,7 @@ def read(path: Path) -> dict[int, Mark]:
             raise malformed(
                 path, place, "masks (VOT 2020 and later) are not read; use boxes or polygons"
             )
-        value = numbers(path, place, words(line), "a box or a polygon")
+        value = numbers(path, place, words(line), "a box or a polygon", absent=True)
         if len(value) == 4:
             left, top, *size = value
         elif len(value) >= 6 and len(value) % 2 == 0:

@@ -1,6 +1,7 @@
 """A video in, a video with boxes and a table out; every mistake is one clear line."""
 
 import csv
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -19,7 +20,8 @@ from dyna.pictures import video_file
 from dyna.running import checkpoint, track
 from dyna.running.build import make
 from envs import drawing
-from envs.footage.frames import VideoFile
+from envs.footage.films import VideoFile
+from tests import footage
 from tests.conftest import ROOT
 from tests.dyna.running.test_evaluate import trained
 
@@ -106,10 +108,65 @@ def test_some_frames_from_the_middle(
 def test_a_file_that_is_cut_off_is_tracked_as_far_as_it_goes(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("envs.footage.frames.count", lambda path: FRAMES + 5)
+    monkeypatch.setattr("dyna.evaluation.follow.promised", lambda path: FRAMES + 5)
     track.run(compose(str(clip), *BOX, "agent=ncc", f"output={tmp_path}", "progress=false"))
     assert len(table(tmp_path)) == FRAMES
     assert "only 12 of 17 frames can be read" in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_read_is_named_after_what_comes_before_is_tracked(
+    folder: Path, tmp_path: Path
+) -> None:
+    frames, out = tmp_path / "frames", tmp_path / "out"
+    shutil.copytree(folder, frames)
+    content = (frames / "0005.png").read_bytes()
+    (frames / "0005.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r"0005\.png: this picture cannot be read.* 5 frames"):
+        track.run(compose(str(frames), *BOX, "agent=ncc", f"output={out}", "progress=false"))
+    assert len(table(out)) == 5
+    with av.open(str(out / "tracked.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 5
+
+
+@pytest.mark.parametrize("rotate", [True, False])
+def test_films_are_tracked_as_they_are_seen(rotate: bool, clip: Path, tmp_path: Path) -> None:
+    film = tmp_path / "turned.mp4"
+    shutil.copy(clip, film)
+    footage.turn_film(film, 0, -1, 1, 0)  # a quarter turn against the clock
+    left, top = START
+    box = f"{top},{WIDTH + 1 - left - SIZE},{SIZE},{SIZE}" if rotate else BOX[1]
+    given = (str(film), "--box", box, "agent=ncc", f"rotate={rotate}", f"output={tmp_path}")
+    track.run(compose(*given, "progress=false"))
+    last = table(tmp_path)[-1]
+    x, y = left + 2 * (FRAMES - 1), top + FRAMES - 1
+    expected = (y, WIDTH + 1 - x - SIZE) if rotate else (x, y)
+    assert (last["x"], last["y"]) == pytest.approx(expected, abs=1)
+
+
+def test_the_video_itself_is_not_written_over(clip: Path, tmp_path: Path) -> None:
+    film = tmp_path / "tracked.mp4"
+    shutil.copy(clip, film)
+    with pytest.raises(ValueError, match="give another folder"):
+        track.run(compose(str(film), *BOX, "agent=ncc", f"output={tmp_path}"))
+    assert film.read_bytes() == clip.read_bytes()
+
+
+@pytest.mark.parametrize("rate", [20.0, 29.97, 24, Fraction(30000, 1001), 1e-3])
+def test_a_film_may_have_any_rate(rate: float, tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with video_file.video_writer(path, rate) as write:
+        for picture in pictures()[:3]:
+            write(picture)
+    with av.open(str(path)) as container:
+        assert float(container.streams.video[0].average_rate) == pytest.approx(float(rate))
+
+
+@pytest.mark.parametrize("rate", [0, -1.0, float("nan"), float("inf")])
+def test_a_rate_that_cannot_be_is_refused(rate: float, tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with pytest.raises(ValueError, match="rate must be"), video_file.video_writer(path, rate):
+        pass
+    assert not path.exists()
 
 
 def test_frames_of_several_sizes_are_a_mistake(folder: Path, tmp_path: Path) -> None:
@@ -159,7 +216,12 @@ def test_boxes_may_be_smaller_and_larger_than_in_training(clip: Path) -> None:
         (("{clip}", "--box", "a,b,c,d", "agent=ncc"), "give --box x,y,w,h"),
         (("{clip}", "--box", "100,2,30,40", "agent=ncc"), "outside of the frame of 80x62"),
         (("{clip}", "--box=-50,2,30,40", "agent=ncc"), "outside of the frame of 80x62"),
-        (("{clip}", "--box", "5,5,0,10", "agent=ncc"), "has no area"),
+        (("{clip}", "--box", "5,5,0,10", "agent=ncc"), "a width from 1 to 80"),
+        (("{clip}", "--box", "5,5,1e-9,10", "agent=ncc"), "a width from 1 to 80"),
+        (("{clip}", "--box", "5,5,9,nan", "agent=ncc"), "a height from 1 to 62"),
+        (("{clip}", "--box=-500,-300,1040,660", "agent=ncc"), "a width from 1 to 80"),
+        (("{clip}", "--box", "true,5,10,10", "agent=ncc"), "give --box x,y,w,h"),
+        (("{clip}", *BOX, "agent=ncc", "rotate=3"), "rotate=3 is not true or false"),
         (("{clip}", *BOX), "nobody to track"),
         (("{clip}", *BOX, "agent=ncc", "checkpoint=x"), "both an agent and a checkpoint"),
         (("{clip}", *BOX, "agent=hart"), "PPO has learned nothing yet"),

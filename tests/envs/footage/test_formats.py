@@ -205,7 +205,7 @@ def test_a_film_may_be_too_short_for_its_boxes(tmp_path: Path) -> None:
     folder = footage.write_kth(tmp_path, length=12)
     footage.write_film(folder / "videos" / "person02_walking_d3_uncomp.avi", footage.path_of(12))
     (found,) = formats.load(folder)
-    with pytest.raises(ValueError, match="only 12 frames can be decoded, but the boxes name 16"):
+    with pytest.raises(ValueError, match="only 12 frames can be decoded, but 16 are needed"):
         list(found.frames.read({0}))
 
 

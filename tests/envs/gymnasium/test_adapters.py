@@ -93,6 +93,31 @@ def test_an_episode_is_truncated_and_tells_the_truth_aside() -> None:
         env.step(np.zeros(4, np.float32))
 
 
+@pytest.mark.parametrize("id", [ID, registration.TRACK_SHAPES])
+@pytest.mark.parametrize("many", [False, True])
+def test_observations_are_the_users_own(id: str, many: bool) -> None:
+    """One that is kept never changes, and to change one changes nothing in the env."""
+    envs = [
+        gymnasium.make_vec(id, 2, "vector_entry_point", render_mode="rgb_array")
+        if many
+        else gymnasium.make(id, render_mode="rgb_array")
+        for _ in range(2)
+    ]
+    (first, _), (spoilt, _) = (env.reset(seed=3) for env in envs)
+    action = np.zeros((2, 4) if many else 4, np.float32)
+    for _ in range(3):
+        kept = {name: value.copy() for name, value in first.items()}
+        for value in spoilt.values():
+            value[:] = 0
+        pictures = [np.asarray(env.render()) for env in envs]
+        assert np.array_equal(*pictures)
+        (obs, *rest), (same, *others) = (env.step(action) for env in envs)
+        assert all(np.array_equal(first[name], kept[name]) for name in kept)
+        assert all(np.array_equal(obs[name], same[name]) for name in kept)
+        assert np.array_equal(rest[0], others[0])
+        first, spoilt = obs, same
+
+
 def test_pictures_show_both_boxes() -> None:
     env = make(tier="plain", render_mode="rgb_array")
     env.reset(seed=0)

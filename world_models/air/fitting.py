@@ -4,6 +4,8 @@
 2. **Sequence**: short clips; propagation, fusion and births, jointly with perception.
 """
 
+import warnings
+
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -21,6 +23,8 @@ NOISE_FRAMES = 512
 HUBER_DELTA = 0.2
 FIRST_PRESENCE_PRIOR = 0.1
 MAX_GRADIENT = {"static": 300.0, "sequence": 200.0}
+WEAK = 0.5
+"""A model that finds fewer of the first boxes than this has hardly learned to see."""
 
 
 def to_float(frame: UInt8[Tensor, "*b C H W"]) -> Float[Tensor, "*b C H W"]:
@@ -175,3 +179,29 @@ def fit_sequence(
         if i >= int(0.9 * steps):
             losses.append(loss.item())
     return {"sequence_loss": sum(losses) / len(losses)} if losses else {}
+
+
+def check_found(metrics: dict[str, float], dreams: bool, effort: float, frames: int) -> None:
+    """Makes sure that a fitted model sees what it could dream of, and warns if that is little.
+
+    Args:
+        metrics: Of the fit: ``objects_per_frame`` and ``first_box_found``.
+        dreams: Whether it ever followed an object in view.
+        effort: Share of the training schedule that was spent.
+        frames: Real frames that it was fitted to.
+
+    Raises:
+        ValueError: It did not.
+    """
+    seen = (
+        f"the world model sees {metrics['objects_per_frame']:.2f} objects per frame and finds "
+        f"{metrics['first_box_found']:.0%} of the first boxes"
+    )
+    mend = f"raise effort (now {effort:g}) or real_frames (now {frames})"
+    if not dreams:
+        raise ValueError(
+            f"{seen}, but it can follow none for a few frames in view, so that there is nothing "
+            f"to dream of: {mend}"
+        )
+    if metrics["first_box_found"] < WEAK:
+        warnings.warn(f"{seen}, so that its dreams will be poor: {mend}", stacklevel=2)

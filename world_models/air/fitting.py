@@ -7,7 +7,7 @@
 import warnings
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss
 
@@ -32,6 +32,11 @@ def to_float(frame: UInt8[Tensor, "*b C H W"]) -> Float[Tensor, "*b C H W"]:
     return frame.float() / 255
 
 
+def _some(frames: Tensor, number: int, rng: torch.Generator) -> Int[Tensor, " n"]:
+    """Indices of frames, or of episodes, drawn evenly."""
+    return torch.randint(len(frames), (number,), generator=rng, device=rng.device)
+
+
 def warm_up_background(
     model: SceneModel, frames: UInt8[Tensor, "N C H W"], steps: int, rng: torch.Generator
 ) -> None:
@@ -39,7 +44,7 @@ def warm_up_background(
     parameters = list(model.background.parameters())
     if parameters:  # a linear background has none
         _warm_up(model, parameters, frames, steps, rng)
-    chosen = torch.randint(len(frames), (NOISE_FRAMES,), generator=rng)
+    chosen = _some(frames, NOISE_FRAMES, rng)
     model.background.measure_noise(to_float(frames[chosen]))
 
 
@@ -52,7 +57,7 @@ def _warm_up(
 ) -> None:
     optimiser = torch.optim.Adam(parameters, lr=2e-3)
     for _ in range(steps):
-        x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
+        x = to_float(frames[_some(frames, 32, rng)])
         posterior = model.background.posterior(x)
         picture = model.background.decode(sample_gaussian(*posterior, rng))
         loss = background_loss(model.background, x, picture, torch.ones_like(x), posterior).mean()
@@ -115,7 +120,7 @@ def fit_static(
         prior = FIRST_PRESENCE_PRIOR ** (1 - strict) * presence_prior**strict
         beta = min(0.1 + 0.9 * now / 0.27, 1.0) if anneal else 1.0
 
-        x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
+        x = to_float(frames[_some(frames, 32, rng)])
         posterior = model.background.posterior(x)
         background = model.background.decode(sample_gaussian(*posterior, rng))
         found = discover(model, x, background.detach(), STATIC_SLOTS, inhibition, rng)
@@ -156,6 +161,7 @@ def fit_sequence(
     """
     model, sigma = tracker.scene, tracker.sigma
     clip = min(clip, frames.shape[1])
+    last = frames.shape[1] - clip
     perception, motion = list(model.parameters()), list(tracker.transition.parameters())
     rates = (3e-4, 1e-3)
     optimiser = torch.optim.Adam(
@@ -165,8 +171,8 @@ def fit_sequence(
     for i in range(steps):
         for group, lr in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = lr * decay(i / steps, 0.6, 0.05)
-        episodes = torch.randint(len(frames), (batch,), generator=rng)
-        first = int(torch.randint(frames.shape[1] - clip + 1, (), generator=rng))
+        episodes = _some(frames, batch, rng)
+        first = int(torch.randint(last + 1, (), generator=rng, device=rng.device))
         x = to_float(frames[episodes, first : first + clip])
         camera = camera_px[episodes, first : first + clip]
         slots, found = tracker.begin(x[:, 0], rng)

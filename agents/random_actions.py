@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from agents.base import Agent
+from envs.scene import restore
 from envs.trajectory import Observation
 
 
@@ -41,4 +42,4 @@ class RandomActions(Agent):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` gave."""
-        self.rng.set_state(state["rng"])
+        restore(self.rng, state["rng"])

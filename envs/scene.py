@@ -7,6 +7,7 @@ else.
 
 import abc
 import dataclasses
+import hashlib
 from typing import Any
 
 import torch
@@ -35,6 +36,20 @@ class View:
     box: Float[Tensor, "B K 4"]
     visible: Float[Tensor, "B K"]
     id: Int[Tensor, "B K"]
+
+
+def restore(rng: torch.Generator, state: Tensor) -> None:
+    """Gives a generator the state that another one had (``get_state``).
+
+    Generators of CPU and CUDA have states of different kinds. One of the other kind only seeds the
+    generator: it goes on with numbers of its own, the same whenever it is given that state.
+    """
+    state = state.cpu()
+    if state.shape == rng.get_state().shape:
+        rng.set_state(state)
+    else:
+        digest = hashlib.sha256(bytes(state.tolist())).digest()
+        rng.manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 class Scene(abc.ABC):

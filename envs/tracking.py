@@ -14,7 +14,7 @@ from torch import Tensor
 
 from envs import boxes
 from envs.action_scale import ActionScale
-from envs.scene import WELL_VISIBLE, Scene, View
+from envs.scene import WELL_VISIBLE, Scene, View, restore
 from envs.trajectory import Observation
 
 DEFAULT_SCALE = ActionScale()
@@ -92,7 +92,8 @@ class Tracking:
     @property
     def target_box(self) -> Float[Tensor, "B 4"]:
         """The target's box now: for metrics, pictures and the oracle only."""
-        return self._view.box[torch.arange(self.batch_size), self._target]
+        episode = torch.arange(self.batch_size, device=self._target.device)
+        return self._view.box[episode, self._target]
 
     def reset(self) -> Observation:
         """Starts new episodes; each target is one of the well visible objects, drawn evenly.
@@ -146,6 +147,6 @@ class Tracking:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` gave."""
-        self.rng.set_state(state["rng"])
+        restore(self.rng, state["rng"])
         self.scene.load_state_dict(state["scene"])
         self._steps = None

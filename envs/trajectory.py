@@ -45,17 +45,21 @@ class Truth:
     @property
     def target_box(self) -> Float[Tensor, "B T 4"]:
         """The box of the target through time."""
-        return self.box[torch.arange(len(self.target)), :, self.target]
+        return self.box[self._episode, :, self.target]
 
     @property
     def target_visible(self) -> Float[Tensor, "B T"]:
         """The visible share of the target through time."""
-        return self.visible[torch.arange(len(self.target)), :, self.target]
+        return self.visible[self._episode, :, self.target]
+
+    @property
+    def _episode(self) -> Int[Tensor, " B"]:
+        return torch.arange(len(self.target), device=self.target.device)
 
     @property
     def labels(self) -> "Labels":
         """What of it supervision is given."""
-        named = self.id[torch.arange(len(self.target)), :, self.target] >= 0
+        named = self.id[self._episode, :, self.target] >= 0
         known = named & (self.target_box[..., 2:] > 0).all(-1)
         box = torch.where(known[..., None], self.target_box, torch.nan)
         return Labels(box, torch.where(known, self.target_visible, 0.0))

@@ -47,7 +47,7 @@ def watch(
     views = [scene.reset(batch_size, rng)]
     for t in range(horizon - 1):
         views.append(scene.advance(rng, None if camera is None else camera[:, t]))
-    first, episode = views[0], torch.arange(batch_size)
+    first, episode = views[0], torch.arange(batch_size, device=views[0].box.device)
     candidate = (first.visible > WELL_VISIBLE) & (first.id >= 0)
     truth = Truth(
         target=candidate.long().argmax(-1),

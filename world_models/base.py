@@ -6,6 +6,7 @@ computes the reward from the boxes that ``decode`` gives, exactly as it does on 
 
 import abc
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -47,6 +48,16 @@ class WorldModel(nn.Module, abc.ABC, Generic[State]):
     num_slots: int
     sees = False
     """Whether the model can look at frames: whether it has `posterior` and `resume`."""
+
+    _place: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("_place", torch.zeros(0), persistent=False)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Takes back what ``state_dict`` gave, from whatever device that was."""
+        return super().load_state_dict(_on(self._place.device, state_dict), *args, **kwargs)
 
     @abc.abstractmethod
     def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
@@ -96,3 +107,14 @@ class WorldModel(nn.Module, abc.ABC, Generic[State]):
         slot ``k``.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot look at frames")
+
+
+def _on(device: torch.device, value: Any) -> Any:
+    """A state with all its tensors on the device."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {key: _on(device, part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([_on(device, part) for part in value])
+    return value

@@ -15,6 +15,7 @@ from agents.learning import schedule
 from agents.learning.policy import Decision, RecurrentPolicy, Sight
 from agents.learning.schedule import stage
 from envs.action_scale import ActionScale
+from envs.scene import restore
 from envs.settings import Settings, setting
 from envs.trajectory import Observation, Trajectory
 
@@ -138,7 +139,7 @@ class Learner(Agent):
         """Takes back what ``state_dict`` gave."""
         self.policy.load_state_dict(state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.rng.set_state(state["rng"])
+        restore(self.rng, state["rng"])
         self.std, self.frames, self.steps = state["std"], state["frames"], state["steps"]
 
     def _extras(

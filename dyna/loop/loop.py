@@ -11,6 +11,7 @@ import torch
 from agents.base import Agent
 from dyna.loop.replay import Replay
 from dyna.loop.rollout import rollout
+from envs.scene import restore
 from envs.tracking import Tracking
 from envs.trajectory import Labels, Trajectory
 from world_models.base import WorldModel
@@ -166,6 +167,6 @@ class Dyna:
             self.model.load_state_dict(state["world_model"])
             self.dream.load_state_dict(state["dream"])
         self.replay.load_state_dict(state["replay"])
-        self.rng.set_state(state["rng"])
+        restore(self.rng, state["rng"])
         self.real, self.imagined, self.fits = state["counters"]
         self.seconds = dict(state["seconds"])

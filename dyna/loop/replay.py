@@ -16,18 +16,20 @@ class Replay:
     Args:
         horizon: Steps of a whole episode.
         capacity: Frames to keep at most; beyond, the oldest episodes go, with one warning.
+        device: Where the episodes live that come back from a checkpoint.
 
     Raises:
         ValueError: The capacity holds no episode.
     """
 
-    def __init__(self, horizon: int, capacity: int = 1_000_000) -> None:
+    def __init__(self, horizon: int, capacity: int = 1_000_000, device: str = "cpu") -> None:
         if capacity < horizon:
             raise ValueError(
                 f"replay_capacity={capacity} frames holds no episode of {horizon} frames: raise it"
             )
         self.horizon = horizon
         self.capacity = capacity
+        self.device = device
         self.skipped = 0
         self._episodes: list[Trajectory] = []
         self._warned = False
@@ -82,4 +84,6 @@ class Replay:
         """Takes back what ``state_dict`` gave."""
         self.skipped = state["skipped"]
         episodes = state["episodes"]
-        self._episodes = [] if episodes is None else [Trajectory(**episodes)]
+        self._episodes = []
+        if episodes is not None:
+            self._episodes = [Trajectory(**episodes).map(lambda x: x.to(self.device))]

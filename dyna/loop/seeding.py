@@ -32,6 +32,6 @@ def initialised(seed: int, name: str) -> Iterator[None]:
 
     ``torch.nn`` layers take no generator, so this is the one place that touches global randomness.
     """
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # layers are made on the CPU and moved from there
         torch.manual_seed(child(seed, name))
         yield

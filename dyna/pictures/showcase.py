@@ -141,7 +141,7 @@ def tracking(
     moved = metrics.answer(trajectory, env.action_scale)
     iou = metrics.overlap(trajectory, env.action_scale)
     others = (truth.id >= 0) & (truth.visible > 0)
-    others[torch.arange(len(others)), :, truth.target] = False
+    others[torch.arange(len(others), device=others.device), :, truth.target] = False
     clips = []
     for b in range(trajectory.num_episodes):
         video = drawing.annotate(

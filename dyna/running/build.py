@@ -128,6 +128,6 @@ def build(cfg: DictConfig) -> Dyna:
             device=device,
         )
     schedule = Schedule(**{f.name: cfg[f.name] for f in dataclasses.fields(Schedule)})
-    replay = Replay(env.horizon, cfg.replay_capacity)
+    replay = Replay(env.horizon, cfg.replay_capacity, device)
     rng = seeding.generator(seed, "world_model/fit", device)
     return Dyna(env, agent, model, dream, replay, rng, schedule)

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from envs.scene import WELL_VISIBLE
 from world_models.air.background.canvas import Snapshot
 from world_models.air.objects.depth import back_to_front
 from world_models.air.objects.doubles import is_double
@@ -26,8 +27,9 @@ class Bank:
     """Moments (M of them, K slots each) of real episodes, as the filter saw them.
 
     ``valid`` slots hold an object that has been followed for a while and is no double of an older
-    one; every moment has at least one. ``order`` lists slots from the hindmost to the foremost;
-    ``camera`` is None where nobody watches it.
+    one; every moment has at least one. ``shown`` ones are also well in view, so that a dream can
+    have them as its target. ``order`` lists slots from the hindmost to the foremost; ``camera`` is
+    None where nobody watches it.
     """
 
     where: Float[Tensor, "M K w"]
@@ -35,6 +37,7 @@ class Bank:
     hidden: Float[Tensor, "M K G"]
     what: Float[Tensor, "M K D"]
     valid: Bool[Tensor, "M K"]
+    shown: Bool[Tensor, "M K"]
     order: Int[Tensor, "M K"]
     z_bg: Float[Tensor, "M E"]
     camera: Snapshot | None = None
@@ -55,57 +58,76 @@ class Bank:
     def from_dict(state: dict[str, Any]) -> "Bank":
         """Takes back what `as_dict` gave."""
         camera = state.get("camera")
-        return Bank(**{**state, "camera": Snapshot(**camera) if camera else None})
+        shown = state.get("shown", state["valid"])  # older checkpoints do not say
+        state = {**state, "shown": shown, "camera": Snapshot(**camera) if camera else None}
+        return Bank(**state)
 
     def draw(self, batch: int, recombine: bool, rng: torch.Generator) -> "Bank":
         """Draws start moments: replayed, or recombined from different ones.
 
         A recombined scene keeps how many objects its moment had; each object then comes from a
-        moment of its own, and so does the background.
+        moment of its own, and so does the background. Scenes that happen to show nothing that
+        could be followed are mended: another moment is replayed, or the first object exchanged.
         """
         device = self.valid.device
         moments = torch.randint(len(self.valid), (batch,), generator=rng, device=device)
         drawn = self[moments]
         if not recombine:
-            return drawn
+            empty = ~drawn.shown.any(-1)
+            if not bool(empty.any()):
+                return drawn
+            good = self.shown.any(-1).nonzero()[:, 0]
+            other = torch.randint(len(good), (batch,), generator=rng, device=device)
+            return self[torch.where(empty, good[other], moments)]
         moment, slot = self.valid.nonzero(as_tuple=True)
         picks = torch.randint(len(moment), drawn.valid.shape, generator=rng, device=device)
         moment, slot = moment[picks], slot[picks]
         backgrounds = torch.randint(len(self.valid), (batch,), generator=rng, device=device)
+        # Who would be in front of whom nobody knows: they have never met.
+        order = torch.rand(picks.shape, generator=rng, device=device).argsort(-1)
+        empty = ~(drawn.valid & self.shown[moment, slot]).any(-1)
+        if bool(empty.any()):
+            good, place = self.shown.nonzero(as_tuple=True)
+            other = torch.randint(len(good), (batch,), generator=rng, device=device)[:, None]
+            first = drawn.valid & (drawn.valid.cumsum(-1) == 1) & empty[:, None]
+            moment = torch.where(first, good[other], moment)
+            slot = torch.where(first, place[other], slot)
         return Bank(
             where=self.where[moment, slot],
             velocity=self.velocity[moment, slot],
             hidden=self.hidden[moment, slot],
             what=self.what[moment, slot],
             valid=drawn.valid,
-            # Who would be in front of whom nobody knows: they have never met.
-            order=torch.rand(picks.shape, generator=rng, device=device).argsort(-1),
+            shown=drawn.valid & self.shown[moment, slot],
+            order=order,
             z_bg=self.z_bg[backgrounds],
             camera=self.camera[backgrounds] if self.camera else None,
         )
 
 
-def moment(slots: Slots, valid: Bool[Tensor, "B K"]) -> Bank:
-    """One moment of every scene, with the objects that are valid."""
+def moment(slots: Slots, valid: Bool[Tensor, "B K"], shown: Bool[Tensor, "B K"]) -> Bank:
+    """One moment of every scene, with the objects that are valid, and those in view."""
     return Bank(
         where=slots.where.loc,
         velocity=slots.velocity,
         hidden=slots.hidden,
         what=slots.what.loc,
         valid=valid,
+        shown=shown,
         order=back_to_front(slots.front),
         z_bg=slots.z_bg,
         camera=slots.camera,
     )
 
 
-def gather(history: list[Slots]) -> Bank:
-    """All moments in which at least one object has been followed for `MIN_AGE` frames.
+def gather(history: list[Slots], inside: Float[Tensor, "B T K"]) -> Bank:
+    """All moments in which an object has been followed for `MIN_AGE` frames; there may be none.
 
     Where episodes are shorter than that, for as many as they have.
 
-    Raises:
-        ValueError: There is no such moment.
+    Args:
+        history: What was believed after each frame.
+        inside: Share of each object's box that lies in the frame, as a dream will have it.
     """
     moments: list[Bank] = []
     min_age = min(MIN_AGE, len(history))
@@ -113,17 +135,12 @@ def gather(history: list[Slots]) -> Bank:
     stride = 1
     if history[0].camera is not None:
         stride = max(1, len(history) * len(history[0].alive) // MOST_CANVASES)
-    for slots in history[::-stride][::-1]:
+    for slots, share in list(zip(history, inside.unbind(1), strict=True))[::-stride][::-1]:
         double = is_double(slots.where.loc, slots.alive, slots.age)
         valid = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= min_age) & ~double
-        moments.append(moment(slots, valid)[valid.any(-1)])
-    bank = _join(moments)
-    if len(bank.valid) == 0:
-        raise ValueError(
-            "the world model found no object that it could follow for 3 frames; give it more "
-            "real_frames or more static_steps"
-        )
-    return bank
+        shown = valid & (share > WELL_VISIBLE)
+        moments.append(moment(slots, valid, shown)[valid.any(-1)])
+    return _join(moments)
 
 
 def _join(parts: Sequence[Any]) -> Any:

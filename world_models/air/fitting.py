@@ -4,8 +4,10 @@
 2. **Sequence**: short clips; propagation, fusion and births, jointly with perception.
 """
 
+import warnings
+
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss
 
@@ -21,11 +23,18 @@ NOISE_FRAMES = 512
 HUBER_DELTA = 0.2
 FIRST_PRESENCE_PRIOR = 0.1
 MAX_GRADIENT = {"static": 300.0, "sequence": 200.0}
+WEAK = 0.5
+"""A model that finds fewer of the first boxes than this has hardly learned to see."""
 
 
 def to_float(frame: UInt8[Tensor, "*b C H W"]) -> Float[Tensor, "*b C H W"]:
     """Frames in [0, 1]."""
     return frame.float() / 255
+
+
+def _some(frames: Tensor, number: int, rng: torch.Generator) -> Int[Tensor, " n"]:
+    """Indices of frames, or of episodes, drawn evenly."""
+    return torch.randint(len(frames), (number,), generator=rng, device=rng.device)
 
 
 def warm_up_background(
@@ -35,7 +44,7 @@ def warm_up_background(
     parameters = list(model.background.parameters())
     if parameters:  # a linear background has none
         _warm_up(model, parameters, frames, steps, rng)
-    chosen = torch.randint(len(frames), (NOISE_FRAMES,), generator=rng)
+    chosen = _some(frames, NOISE_FRAMES, rng)
     model.background.measure_noise(to_float(frames[chosen]))
 
 
@@ -48,7 +57,7 @@ def _warm_up(
 ) -> None:
     optimiser = torch.optim.Adam(parameters, lr=2e-3)
     for _ in range(steps):
-        x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
+        x = to_float(frames[_some(frames, 32, rng)])
         posterior = model.background.posterior(x)
         picture = model.background.decode(sample_gaussian(*posterior, rng))
         loss = background_loss(model.background, x, picture, torch.ones_like(x), posterior).mean()
@@ -111,7 +120,7 @@ def fit_static(
         prior = FIRST_PRESENCE_PRIOR ** (1 - strict) * presence_prior**strict
         beta = min(0.1 + 0.9 * now / 0.27, 1.0) if anneal else 1.0
 
-        x = to_float(frames[torch.randint(len(frames), (32,), generator=rng)])
+        x = to_float(frames[_some(frames, 32, rng)])
         posterior = model.background.posterior(x)
         background = model.background.decode(sample_gaussian(*posterior, rng))
         found = discover(model, x, background.detach(), STATIC_SLOTS, inhibition, rng)
@@ -152,6 +161,7 @@ def fit_sequence(
     """
     model, sigma = tracker.scene, tracker.sigma
     clip = min(clip, frames.shape[1])
+    last = frames.shape[1] - clip
     perception, motion = list(model.parameters()), list(tracker.transition.parameters())
     rates = (3e-4, 1e-3)
     optimiser = torch.optim.Adam(
@@ -161,8 +171,8 @@ def fit_sequence(
     for i in range(steps):
         for group, lr in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = lr * decay(i / steps, 0.6, 0.05)
-        episodes = torch.randint(len(frames), (batch,), generator=rng)
-        first = int(torch.randint(frames.shape[1] - clip + 1, (), generator=rng))
+        episodes = _some(frames, batch, rng)
+        first = int(torch.randint(last + 1, (), generator=rng, device=rng.device))
         x = to_float(frames[episodes, first : first + clip])
         camera = camera_px[episodes, first : first + clip]
         slots, found = tracker.begin(x[:, 0], rng)
@@ -175,3 +185,29 @@ def fit_sequence(
         if i >= int(0.9 * steps):
             losses.append(loss.item())
     return {"sequence_loss": sum(losses) / len(losses)} if losses else {}
+
+
+def check_found(metrics: dict[str, float], dreams: bool, effort: float, frames: int) -> None:
+    """Makes sure that a fitted model sees what it could dream of, and warns if that is little.
+
+    Args:
+        metrics: Of the fit: ``objects_per_frame`` and ``first_box_found``.
+        dreams: Whether it ever followed an object in view.
+        effort: Share of the training schedule that was spent.
+        frames: Real frames that it was fitted to.
+
+    Raises:
+        ValueError: It did not.
+    """
+    seen = (
+        f"the world model sees {metrics['objects_per_frame']:.2f} objects per frame and finds "
+        f"{metrics['first_box_found']:.0%} of the first boxes"
+    )
+    mend = f"raise effort (now {effort:g}) or real_frames (now {frames})"
+    if not dreams:
+        raise ValueError(
+            f"{seen}, but it can follow none for a few frames in view, so that there is nothing "
+            f"to dream of: {mend}"
+        )
+    if metrics["first_box_found"] < WEAK:
+        warnings.warn(f"{seen}, so that its dreams will be poor: {mend}", stacklevel=2)

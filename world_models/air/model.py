@@ -116,14 +116,17 @@ class AIR(WorldModel[DreamState]):
         self.calibration, boxes = calibrate(
             self._boxes(history.belief[0], calibrated=False), history.visible[:, 0], real.box[:, 0]
         )
-        # Single images may all be empty; then there is nothing to dream of.
-        dreams = real.horizon > 1 or bool(history.visible.any())
-        self.bank = gather(history.belief) if dreams else None
-        self._fitted = True
         count = history.visible.sum(-1).mean().item()
         metrics |= {"noise": self.noise_sigma, "objects_per_frame": count, **boxes}
+        inside = torch.stack([inside_share(self._boxes(slots)) for slots in history.belief], 1)
+        bank = gather(history.belief, inside)
+        # Single images may all be empty; then there is nothing to dream of.
+        if real.horizon > 1:
+            fitting.check_found(metrics, bool(bank.shown.any()), effort, real.num_frames)
+        self.bank = bank if bool(bank.shown.any()) else None
+        self._fitted = True
         metrics["elbo"] = history.elbo[:, min(1, real.horizon - 1) :].mean().item()
-        metrics["bank_moments"] = float(len(self.bank.valid)) if self.bank else 0.0
+        metrics["bank_moments"] = float(len(bank.valid)) if self.bank else 0.0
         return metrics
 
     def _choose(self, real: Trajectory, rng: torch.Generator) -> None:
@@ -198,7 +201,8 @@ class AIR(WorldModel[DreamState]):
     def resume(self, posterior: Posterior, t: int) -> DreamState:
         """The imagined state that continues what the filter believes, all objects kept."""
         slots: Slots = posterior.belief[t]
-        return dream.begin(self.scene, moment(slots, slots.alive > 0))
+        kept = slots.alive > 0
+        return dream.begin(self.scene, moment(slots, kept, kept))
 
     @torch.no_grad()
     def start(self, batch_size: int, rng: torch.Generator) -> DreamState:

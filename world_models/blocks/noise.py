@@ -7,6 +7,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from world_models.blocks.fixed_order import median
+
 TABLE_SIZE = 1 << 21
 
 
@@ -19,9 +21,9 @@ def estimate_noise(frames: UInt8[Tensor, "N C H W"]) -> float:
     """
     kernel = torch.tensor([[1.0, -2, 1], [-2, 4, -2], [1, -2, 1]], device=frames.device)
     x = frames.float().flatten(0, 1)[:, None] / 255
-    response = conv2d(x, kernel[None, None]).abs().flatten(1).median(-1).values
+    response = conv2d(x, kernel[None, None]).abs().flatten(1)
     # For Gaussian noise the median of |response| is .6745 times its scale, which is 6 sigma.
-    return (response.median() / (0.6745 * 6)).item() if frames.numel() else math.nan
+    return (median(median(response, -1), 0) / (0.6745 * 6)).item() if frames.numel() else math.nan
 
 
 def noise_table(seed: int = 0) -> Float[Tensor, " n"]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from envs.trajectory import Trajectory
 from world_models.blocks.distributions import Gaussian, kl_gaussian
+from world_models.blocks.fixed_order import running_sum
 from world_models.monolith import target
 from world_models.monolith.latent_filter import Filtered, Latent, LatentFilter
 
@@ -69,7 +70,8 @@ def draw_clips(real: Trajectory, batch: int, length: int, rng: torch.Generator) 
     patch, patch_box = others.frame[:, 0].float() / 255, others.box[:, 0]
     order = torch.randperm(batch, generator=rng, device=rng.device)
     path = target.fly(patch_box, horizon, rng)
-    path[..., :2] -= camera[order].cumsum(1)  # it flies through the world, not through the view
+    # It flies through the world, not through the view.
+    path[..., :2] -= running_sum(camera[order], 1)
     pasted, path = target.paste(frame[order], patch, patch_box, path)
     return Clips(
         frame=frame,

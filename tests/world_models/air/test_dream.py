@@ -30,7 +30,7 @@ def state(scene: SceneModel) -> dream.DreamState:
     looks = slots.what._replace(loc=torch.randn(1, 3, 5))
     slots = dataclasses.replace(slots, what=looks, hidden=torch.zeros(1, 3, 0))
     with torch.no_grad():
-        return dream.begin(scene, moment(slots, slots.alive > 0))
+        return dream.begin(scene, moment(slots, slots.alive > 0, slots.alive > 0))
 
 
 def test_a_drawing_is_the_composite_of_the_objects_in_their_order(

@@ -1,6 +1,7 @@
 """The AIR world model: it learns to see without labels, follows, dreams, and can be saved."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -104,6 +105,24 @@ def test_learning_is_reproducible_and_saved_whole(tier: str) -> None:
     views = [m.decode(m.start(4, r)) for m, r in zip((models[0], revived), rngs, strict=True)]
     assert torch.equal(views[0].frame, views[1].frame)
     assert torch.equal(views[0].box, views[1].box)
+
+
+def test_a_model_that_found_nothing_says_so_after_the_fit(real: Trajectory) -> None:
+    blind = AIR((1, 48, 48), **TINY)
+    blind.scene.what_encoder[-1].bias.data[-1] = -20.0
+    with pytest.raises(
+        ValueError, match=r"0.00 objects.* 0% .*effort \(now 0.2\) or real_frames"
+    ) as e:
+        blind.fit(real[:4].without_truth(), torch.Generator().manual_seed(0), effort=0.2)
+    assert "(now 80)" in str(e.value)
+    assert "scene" not in str(e.value)
+
+
+def test_a_model_that_finds_little_warns(trained: AIR, real: Trajectory) -> None:
+    weak = copy.deepcopy(trained)
+    elsewhere = dataclasses.replace(real, box=(real.box + 0.5) % 1.0)
+    with pytest.warns(UserWarning, match=r"\d\.\d\d objects.*of the first boxes.*effort"):
+        weak.fit(elsewhere[:4].without_truth(), torch.Generator().manual_seed(0), effort=0.01)
 
 
 def test_dreaming_before_seeing_says_so() -> None:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
+from world_models.blocks.fixed_order import median
 from world_models.blocks.networks import mlp
 
 LATENT_COST = {"smooth": 1.0, "free": 10.0}
@@ -87,7 +88,7 @@ class Background(nn.Module):
         covers a pixel in fewer than half of the frames.
         """
         error = (frame - self.decode(self.posterior(frame)[0])).abs()
-        self.noise.copy_(1.4826 * error.median(0).values)
+        self.noise.copy_(1.4826 * median(error, 0))
 
 
 def enlarger(grid: int, size: int) -> Float[Tensor, "size grid"]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from world_models.air.background.autoencoder import Background, enlarger
+from world_models.blocks.fixed_order import median
 
 
 class LinearBackground(Background):
@@ -44,7 +45,7 @@ class LinearBackground(Background):
     ) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]]:
         """The cells, and about how precisely noise lets them be known."""
         pixels = adaptive_avg_pool2d(frame, self.POOL).flatten(2).transpose(1, 2)
-        middle = pixels.median(1, keepdim=True).values
+        middle = median(pixels, 1, keepdim=True)
         target = pixels - middle
         # Where all is covered, the ridge falls back on the median colour.
         ridge = self.RIDGE * torch.eye(self.basis.shape[1], device=frame.device)

@@ -77,7 +77,7 @@ def _commonest(
     near = near.exp() * weight[:, None]
     best = (near.sum(-1) * (weight > 0.5)).argmax(-1)
     share = near[torch.arange(len(best), device=best.device), best][..., None]
-    return (share * colours).sum(1) / share.sum(1)
+    return (share * colours).sum(1) / share.sum(1).clamp(min=1e-6)
 
 
 def _open(mask: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 1 H W"]:

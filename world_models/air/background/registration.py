@@ -12,6 +12,7 @@ from torch.nn.functional import avg_pool2d, conv2d
 
 from world_models.air.background.canvas import crop, read_view
 from world_models.blocks.distributions import Gaussian
+from world_models.blocks.fixed_order import median
 
 LEVELS = ((2, 1.0, 3), (1, 1.5, 1))
 """By which whole number pictures are shrunk, how they are blurred (px then), how many steps."""
@@ -161,5 +162,5 @@ def _robust(
     """Weights (Geman and McClure) by the median error of each frame: objects get next to none."""
     size = error.square().mean(1)
     known = torch.where(counts > 0.1, size, torch.nan).flatten(1)
-    usual = known.nanmedian(1).values.nan_to_num(1.0).clamp(min=1e-6)[:, None, None]
+    usual = median(known, 1).nan_to_num(1.0).clamp(min=1e-6)[:, None, None]
     return (1 + size / (4 * usual)) ** -2

@@ -91,7 +91,7 @@ def calibrate(
     }
     if int(matched.sum()) < 5:
         return Calibration(), metrics
-    boxes = predicted[torch.arange(len(slot)), slot][matched]
+    boxes = predicted[torch.arange(len(slot), device=slot.device), slot][matched]
     goal = true[matched]
     x, y = boxes[:, 2:].flatten(), goal[:, 2:].flatten()
     centred = x - x.mean()

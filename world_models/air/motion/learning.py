@@ -83,8 +83,8 @@ def fit_motion(
     tail = []
     for i in range(steps):
         optimiser.param_groups[0]["lr"] = learning_rate * decay(i / steps, 0.5, 0.02)
-        chosen = usable[torch.randint(len(usable), (batch,), generator=rng)]
-        scenes = mirror(tracks[chosen], transition.centre, rng)
+        picks = torch.randint(len(usable), (batch,), generator=rng, device=rng.device)
+        scenes = mirror(tracks[usable[picks]], transition.centre, rng)
         one_step, ahead = motion_loss(transition, scenes, rng)
         loss = one_step + OVERSHOOT_WEIGHT * ahead
         descend(loss, optimiser, parameters, MAX_GRADIENT)
@@ -129,8 +129,9 @@ def motion_loss(
     kl = kl_gaussian(where[:, 2:], target_scale, loc, scale).sum(-1)
     kl = (kl * known).sum() / known.sum().clamp(min=1)
 
-    first = torch.randperm(max(horizon - MIN_START - SETTLED, 1), generator=rng)[:STARTS]
-    starts = (first + MIN_START).clamp(max=horizon - 2).to(where.device)
+    most = max(horizon - MIN_START - SETTLED, 1)
+    first = torch.randperm(most, generator=rng, device=rng.device)[:STARTS]
+    starts = (first + MIN_START).clamp(max=horizon - 2)
     memory = torch.stack(memories, 1)[:, starts].flatten(0, 1)
     speed = velocity[:, starts].flatten(0, 1)
     return kl, overshoot(transition, tracks, starts, speed, memory)
@@ -173,11 +174,12 @@ def overshoot(
 
 def mirror(tracks: Tracks, centre: Float[Tensor, " 2"], rng: torch.Generator) -> Tracks:
     """Mirrors and transposes each scene at random: the eight symmetries of a square frame."""
-    flips = torch.randint(2, (len(tracks.where), 1, 1, 2), generator=rng).float() * 2 - 1
+    shape = (len(tracks.where), 1, 1)
+    flips = torch.randint(2, (*shape, 2), generator=rng, device=rng.device).float() * 2 - 1
     xy, sides = tracks.where[..., :2] - centre, tracks.where[..., 2:]
     xy, camera = xy * flips, tracks.camera * flips[:, 0]
     if bool(centre[0] == centre[1]):
-        swap = torch.randint(2, (len(xy), 1, 1, 1), generator=rng).bool()
+        swap = torch.randint(2, (*shape, 1), generator=rng, device=rng.device).bool()
         xy = torch.where(swap, xy.flip(-1), xy)
         sides = torch.where(swap, sides.flip(-1), sides)
         camera = torch.where(swap[:, 0], camera.flip(-1), camera)

@@ -88,7 +88,7 @@ class Filter:
             background = paint(background, frame)
         found = discover(model, frame, background, self.num_slots, model.inhibition_px[1], rng)
         alive = ((found.logits > 0) & (found.mass > MIN_MASS_PX)).float()
-        order = alive.cumsum(-1).long() - 1
+        order = alive.long().cumsum(-1) - 1
         layers = model.place(
             model.decode_what(found.what_posterior.loc), found.where_posterior.loc
         )

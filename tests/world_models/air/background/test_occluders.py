@@ -17,3 +17,7 @@ def test_a_flat_bar_is_found_and_varied_backgrounds_are_not() -> None:
     assert (mask[0, :, 22:30] > 0.5).float().mean() > 0.95
     assert (mask[0, :, :18] > 0.5).float().mean() < 0.05
     assert (mask[1] > 0.5).float().mean() < 0.05
+
+
+def test_in_front_of_what_was_never_seen_nothing_stands() -> None:
+    assert not occluder(torch.rand(1, 3, 48, 48), torch.zeros(1, 48, 48)).any()

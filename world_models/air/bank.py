@@ -14,7 +14,7 @@ from torch import Tensor
 
 from world_models.air.background.canvas import Snapshot
 from world_models.air.objects.depth import back_to_front
-from world_models.air.objects.doubles import is_double
+from world_models.air.objects.doubles import NEEDED_AT_MOST
 from world_models.air.objects.slots import Slots
 
 MIN_AGE = 3
@@ -114,8 +114,8 @@ def gather(history: list[Slots]) -> Bank:
     if history[0].camera is not None:
         stride = max(1, len(history) * len(history[0].alive) // MOST_CANVASES)
     for slots in history[::-stride][::-1]:
-        double = is_double(slots.where.loc, slots.alive, slots.age)
-        valid = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= min_age) & ~double
+        sure = slots.needed >= NEEDED_AT_MOST
+        valid = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= min_age) & sure
         moments.append(moment(slots, valid)[valid.any(-1)])
     bank = _join(moments)
     if len(bank.valid) == 0:

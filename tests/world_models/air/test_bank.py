@@ -3,7 +3,6 @@
 import torch
 
 from world_models.air.bank import Bank
-from world_models.air.objects.doubles import is_double
 
 
 def _bank() -> Bank:
@@ -35,10 +34,3 @@ def test_recombined_objects_are_whole_and_valid_but_from_anywhere() -> None:
     assert set(chosen.tolist()) == {0.0, 1.0, 10.0, 21.0}
     both = drawn.valid.all(-1)
     assert (drawn.where[both][:, 0, 0] // 10 != drawn.where[both][:, 1, 0] // 10).any()
-
-
-def test_the_younger_of_two_slots_on_one_object_is_a_double() -> None:
-    where = torch.tensor([[10.0, 10, 3], [12, 10, 3], [30, 30, 3]])
-    alive, age = torch.tensor([1.0, 1, 1]), torch.tensor([5.0, 2, 9])
-    assert is_double(where, alive, age).tolist() == [False, True, False]
-    assert is_double(where, torch.tensor([0.0, 1, 1]), age).tolist() == [False, False, False]

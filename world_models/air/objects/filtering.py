@@ -9,7 +9,7 @@ looks and its identity, until it is seen again or has been away for too long.
 import dataclasses
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from world_models.air.background.canvas import Canvas
@@ -27,8 +27,13 @@ from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.transition import Transition
 from world_models.air.objects.correction import MIN_AGE, RELIABLE, Correction, correct, evidence
 from world_models.air.objects.depth import LIMIT, blend, depth_evidence
-from world_models.air.objects.doubles import redundant
-from world_models.air.objects.slots import LOGIT_LIMIT, Slots, births
+from world_models.air.objects.doubles import (
+    doubles,
+    needed,
+    superfluous,
+    take_over,
+)
+from world_models.air.objects.slots import LOGIT_LIMIT, NEEDED_AT_FIRST, Slots, births
 from world_models.blocks.distributions import Gaussian, sample_relaxed_bernoulli
 
 MIN_VISIBLE = 0.2
@@ -39,7 +44,6 @@ PART = 0.6
 """Below this reliability what is found of an object is a part of it."""
 MAX_UNSEEN = 10
 """Frames for which an object is believed to be there though it cannot be seen."""
-PATIENCE = 2
 WELL_KNOWN_AGE = 6
 SLOT_COST = 9.0
 BACKGROUND_FRAMES = 4
@@ -104,13 +108,34 @@ class Filter:
             unseen=torch.zeros_like(alive),
             visible=alive,
             front=front,
-            redundant=torch.zeros_like(alive),
+            needed=torch.full_like(alive, NEEDED_AT_FIRST),
             id=torch.where(alive > 0, order, -1),
             next_id=alive.sum(-1).long(),
             z_bg=z_bg,
             num_frames=1,
         )
-        return slots, found
+        return self._without_doubles(slots, layers, frame, background), found
+
+    def _without_doubles(
+        self,
+        slots: Slots,
+        layers: Float[Tensor, "B K c H W"],
+        frame: Float[Tensor, "B C H W"],
+        background: Float[Tensor, "B C H W"],
+    ) -> Slots:
+        """What was found at first, without a slot whose object another slot draws as well."""
+        tested = doubles(self.scene, slots, layers, frame, background, self.sigma)
+        evident = needed(slots.needed, slots.alive, tested.gained)
+        extra = superfluous(evident, slots.alive)
+        alive = slots.alive * ~extra
+        return dataclasses.replace(
+            take_over(slots, tested, extra),
+            alive=alive,
+            age=alive,
+            visible=alive,
+            needed=evident,
+            id=torch.where(alive > 0, slots.id, -1),
+        )
 
     def step(
         self,
@@ -146,7 +171,18 @@ class Filter:
         bars = occluder(*remembered.view()) if occluders and remembered is not None else None
         seen_by_slots = evidence(model, slots, prior, frame, background, occluders, bars)
         correction = correct(model, slots, prior, *seen_by_slots, rng, frame, sigma)
-        seen, unseen, idle_frames = _survivors(slots, correction, frame, background, sigma)
+        seen = _seen(slots, correction)
+        tested = doubles(
+            model,
+            dataclasses.replace(slots, where=correction.where, alive=seen),
+            correction.layers.detach(),
+            frame,
+            background,
+            sigma,
+        )
+        evident = needed(slots.needed, seen, tested.gained)
+        extra = superfluous(evident, seen)
+        seen, unseen = _survivors(slots, seen, extra)
         presence = seen
         if rng is not None:
             presence = slots.alive * sample_relaxed_bernoulli(correction.logits, TEMPERATURE, rng)
@@ -158,10 +194,10 @@ class Filter:
         surprise = Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
 
         now = dataclasses.replace(
-            _remember(slots, prior, correction, seen, unseen, camera_px),
+            take_over(_remember(slots, prior, correction, seen, unseen, camera_px), tested, extra),
             hidden=hidden,
             front=front,
-            redundant=idle_frames,
+            needed=evident,
             z_bg=z_bg,
             num_frames=num_frames,
         )
@@ -181,34 +217,21 @@ def _background(
     return slots.z_bg + (model.background.posterior(frame)[0] - slots.z_bg) / number, number
 
 
-def _survivors(
-    slots: Slots,
-    correction: Correction,
-    frame: Float[Tensor, "B C H W"],
-    background: Float[Tensor, "B C H W"],
-    sigma: float,
-) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"], Float[Tensor, "B K"]]:
-    """Which slots are seen, for how long each was not, and for how long each was redundant."""
+def _seen(slots: Slots, correction: Correction) -> Float[Tensor, "B K"]:
+    """Which slots the frame shows."""
     mass = (correction.layers[:, :, -1].detach() > CLEAR_ALPHA).sum((-1, -2))
     seen = slots.alive * (correction.logits.detach() > 0) * (mass > MIN_MASS_PX)
-    seen = seen * (correction.visible > MIN_VISIBLE)
-    idle = redundant(
-        frame,
-        background,
-        correction.layers.detach(),
-        correction.where.loc.detach(),
-        seen,
-        slots.age,
-        slots.front,
-        sigma,
-    )
-    idle_frames = (slots.redundant + 1) * idle
-    superfluous = idle_frames >= PATIENCE
-    seen = seen * ~superfluous
+    return seen * (correction.visible > MIN_VISIBLE)
+
+
+def _survivors(
+    slots: Slots, seen: Float[Tensor, "B K"], extra: Bool[Tensor, "B K"]
+) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
+    """Which slots are seen, and for how long each was not, without those that are superfluous."""
+    seen = seen * ~extra
     unseen = (slots.unseen + 1) * (1 - seen)
     # What is well known and explained twice may be hidden by the other; else it never was there.
-    unseen = torch.where(superfluous & (slots.age < WELL_KNOWN_AGE), float(MAX_UNSEEN + 1), unseen)
-    return seen, unseen, idle_frames
+    return seen, torch.where(extra & (slots.age < WELL_KNOWN_AGE), float(MAX_UNSEEN + 1), unseen)
 
 
 def _remember(

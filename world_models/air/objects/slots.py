@@ -1,4 +1,4 @@
-"""Slots of a scene: what is believed of each object, when one is born, when one is superfluous."""
+"""Slots of a scene: what is believed of each object, and when one is born."""
 
 import dataclasses
 import math
@@ -15,6 +15,8 @@ from world_models.blocks.distributions import Gaussian
 LOGIT_LIMIT = 8.0
 MIN_BIRTH_GAIN = 350.0
 """Nats that a new object must explain."""
+NEEDED_AT_FIRST = 40.0
+"""Nats that an object that was just found is believed to explain beside its neighbours."""
 RETURN_PX = 5.0
 RETURN_PX_PER_FRAME = 1.0
 """How far from where a hidden object was expected a find may be and still be that object."""
@@ -35,7 +37,7 @@ class Slots:
         unseen: Frames in a row in which the object was not seen, though it may still be there.
         visible: Share of the object that can be seen; 0 where it is not.
         front: Log-odds that the object of the row is in front of that of the column.
-        redundant: Frames in a row in which an older slot could have drawn the object just as well.
+        needed: Nats that the frames so far gain by this slot beside an older one that is near.
         id: Identity; -1 in empty slots.
         next_id: The next identity to be given away.
         z_bg: Background latent, the mean of the posteriors of all frames so far.
@@ -53,7 +55,7 @@ class Slots:
     unseen: Float[Tensor, "B K"]
     visible: Float[Tensor, "B K"]
     front: Float[Tensor, "B K K"]
-    redundant: Float[Tensor, "B K"]
+    needed: Float[Tensor, "B K"]
     id: Int[Tensor, "B K"]
     next_id: Int[Tensor, " B"]
     z_bg: Float[Tensor, "B D"]
@@ -132,7 +134,7 @@ def _put(
         unseen=put(slots.unseen, 0.0),
         visible=put(slots.visible, 1.0),
         front=torch.where(pairs, 0.0, slots.front),
-        redundant=put(slots.redundant, 0.0),
+        needed=put(slots.needed, NEEDED_AT_FIRST),
         id=put(slots.id, slots.next_id[:, None].expand_as(slots.id), new),
         next_id=slots.next_id + new.any(-1).long(),
     )

@@ -25,8 +25,8 @@ MOST_CANVASES = 4000
 class Bank:
     """Moments (M of them, K slots each) of real episodes, as the filter saw them.
 
-    ``valid`` slots hold an object that has been followed for a while and is no double of an older
-    one; every moment has at least one. ``order`` lists slots from the hindmost to the foremost;
+    ``valid`` slots hold an object that has been followed for a while and is needed beyond doubt;
+    every moment has at least one. ``order`` lists slots from the hindmost to the foremost;
     ``camera`` is None where nobody watches it.
     """
 

@@ -21,7 +21,7 @@ from world_models.blocks.distributions import Gaussian
 
 REACH = 0.6
 """Slots nearer to each other than this share of the typical side may sit on one object."""
-PAIR_COST = 40.0
+PAIR_COST = 60.0
 """Nats that a second slot must gain in every frame."""
 NEEDED_AT_MOST = 240.0
 """Nats beyond which evidence for a slot does not add up: objects pass over each other."""

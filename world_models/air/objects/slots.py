@@ -15,7 +15,7 @@ from world_models.blocks.distributions import Gaussian
 LOGIT_LIMIT = 8.0
 MIN_BIRTH_GAIN = 350.0
 """Nats that a new object must explain."""
-NEEDED_AT_FIRST = 40.0
+NEEDED_AT_FIRST = 0.0
 """Nats that an object that was just found is believed to explain beside its neighbours."""
 RETURN_PX = 5.0
 RETURN_PX_PER_FRAME = 1.0

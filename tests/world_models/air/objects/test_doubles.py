@@ -108,7 +108,7 @@ def test_neighbours_that_one_slot_cannot_draw_stay_two(monkeypatch: pytest.Monke
 
 def test_a_double_goes_by_the_evidence_of_several_frames() -> None:
     """What was needed survives a few frames of being hidden; what never was does not."""
-    evidence, seen = torch.tensor([[NEEDED_AT_MOST, NEEDED_AT_MOST, 40.0]]), torch.ones(1, 3)
+    evidence, seen = torch.tensor([[NEEDED_AT_MOST, NEEDED_AT_MOST, 0.0]]), torch.ones(1, 3)
     useless = torch.tensor([[math.inf, 0.0, 0.0]])
     evidence = needed(needed(evidence, seen, useless), seen, useless)
     assert superfluous(evidence, seen).tolist() == [[False, False, True]]

@@ -22,7 +22,7 @@ from world_models.blocks.distributions import Gaussian
 REACH = 0.6
 """Slots nearer to each other than this share of the typical side may sit on one object."""
 PAIR_COST = 60.0
-"""Nats that a second slot must gain in every frame."""
+"""Nats that a slot must gain in every frame beside an older one that is near."""
 NEEDED_AT_MOST = 240.0
 """Nats beyond which evidence for a slot does not add up: objects pass over each other."""
 
@@ -54,12 +54,13 @@ def doubles(
     frame: Float[Tensor, "B C H W"],
     background: Float[Tensor, "B C H W"],
     sigma: float,
+    asked: Bool[Tensor, "B K"] | None = None,
 ) -> Doubles:
-    """Tests every slot beside its nearest older neighbour, if that is within `REACH`."""
+    """Tests slots (those ``asked`` about; all) beside an older neighbour within `REACH`."""
     gained = torch.full_like(slots.alive, math.inf)
     reach = REACH * float(model.log_typical_side.exp())
     older, near = _older_neighbour(slots.where.loc, slots.alive, slots.age, reach)
-    scene, slot = near.nonzero(as_tuple=True)
+    scene, slot = (near if asked is None else near & asked).nonzero(as_tuple=True)
     if len(scene) == 0:
         return Doubles(gained, scene, slot, slot, None)
     older = older[scene, slot]
@@ -77,20 +78,31 @@ def doubles(
     return Doubles(gained, scene, slot, older, alone)
 
 
-def needed(
-    before: Float[Tensor, "B K"], seen: Float[Tensor, "B K"], gained: Float[Tensor, "B K"]
+def weigh(
+    model: SceneModel,
+    slots: Slots,
+    layers: Float[Tensor, "B K c H W"],
+    frame: Float[Tensor, "B C H W"],
+    background: Float[Tensor, "B C H W"],
+    sigma: float,
+) -> tuple[Doubles, Float[Tensor, "B K"], Bool[Tensor, "B K"]]:
+    """The tests, the evidence for each slot with that of this frame, and which slot should go.
+
+    That is the one of each scene that is needed least, if it is not: in the tests all others stay.
+    """
+    tested = doubles(model, slots, layers, frame, background, sigma)
+    needed = add(slots.needed, tested.gained, slots.alive)
+    least = torch.where(slots.alive > 0, needed, math.inf).min(-1, keepdim=True)
+    goes = torch.zeros_like(slots.alive, dtype=torch.bool)
+    return tested, needed, goes.scatter(1, least.indices, least.values < 0)
+
+
+def add(
+    needed: Float[Tensor, "B K"], gained: Float[Tensor, "B K"], seen: Float[Tensor, "B K"]
 ) -> Float[Tensor, "B K"]:
-    """The evidence for each slot so far, with that of one more frame if it shows the slot."""
-    now = (before + gained - PAIR_COST).clamp(-PAIR_COST, NEEDED_AT_MOST)
-    return torch.where(seen > 0, now, before)
-
-
-def superfluous(evidence: Float[Tensor, "B K"], seen: Float[Tensor, "B K"]) -> Bool[Tensor, "B K"]:
-    """The slot of each scene that is needed least, if it is not: tests know all others as kept."""
-    least = torch.where(seen > 0, evidence, math.inf)
-    first = torch.zeros_like(seen, dtype=torch.bool)
-    first.scatter_(1, least.argmin(-1, keepdim=True), True)
-    return first & (least < 0)
+    """Evidence for slots after one more frame; it is kept where the frame shows none of it."""
+    now = (needed + gained - PAIR_COST).clamp(-PAIR_COST, NEEDED_AT_MOST)
+    return torch.where(seen > 0, now, needed)
 
 
 def take_over(slots: Slots, tested: Doubles, gone: Bool[Tensor, "B K"]) -> Slots:

@@ -25,15 +25,11 @@ from world_models.air.frame.discovery import (
 )
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.transition import Transition
+from world_models.air.objects.births import births
 from world_models.air.objects.correction import MIN_AGE, RELIABLE, Correction, correct, evidence
 from world_models.air.objects.depth import LIMIT, blend, depth_evidence
-from world_models.air.objects.doubles import (
-    doubles,
-    needed,
-    superfluous,
-    take_over,
-)
-from world_models.air.objects.slots import LOGIT_LIMIT, NEEDED_AT_FIRST, Slots, births
+from world_models.air.objects.doubles import take_over, weigh
+from world_models.air.objects.slots import LOGIT_LIMIT, Slots
 from world_models.blocks.distributions import Gaussian, sample_relaxed_bernoulli
 
 MIN_VISIBLE = 0.2
@@ -108,7 +104,7 @@ class Filter:
             unseen=torch.zeros_like(alive),
             visible=alive,
             front=front,
-            needed=torch.full_like(alive, NEEDED_AT_FIRST),
+            needed=torch.zeros_like(alive),
             id=torch.where(alive > 0, order, -1),
             next_id=alive.sum(-1).long(),
             z_bg=z_bg,
@@ -124,16 +120,14 @@ class Filter:
         background: Float[Tensor, "B C H W"],
     ) -> Slots:
         """What was found at first, without a slot whose object another slot draws as well."""
-        tested = doubles(self.scene, slots, layers, frame, background, self.sigma)
-        evident = needed(slots.needed, slots.alive, tested.gained)
-        extra = superfluous(evident, slots.alive)
+        tested, needed, extra = weigh(self.scene, slots, layers, frame, background, self.sigma)
         alive = slots.alive * ~extra
         return dataclasses.replace(
             take_over(slots, tested, extra),
             alive=alive,
             age=alive,
             visible=alive,
-            needed=evident,
+            needed=needed,
             id=torch.where(alive > 0, slots.id, -1),
         )
 
@@ -171,17 +165,9 @@ class Filter:
         bars = occluder(*remembered.view()) if occluders and remembered is not None else None
         seen_by_slots = evidence(model, slots, prior, frame, background, occluders, bars)
         correction = correct(model, slots, prior, *seen_by_slots, rng, frame, sigma)
-        seen = _seen(slots, correction)
-        tested = doubles(
-            model,
-            dataclasses.replace(slots, where=correction.where, alive=seen),
-            correction.layers.detach(),
-            frame,
-            background,
-            sigma,
-        )
-        evident = needed(slots.needed, seen, tested.gained)
-        extra = superfluous(evident, seen)
+        layers, seen = correction.layers.detach(), _seen(slots, correction)
+        there = dataclasses.replace(slots, where=correction.where, alive=seen)
+        tested, needed, extra = weigh(model, there, layers, frame, background, sigma)
         seen, unseen = _survivors(slots, seen, extra)
         presence = seen
         if rng is not None:
@@ -189,22 +175,32 @@ class Filter:
         front = slots.front + depth_evidence(frame, background, correction.layers, seen, sigma)
         front = front.clamp(-LIMIT, LIMIT)
         canvas = blend(background, correction.layers, presence, front)
-        cost = slots.alive * torch.sigmoid(correction.logits) * (correction.kl + SLOT_COST)
-        cost = cost + AREA_COST * presence * correction.layers[:, :, -1].sum((-1, -2))
-        surprise = Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
-
+        surprise = _surprise(slots, correction, presence, frame, canvas, sigma)
         now = dataclasses.replace(
             take_over(_remember(slots, prior, correction, seen, unseen, camera_px), tested, extra),
             hidden=hidden,
             front=front,
-            needed=evident,
+            needed=needed,
             z_bg=z_bg,
             num_frames=num_frames,
         )
-        now, canvas_now = births(
-            model, now, frame, background, canvas, sigma, correction.reliability < PART
-        )
+        partly = correction.reliability < PART
+        now, canvas_now = births(model, now, layers, frame, background, canvas, sigma, partly)
         return now, surprise, canvas_now if rng is None else canvas
+
+
+def _surprise(
+    slots: Slots,
+    correction: Correction,
+    presence: Float[Tensor, "B K"],
+    frame: Float[Tensor, "B C H W"],
+    canvas: Float[Tensor, "B C H W"],
+    sigma: float,
+) -> Surprise:
+    """What a frame costs: what is drawn badly, and what objects cost."""
+    cost = slots.alive * torch.sigmoid(correction.logits) * (correction.kl + SLOT_COST)
+    cost = cost + AREA_COST * presence * correction.layers[:, :, -1].sum((-1, -2))
+    return Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
 
 
 def _background(

@@ -13,7 +13,8 @@ from world_models.air.frame.discovery import Found
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.transitions import make_transition
 from world_models.air.objects import filtering
-from world_models.air.objects.doubles import NEEDED_AT_MOST, needed, superfluous
+from world_models.air.objects.births import births
+from world_models.air.objects.doubles import NEEDED_AT_MOST, add
 from world_models.air.objects.filtering import Filter
 from world_models.air.settings import AIRSettings
 from world_models.blocks.distributions import Gaussian
@@ -106,16 +107,34 @@ def test_neighbours_that_one_slot_cannot_draw_stay_two(monkeypatch: pytest.Monke
     assert follow(monkeypatch, [9.0, 15.0], [LEFT, RIGHT], apart) == [2] * 5
 
 
-def test_a_double_goes_by_the_evidence_of_several_frames() -> None:
-    """What was needed survives a few frames of being hidden; what never was does not."""
-    evidence, seen = torch.tensor([[NEEDED_AT_MOST, NEEDED_AT_MOST, 0.0]]), torch.ones(1, 3)
-    useless = torch.tensor([[math.inf, 0.0, 0.0]])
-    evidence = needed(needed(evidence, seen, useless), seen, useless)
-    assert superfluous(evidence, seen).tolist() == [[False, False, True]]
+def test_what_was_needed_may_be_hidden_for_some_frames() -> None:
+    """Objects pass over each other; what never gained anything is not waited for."""
+    seen, nothing = torch.ones(1, 2), torch.zeros(1, 2)
+    evidence = [torch.tensor([[NEEDED_AT_MOST, 0.0]])]
     for _ in range(6):
-        evidence = needed(evidence, seen, useless)
-    assert superfluous(evidence, torch.tensor([[1.0, 1, 0]])).tolist() == [[False, True, False]]
-    assert superfluous(evidence, seen).sum() == 1  # each was tested with the others kept
+        evidence.append(add(evidence[-1], nothing, seen))
+    assert (evidence[1] < 0).tolist() == [[False, True]]
+    assert [bool(x[0, 0] < 0) for x in evidence] == [False] * 5 + [True] * 2
+    assert add(evidence[-1], torch.full((1, 2), math.inf), seen).tolist() == [[NEEDED_AT_MOST] * 2]
+    assert torch.equal(add(evidence[-1], nothing, nothing), evidence[-1])
+
+
+def test_a_find_that_a_neighbour_can_draw_is_not_born(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = seer(monkeypatch)
+    square, half = (drawing(tracker, [12.0], [what]) for what in (WHOLE, LEFT))
+    known = slots_at([[12.0, 12, math.log(SIDE)], [0.0, 0, 0]], [1.0, 0], [0.0, 0])
+    known = dataclasses.replace(
+        known, what=Gaussian(torch.tensor([[LEFT, LEFT]]), torch.full((1, 2, 2), 0.1))
+    )
+    layers = torch.cat([half, half], 1)[:, None].expand(1, 2, 2, SIZE, SIZE)
+    layers = layers * known.alive[..., None, None, None]
+    dark = torch.zeros_like(square)
+    after, _ = births(tracker.scene, known, layers, square, dark, half, 0.12)
+    assert after.alive.tolist() == [[1, 0]]
+    assert after.what.loc[0, 0].tolist() == list(WHOLE)
+    apart = half + drawing(tracker, [20.0], [RIGHT])
+    after, _ = births(tracker.scene, known, layers, apart, dark, half, 0.12)
+    assert after.alive.tolist() == [[1, 1]]
 
 
 def test_the_bank_holds_no_slot_that_may_be_a_double() -> None:

@@ -5,9 +5,10 @@ import torch
 
 from world_models.air.frame.discovery import Found
 from world_models.air.frame.scene_model import SceneModel
-from world_models.air.objects import slots as slots_module
+from world_models.air.objects import births as births_module
+from world_models.air.objects.births import births
 from world_models.air.objects.doubles import NEEDED_AT_MOST
-from world_models.air.objects.slots import Slots, births
+from world_models.air.objects.slots import Slots
 from world_models.air.settings import AIRSettings
 from world_models.blocks.distributions import Gaussian
 
@@ -53,9 +54,11 @@ def _born(slots: Slots, x: float, y: float, monkeypatch: pytest.MonkeyPatch) -> 
         clear=torch.ones(1, 1, SIZE, SIZE),
         canvas=frame,
     )
-    monkeypatch.setattr(slots_module, "discover", lambda *_, **__: found)
+    monkeypatch.setattr(births_module, "discover", lambda *_, **__: found)
     dark = torch.zeros_like(frame)
-    return births(SceneModel((1, SIZE, SIZE), AIRSettings()), slots, frame, dark, dark, 0.1)[0]
+    layers = torch.zeros(1, slots.alive.shape[-1], 2, SIZE, SIZE)
+    model = SceneModel((1, SIZE, SIZE), AIRSettings(what_dim=5))
+    return births(model, slots, layers, frame, dark, dark, 0.1)[0]
 
 
 def test_a_find_takes_a_free_slot_and_a_new_identity(monkeypatch: pytest.MonkeyPatch) -> None:

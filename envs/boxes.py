@@ -38,9 +38,24 @@ def iou(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float[Tensor, "
         >>> iou(torch.tensor([0.5, 0.5, 0.2, 0.2]), torch.tensor([0.6, 0.5, 0.2, 0.2]))
         tensor(0.3333)
     """
+    shared = _intersection(a, b)
+    union = a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - shared
+    return shared / union.clamp(min=1e-9)
+
+
+def overlap(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float[Tensor, "*#n"]:
+    """Intersection over the smaller box, pair by pair: 1 where one lies inside the other.
+
+    Example:
+        >>> overlap(torch.tensor([0.5, 0.5, 0.2, 0.2]), torch.tensor([0.5, 0.6, 0.4, 0.2]))
+        tensor(0.5000)
+    """
+    smaller = torch.minimum(a[..., 2:].prod(-1), b[..., 2:].prod(-1))
+    return _intersection(a, b) / smaller.clamp(min=1e-9)
+
+
+def _intersection(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float[Tensor, "*#n"]:
     a_xyxy, b_xyxy = to_xyxy(a), to_xyxy(b)
     low = torch.maximum(a_xyxy[..., :2], b_xyxy[..., :2])
     high = torch.minimum(a_xyxy[..., 2:], b_xyxy[..., 2:])
-    intersection = (high - low).clamp(min=0).prod(-1)
-    union = a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - intersection
-    return intersection / union.clamp(min=1e-9)
+    return (high - low).clamp(min=0).prod(-1)

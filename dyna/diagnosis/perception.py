@@ -8,9 +8,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dyna.diagnosis.matching import Matches, Target
-from envs.boxes import iou
+from envs.boxes import iou, overlap
 from envs.trajectory import VISIBLE, Truth
 from world_models.base import Posterior
+
+OVERLAP = 0.2
+"""Two objects overlap where their boxes share more than this of the smaller one."""
 
 
 def perception(
@@ -26,8 +29,12 @@ def perception(
 
     Returns:
         ``count_accuracy`` over frames from ``settled`` on, also by number of visible objects
-        (``count_accuracy_0`` ...); ``box_iou`` over all visible objects (missed ones count 0);
-        ``switches`` of identity per object; ``false_objects`` per frame.
+        (``count_accuracy_0`` ...); ``too_many``: share of these frames with more slots than
+        objects; both with ``_overlap``: over frames in which visible objects overlap
+        (`OVERLAP`), and with ``_overlap_start``: in frame ``settled`` of episodes whose first
+        frame shows an overlap; ``box_iou`` over all visible objects (missed ones count 0);
+        ``switches`` of identity per object; ``false_objects`` per frame. What had no frame to be
+        scored on is left out.
 
     Raises:
         ValueError: There is no frame from ``settled`` on.
@@ -37,16 +44,32 @@ def perception(
         raise ValueError(f"settled={settled} must be from 0 to {horizon - 1}, the last frame")
     number = matches.present.sum(-1)
     found = (posterior.visible > VISIBLE).sum(-1)
-    right = (number == found)[:, settled:]
-    metrics = {"count_accuracy": right.float().mean().item()}
-    for n in number[:, settled:].unique().tolist():
-        chosen = number[:, settled:] == n
-        metrics[f"count_accuracy_{n}"] = right[chosen].float().mean().item()
+    scored = torch.arange(horizon, device=number.device) >= settled
+    overlaps = _overlapping(truth, matches.present)
+    start = torch.arange(horizon, device=number.device) == settled
+    frames = {"": scored.expand_as(number)}
+    frames |= {f"_{n}": scored & (number == n) for n in number[:, settled:].unique().tolist()}
+    frames["_overlap"] = scored & overlaps
+    frames["_overlap_start"] = start & overlaps[:, :1]
+    metrics = {}
+    for name, chosen in frames.items():
+        if bool(chosen.any()):
+            right, more = (
+                x[chosen].float().mean().item() for x in (found == number, found > number)
+            )
+            metrics |= {f"count_accuracy{name}": right, f"too_many{name}": more}
     metrics["box_iou"] = matches.iou[matches.present].mean().item()
     matched = (matches.iou > 0).sum(-1)
     metrics["false_objects"] = (found - matched).clamp(min=0).float().mean().item()
     metrics["switches"] = switches(matches)
     return metrics
+
+
+def _overlapping(truth: Truth, present: Bool[Tensor, "B T O"]) -> Bool[Tensor, "B T"]:
+    """Whether two visible objects of a frame overlap."""
+    shared = overlap(truth.box[:, :, :, None], truth.box[:, :, None])
+    pairs = present[..., None] & present[:, :, None]
+    return ((shared > OVERLAP) & pairs.triu(1)).any(-1).any(-1)
 
 
 def switches(matches: Matches) -> float:

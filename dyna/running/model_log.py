@@ -24,6 +24,8 @@ def text(row: Mapping[str, Any]) -> str:
     if "count_accuracy" in row:
         counts = [n for n in row if n.startswith("count_accuracy_") and n[15:].isdigit()]
         by_number = ", ".join(f"{n[15:]}: {row[n]:.3f}" for n in counts)
+        if "count_accuracy_overlap" in row:
+            by_number += f"; overlaps: {row['count_accuracy_overlap']:.3f}"
         lines.append(
             f"  count accuracy {row['count_accuracy']:.3f} ({by_number}), "
             f"box IoU {row['box_iou']:.3f}, identity switches {row['switches']:.2f}"

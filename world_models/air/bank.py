@@ -15,7 +15,7 @@ from torch import Tensor
 from envs.scene import WELL_VISIBLE
 from world_models.air.background.canvas import Snapshot
 from world_models.air.objects.depth import back_to_front
-from world_models.air.objects.doubles import is_double
+from world_models.air.objects.doubles import NEEDED_AT_MOST
 from world_models.air.objects.slots import Slots
 
 MIN_AGE = 3
@@ -26,10 +26,10 @@ MOST_CANVASES = 4000
 class Bank:
     """Moments (M of them, K slots each) of real episodes, as the filter saw them.
 
-    ``valid`` slots hold an object that has been followed for a while and is no double of an older
-    one; every moment has at least one. ``shown`` ones are also well in view, so that a dream can
-    have them as its target. ``order`` lists slots from the hindmost to the foremost; ``camera`` is
-    None where nobody watches it.
+    ``valid`` slots hold an object that has been followed for a while and is needed beyond doubt;
+    every moment has at least one. ``shown`` ones are also well in view, so that a dream can have
+    them as its target. ``order`` lists slots from the hindmost to the foremost; ``camera`` is None
+    where nobody watches it.
     """
 
     where: Float[Tensor, "M K w"]
@@ -136,8 +136,8 @@ def gather(history: list[Slots], inside: Float[Tensor, "B T K"]) -> Bank:
     if history[0].camera is not None:
         stride = max(1, len(history) * len(history[0].alive) // MOST_CANVASES)
     for slots, share in list(zip(history, inside.unbind(1), strict=True))[::-stride][::-1]:
-        double = is_double(slots.where.loc, slots.alive, slots.age)
-        valid = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= min_age) & ~double
+        sure = slots.needed >= NEEDED_AT_MOST
+        valid = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= min_age) & sure
         shown = valid & (share > WELL_VISIBLE)
         moments.append(moment(slots, valid, shown)[valid.any(-1)])
     return _join(moments)

@@ -12,6 +12,7 @@ from dyna.diagnosis.extrapolation import coast
 from dyna.diagnosis.matching import match
 from dyna.diagnosis.measure import diagnose
 from dyna.diagnosis.occlusion import spells
+from dyna.diagnosis.perception import perception
 from dyna.diagnosis.protocol import Protocol
 from dyna.loop.rollout import rollout
 from envs.digits import make
@@ -127,3 +128,27 @@ def test_single_images_have_no_rollout() -> None:
 
 def _frames(horizon: int) -> torch.Tensor:
     return torch.zeros(1, horizon, 1, 4, 4, dtype=torch.uint8)
+
+
+def test_counting_where_objects_overlap_is_told_apart() -> None:
+    """Two objects meet in frames 0 to 2 of 4; a third slot sits on them in frames 0, 1 and 3."""
+    box = torch.tensor([0.5, 0.5, 0.2, 0.2]).repeat(1, 4, 3, 1)
+    box[0, :, 1, 0] = torch.tensor([0.6, 0.6, 0.65, 0.7])  # they share .5, .5, .25 and 0
+    there = torch.tensor([1.0, 1, 0]).expand(1, 4, 3)
+    identity = torch.where(there > 0, torch.arange(3), -1)
+    seen = there.clone()
+    seen[0, [0, 1, 3], 2] = 1.0
+    truth = Truth(torch.zeros(1, dtype=torch.long), box, there, identity)
+    posterior = Posterior([], box, seen, identity, _frames(4), torch.zeros(1, 4))
+
+    def figures(settled: int) -> dict[str, float]:
+        return perception(posterior, truth, match(posterior, truth), settled)
+
+    later = figures(1)
+    assert later["count_accuracy"] == later["count_accuracy_2"] == pytest.approx(1 / 3)
+    assert later["too_many"] == pytest.approx(2 / 3)
+    assert later["count_accuracy_overlap"] == later["too_many_overlap"] == 0.5
+    assert later["count_accuracy_overlap_start"] == 0
+    assert figures(2)["count_accuracy_overlap_start"] == 1
+    assert "count_accuracy_overlap" not in figures(3)  # no such frame
+    assert figures(3)["count_accuracy_overlap_start"] == 0

@@ -9,7 +9,6 @@ from envs.tracking import Tracking
 from tests.world_models.air.objects.test_slots import slots_at
 from world_models.air.bank import Bank, gather
 from world_models.air.model import AIR
-from world_models.air.objects.doubles import is_double
 
 
 def _bank(shown: list[list[bool]] | None = None) -> Bank:
@@ -81,10 +80,3 @@ def test_every_dream_begins_with_something_to_follow(recombine: bool) -> None:
     dream.reset()
     assert (dream.view.visible > WELL_VISIBLE).any(-1).all()
     assert (dream.view.visible < WELL_VISIBLE).any()
-
-
-def test_the_younger_of_two_slots_on_one_object_is_a_double() -> None:
-    where = torch.tensor([[10.0, 10, 3], [12, 10, 3], [30, 30, 3]])
-    alive, age = torch.tensor([1.0, 1, 1]), torch.tensor([5.0, 2, 9])
-    assert is_double(where, alive, age).tolist() == [False, True, False]
-    assert is_double(where, torch.tensor([0.0, 1, 1]), age).tolist() == [False, False, False]

@@ -97,6 +97,7 @@ def discover(
     inhibition_px: float,
     rng: torch.Generator | None = None,
     canvas: Float[Tensor, "B C H W"] | None = None,
+    centre: Float[Tensor, "B 2"] | None = None,
 ) -> Found:
     """Fills ``num_slots`` slots one after the other, each from what the others left unexplained.
 
@@ -108,6 +109,7 @@ def discover(
         inhibition_px: Radius around a found object in which no other is proposed.
         rng: Draws samples for learning; None takes the means and hard presence.
         canvas: What is already drawn (default: the background).
+        centre: Where to look first, pixels (default: where the picture is least explained).
     """
     canvas = background if canvas is None else canvas
     batch, _, height, width = frame.shape
@@ -127,8 +129,8 @@ def discover(
                 memory, slot["where"], slot["what"], slot["presence"]
             )
         else:
-            centre = propose(frame - canvas, allowed)
-            first = model.look(evidence, centre)
+            place = propose(frame - canvas, allowed) if centre is None else centre
+            first = model.look(evidence, place)
             where_posterior = model.look(evidence, first.loc[:, :2])
             slot, layer = _read_slot(model, evidence, where_posterior, rng)
             allowed = inhibit(allowed, slot["where"].detach(), inhibition_px)

@@ -9,7 +9,7 @@ looks and its identity, until it is seen again or has been away for too long.
 import dataclasses
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from world_models.air.background.canvas import Canvas
@@ -25,10 +25,11 @@ from world_models.air.frame.discovery import (
 )
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.transition import Transition
+from world_models.air.objects.births import births
 from world_models.air.objects.correction import MIN_AGE, RELIABLE, Correction, correct, evidence
 from world_models.air.objects.depth import LIMIT, blend, depth_evidence
-from world_models.air.objects.doubles import redundant
-from world_models.air.objects.slots import LOGIT_LIMIT, Slots, births
+from world_models.air.objects.doubles import take_over, weigh
+from world_models.air.objects.slots import LOGIT_LIMIT, Slots
 from world_models.blocks.distributions import Gaussian, sample_relaxed_bernoulli
 
 MIN_VISIBLE = 0.2
@@ -39,7 +40,6 @@ PART = 0.6
 """Below this reliability what is found of an object is a part of it."""
 MAX_UNSEEN = 10
 """Frames for which an object is believed to be there though it cannot be seen."""
-PATIENCE = 2
 WELL_KNOWN_AGE = 6
 SLOT_COST = 9.0
 BACKGROUND_FRAMES = 4
@@ -104,13 +104,32 @@ class Filter:
             unseen=torch.zeros_like(alive),
             visible=alive,
             front=front,
-            redundant=torch.zeros_like(alive),
+            needed=torch.zeros_like(alive),
             id=torch.where(alive > 0, order, -1),
             next_id=alive.sum(-1).long(),
             z_bg=z_bg,
             num_frames=1,
         )
-        return slots, found
+        return self._without_doubles(slots, layers, frame, background), found
+
+    def _without_doubles(
+        self,
+        slots: Slots,
+        layers: Float[Tensor, "B K c H W"],
+        frame: Float[Tensor, "B C H W"],
+        background: Float[Tensor, "B C H W"],
+    ) -> Slots:
+        """What was found at first, without a slot whose object another slot draws as well."""
+        tested, needed, extra = weigh(self.scene, slots, layers, frame, background, self.sigma)
+        alive = slots.alive * ~extra
+        return dataclasses.replace(
+            take_over(slots, tested, extra),
+            alive=alive,
+            age=alive,
+            visible=alive,
+            needed=needed,
+            id=torch.where(alive > 0, slots.id, -1),
+        )
 
     def step(
         self,
@@ -146,29 +165,42 @@ class Filter:
         bars = occluder(*remembered.view()) if occluders and remembered is not None else None
         seen_by_slots = evidence(model, slots, prior, frame, background, occluders, bars)
         correction = correct(model, slots, prior, *seen_by_slots, rng, frame, sigma)
-        seen, unseen, idle_frames = _survivors(slots, correction, frame, background, sigma)
+        layers, seen = correction.layers.detach(), _seen(slots, correction)
+        there = dataclasses.replace(slots, where=correction.where, alive=seen)
+        tested, needed, extra = weigh(model, there, layers, frame, background, sigma)
+        seen, unseen = _survivors(slots, seen, extra)
         presence = seen
         if rng is not None:
             presence = slots.alive * sample_relaxed_bernoulli(correction.logits, TEMPERATURE, rng)
         front = slots.front + depth_evidence(frame, background, correction.layers, seen, sigma)
         front = front.clamp(-LIMIT, LIMIT)
         canvas = blend(background, correction.layers, presence, front)
-        cost = slots.alive * torch.sigmoid(correction.logits) * (correction.kl + SLOT_COST)
-        cost = cost + AREA_COST * presence * correction.layers[:, :, -1].sum((-1, -2))
-        surprise = Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
-
+        surprise = _surprise(slots, correction, presence, frame, canvas, sigma)
         now = dataclasses.replace(
-            _remember(slots, prior, correction, seen, unseen, camera_px),
+            take_over(_remember(slots, prior, correction, seen, unseen, camera_px), tested, extra),
             hidden=hidden,
             front=front,
-            redundant=idle_frames,
+            needed=needed,
             z_bg=z_bg,
             num_frames=num_frames,
         )
-        now, canvas_now = births(
-            model, now, frame, background, canvas, sigma, correction.reliability < PART
-        )
+        partly = correction.reliability < PART
+        now, canvas_now = births(model, now, layers, frame, background, canvas, sigma, partly)
         return now, surprise, canvas_now if rng is None else canvas
+
+
+def _surprise(
+    slots: Slots,
+    correction: Correction,
+    presence: Float[Tensor, "B K"],
+    frame: Float[Tensor, "B C H W"],
+    canvas: Float[Tensor, "B C H W"],
+    sigma: float,
+) -> Surprise:
+    """What a frame costs: what is drawn badly, and what objects cost."""
+    cost = slots.alive * torch.sigmoid(correction.logits) * (correction.kl + SLOT_COST)
+    cost = cost + AREA_COST * presence * correction.layers[:, :, -1].sum((-1, -2))
+    return Surprise(squared_error(frame, canvas) / (2 * sigma**2), cost.sum(-1))
 
 
 def _background(
@@ -181,34 +213,21 @@ def _background(
     return slots.z_bg + (model.background.posterior(frame)[0] - slots.z_bg) / number, number
 
 
-def _survivors(
-    slots: Slots,
-    correction: Correction,
-    frame: Float[Tensor, "B C H W"],
-    background: Float[Tensor, "B C H W"],
-    sigma: float,
-) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"], Float[Tensor, "B K"]]:
-    """Which slots are seen, for how long each was not, and for how long each was redundant."""
+def _seen(slots: Slots, correction: Correction) -> Float[Tensor, "B K"]:
+    """Which slots the frame shows."""
     mass = (correction.layers[:, :, -1].detach() > CLEAR_ALPHA).sum((-1, -2))
     seen = slots.alive * (correction.logits.detach() > 0) * (mass > MIN_MASS_PX)
-    seen = seen * (correction.visible > MIN_VISIBLE)
-    idle = redundant(
-        frame,
-        background,
-        correction.layers.detach(),
-        correction.where.loc.detach(),
-        seen,
-        slots.age,
-        slots.front,
-        sigma,
-    )
-    idle_frames = (slots.redundant + 1) * idle
-    superfluous = idle_frames >= PATIENCE
-    seen = seen * ~superfluous
+    return seen * (correction.visible > MIN_VISIBLE)
+
+
+def _survivors(
+    slots: Slots, seen: Float[Tensor, "B K"], extra: Bool[Tensor, "B K"]
+) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
+    """Which slots are seen, and for how long each was not, without those that are superfluous."""
+    seen = seen * ~extra
     unseen = (slots.unseen + 1) * (1 - seen)
     # What is well known and explained twice may be hidden by the other; else it never was there.
-    unseen = torch.where(superfluous & (slots.age < WELL_KNOWN_AGE), float(MAX_UNSEEN + 1), unseen)
-    return seen, unseen, idle_frames
+    return seen, torch.where(extra & (slots.age < WELL_KNOWN_AGE), float(MAX_UNSEEN + 1), unseen)
 
 
 def _remember(

@@ -1,13 +1,14 @@
-"""Slots: births, objects that come back, and slots that nobody needs."""
+"""Slots: births, and objects that come back."""
 
 import pytest
 import torch
 
 from world_models.air.frame.discovery import Found
 from world_models.air.frame.scene_model import SceneModel
-from world_models.air.objects import slots as slots_module
-from world_models.air.objects.doubles import is_double, redundant
-from world_models.air.objects.slots import Slots, births
+from world_models.air.objects import births as births_module
+from world_models.air.objects.births import births
+from world_models.air.objects.doubles import NEEDED_AT_MOST
+from world_models.air.objects.slots import Slots
 from world_models.air.settings import AIRChoices
 from world_models.blocks.distributions import Gaussian
 
@@ -29,7 +30,7 @@ def slots_at(where: list[list[float]], alive: list[float], unseen: list[float]) 
         unseen=torch.tensor([unseen]),
         visible=there,
         front=torch.full((1, number, number), 2.0),
-        redundant=torch.zeros(1, number),
+        needed=torch.full((1, number), NEEDED_AT_MOST),
         id=torch.where(there > 0, torch.arange(number) + 5, -1),
         next_id=torch.tensor([9]),
         z_bg=torch.zeros(1, 2),
@@ -53,9 +54,11 @@ def _born(slots: Slots, x: float, y: float, monkeypatch: pytest.MonkeyPatch) -> 
         clear=torch.ones(1, 1, SIZE, SIZE),
         canvas=frame,
     )
-    monkeypatch.setattr(slots_module, "discover", lambda *_, **__: found)
+    monkeypatch.setattr(births_module, "discover", lambda *_, **__: found)
     dark = torch.zeros_like(frame)
-    return births(SceneModel((1, SIZE, SIZE), AIRChoices()), slots, frame, dark, dark, 0.1)[0]
+    layers = torch.zeros(1, slots.alive.shape[-1], 2, SIZE, SIZE)
+    model = SceneModel((1, SIZE, SIZE), AIRChoices(what_dim=5))
+    return births(model, slots, layers, frame, dark, dark, 0.1)[0]
 
 
 def test_a_find_takes_a_free_slot_and_a_new_identity(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,25 +88,3 @@ def test_where_all_slots_are_taken_the_longest_hidden_gives_way(
     assert _born(full, 12, 12, monkeypatch).id.tolist() == [[5, 6, 9]]
     seen = slots_at(where, [1.0, 1, 1], [0.0, 0, 0])
     assert _born(seen, 12, 12, monkeypatch).id.tolist() == [[5, 6, 7]]
-
-
-def test_a_slot_is_redundant_only_where_the_frame_is_explained_without_it() -> None:
-    alpha = torch.zeros(1, 2, 1, SIZE, SIZE)
-    alpha[0, 0, 0, 4:12, 4:12] = 1.0
-    alpha[0, 1, 0, 6:10, 6:10] = 1.0
-    layers = torch.cat([alpha, alpha], 2)
-    where = torch.tensor([[[8.0, 8, 2], [8.0, 8, 2]]])
-    alive, age = torch.ones(1, 2), torch.tensor([[9.0, 3.0]])
-    front = torch.zeros(1, 2, 2)
-    dark = torch.zeros(1, 1, SIZE, SIZE)
-    frame = alpha[:, 0]
-    assert is_double(where, alive, age).tolist() == [[False, True]]
-    args = (layers, where, alive, age, front, 0.12)
-    assert redundant(frame, dark, *args).tolist() == [[False, True]]
-    beside = layers.clone()
-    beside[0, 1] = 0.0
-    beside[0, 1, :, 4:12, 12:16] = 1.0
-    frame = frame.clone()
-    frame[0, 0, 4:12, 12:16] = 1.0
-    args = (beside, where, alive, age, front, 0.12)
-    assert not redundant(frame, dark, *args).any()

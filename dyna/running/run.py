@@ -201,6 +201,7 @@ class Run:
             "real_frames": dyna.real,
             "imagined_frames": dyna.imagined,
             "agent_frames": dyna.real + dyna.imagined,
+            **results.of_world_model(self.folder),
             **self.evaluation,
             "time/cpu_seconds": cpu,
             "time/wall_seconds": wall,

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
+from dyna.running import references
 from dyna.running.build import build, choice, make
 from dyna.running.checkpoint import Checkpoints, config_hash, load
 from dyna.running.logger import JSONL, Logger
@@ -212,6 +213,7 @@ class Run:
         if self.cfg.pictures:
             from dyna.reporting import pages
 
+            summary["references"] = references.score(self.held_out, self.cfg.final_episodes)
             for video in pages.make_videos(self.folder, dyna.agent, self.held_out, dyna.dream):
                 for logger in self.loggers:
                     logger.video(f"videos/{video.stem}", video, summary)

@@ -32,9 +32,10 @@ class Inspection:
     Attributes:
         window: The attended window, as a box.
         glimpse: The glimpse in [0, 1].
-        location: ``s_t``, probability that the target is there, over the window.
+        location: ``s_t``, probability that the target is there, over the window; None where it
+            was never taught to mean that.
     """
 
     window: Float[Tensor, "B 4"]
     glimpse: Float[Tensor, "B C G G"]
-    location: Float[Tensor, "B S S"]
+    location: Float[Tensor, "B S S"] | None

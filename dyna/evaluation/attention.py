@@ -1,5 +1,6 @@
 """What an agent attends to while it tracks, for whoever shows or measures it."""
 
+import dataclasses
 from typing import Any
 
 import torch
@@ -9,9 +10,17 @@ from envs.trajectory import Observation, Trajectory
 
 
 def inspect(agent: Agent, obs: Observation, state: Any) -> Any | None:
-    """What the agent's policy attends to (``agents.hart.Inspection``); None if it cannot say."""
+    """What the agent's policy attends to (``agents.hart.Inspection``); None if it cannot say.
+
+    The location map is left out unless a loss has taught it where the target is. Rewards alone
+    leave it free to mean anything: PPO's HART often darkens the target.
+    """
     look = getattr(getattr(agent, "policy", None), "inspect", None)
-    return None if look is None else look(obs, state)
+    if look is None:
+        return None
+    seen = look(obs, state)
+    losses = getattr(getattr(agent, "objective", None), "names", ())
+    return seen if "appearance" in losses else dataclasses.replace(seen, location=None)
 
 
 @torch.no_grad()

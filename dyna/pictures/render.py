@@ -17,17 +17,25 @@ from dyna.pictures.video_file import video_writer
 from envs.drawing import Array, Colour
 
 MARGIN: Colour = (24, 26, 30)
+INK: Colour = (235, 236, 238)
+TEXT = 22
+"""Height of letters, in pixels of a film some 600 wide: legible where a phone shows it at 360."""
+SMALLEST = 11
+"""Letters that would not fit become smaller, down to this."""
 
 
 def caption(
-    video: UInt8[Array, "*n H W 3"], text: str, size: int = 15
+    video: UInt8[Array, "*n H W 3"], text: str, size: int = TEXT
 ) -> UInt8[Array, "*n h W 3"]:
-    """Puts a line of text above pictures."""
+    """Puts a line of text above pictures, in smaller letters if it would not fit."""
     width = video.shape[-2]
     line = Image.new("RGB", (width, size + 9), MARGIN)
     font = ImageFont.load_default(size)
-    ImageDraw.Draw(line).text((4, 3), text, fill=(235, 236, 238), font=font)
-    bar = np.broadcast_to(np.asarray(line), (*video.shape[:-3], size + 9, width, 3))
+    while font.getlength(text) > width - 8 and size > SMALLEST:
+        size -= 1
+        font = ImageFont.load_default(size)
+    ImageDraw.Draw(line).text((4, line.height // 2), text, INK, font, anchor="lm")
+    bar = np.broadcast_to(np.asarray(line), (*video.shape[:-3], line.height, width, 3))
     return np.concatenate([bar, video], axis=-3)
 
 
@@ -54,12 +62,21 @@ def grid(
 
 
 def strip(
-    video: UInt8[Array, "T H W 3"], num_pictures: int = 6, times: bool = True
+    video: UInt8[Array, "T H W 3"], num_pictures: int = 4, title: str = "", times: bool = True
 ) -> UInt8[Array, "h w 3"]:
-    """Evenly spaced moments of a video in a row, the first and the last among them."""
+    """Evenly spaced moments of a video in a row, the first and the last among them.
+
+    Args:
+        video: The video.
+        num_pictures: How many moments; a few large ones can be seen on a phone, too.
+        title: Stands before the first moment's time.
+        times: Whether the moments are named at all.
+    """
     moments = np.linspace(0, len(video) - 1, min(num_pictures, len(video))).round().astype(int)
-    size = max(15, video.shape[1] // 7)  # legible when the row is shown small
-    return beside([caption(video[t], f"t {t}", size) if times else video[t] for t in moments])
+    size = max(15, video.shape[1] // 6)  # legible when the row is shown small
+    names = [f"{title if t == 0 else ''} t {t}".strip() for t in moments.tolist()]
+    pairs = zip(moments, names, strict=True)
+    return beside([caption(video[t], name, size) if times else video[t] for t, name in pairs])
 
 
 def write_mp4(video: UInt8[Array, "T H W 3"], path: Path, fps: int = 6) -> None:

@@ -2,7 +2,7 @@
 
 Every identity has a colour: a true object's own one, and for an identity of the model that of the
 object which it followed first. So one object whose colour changes has been taken for another.
-Dashed boxes are hidden objects. Truth is read to draw it.
+Dashed boxes are hidden objects; that of the target has a white rim. Truth is read to draw it.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dyna.diagnosis.extrapolation import camera_path
-from dyna.diagnosis.matching import match
+from dyna.diagnosis.matching import follow_target, match
 from dyna.loop.imagination import roll_forward
 from dyna.pictures import render
 from envs import drawing
@@ -26,14 +26,16 @@ COLOURS: Sequence[drawing.Colour] = (
     (255, 149, 0), (86, 190, 255), (46, 214, 130), (255, 112, 197), (240, 228, 66),
     (165, 140, 255), (255, 84, 70), (120, 230, 230),
 )  # fmt: skip
-SEEN = (1, 3)
-"""Frames that are shown before the last that is seen."""
-AHEAD = (1, 3, 5, 10, 20)
-"""Steps of rollouts that are shown."""
+AHEAD = (1, 5, 10, 20)
+"""Steps of rollouts that are shown, after the last frame that is seen."""
+RIM: drawing.Colour = (255, 255, 255)
+"""Around the target's box."""
 FILMED = 2
 """Rollouts that are shown in films."""
 SIDE = 144
 """Pixels of one picture, roughly."""
+LETTERS = 22
+"""Height of letters in pixels."""
 MOST_IMAGES = 24
 """Single images that are shown, if episodes have but one frame."""
 
@@ -62,9 +64,13 @@ def tell(
     posterior = model.posterior(episodes.without_truth())
     own = own_colours(posterior, match(posterior, truth).identity)
     paint = _Painter(max(1, round(SIDE / episodes.frame.shape[-1])))
-    real = paint(episodes.frame, truth.box, truth.visible, truth.id, _true_colours(truth.id))
+    rows = torch.arange(len(truth.target), device=truth.target.device)
+    target = truth.id[rows, :, truth.target].max(1).values.tolist()  # -1 where it is not there
+    followed = follow_target(posterior, episodes.box[:, 0]).identity.tolist()
+    scene = (episodes.frame, truth.box, truth.visible, truth.id)
+    real = paint(*scene, _true_colours(truth.id), target)
     seen = (posterior.reconstruction, posterior.box, posterior.visible, posterior.id)
-    filtered = paint(*seen, own)
+    filtered = paint(*seen, own, followed)
     steps = min(ahead, episodes.horizon - context)
     dreams: list[list[drawing.Array]] = [[] for _ in real]
     rng = torch.Generator(episodes.frame.device).manual_seed(seed)
@@ -78,7 +84,7 @@ def tell(
             for name in ("frame", "box", "visible")
         )
         names = posterior.id[:, context - 1, None].expand(-1, steps, -1)
-        for b, video in enumerate(paint(frame, box, visible, names, own)):
+        for b, video in enumerate(paint(frame, box, visible, names, own, followed)):
             dreams[b].append(video)
     return [Story(*parts) for parts in zip(real, filtered, dreams, strict=True)]
 
@@ -90,15 +96,17 @@ def sheet(stories: Sequence[Story], context: int = 6) -> drawing.Array:
     blocks = []
     for story in stories:
         horizon = len(story.real)
-        before = sorted({t for t in (*SEEN, context - 1) if t < min(context, horizon)})
+        now = min(context, horizon) - 1
         after = [h for h in AHEAD if context + h <= horizon]
-        times = [(t, f"t {t}") for t in before] + [(context - 1 + h, f"+{h}") for h in after]
+        times = [(now, f"t {now}")] + [(now + h, f"+{h}") for h in after]
         lines = []
         for title, video in (("real", story.real), ("filtered", story.filtered)):
-            lines.append(render.beside([_titled(video[t], f"{title} {n}") for t, n in times], 4))
+            names = [f"{title} {n}" if t == now else n for t, n in times]
+            cells = [_titled(video[t], name) for (t, _), name in zip(times, names, strict=True)]
+            lines.append(render.beside(cells, 4))
         for number, video in enumerate(story.imagined, 1):
-            cells = [_titled(np.full_like(story.real[0], 24), "") for _ in before]
-            cells += [_titled(video[h - 1], f"sample {number} +{h}") for h in after]
+            cells = [_titled(np.full_like(story.real[0], 24), f"sample {number}")]
+            cells += [_titled(video[h - 1], f"+{h}") for h in after]
             lines.append(render.beside(cells, 4))
         blocks.append(np.concatenate(lines))
     return render.grid(np.stack(blocks), columns=1, gap=14)
@@ -157,7 +165,7 @@ def _images(stories: Sequence[Story]) -> drawing.Array:
 
 
 def _titled(picture: drawing.Array, text: str) -> drawing.Array:
-    return render.caption(picture, text, size=12)
+    return render.caption(picture, text, size=LETTERS)
 
 
 def _narrated(video: drawing.Array, title: str) -> drawing.Array:
@@ -206,7 +214,9 @@ class _Painter:
         visible: Float[Tensor, "B T K"],
         identity: Int[Tensor, "B T K"],
         colours: list[Palette],
+        target: Sequence[int],
     ) -> list[drawing.Array]:
+        """One video an episode; ``target`` is the identity whose box gets a rim, -1 for none."""
         videos = []
         for b, palette in enumerate(colours):
             video = drawing.upscale(frame[b].cpu().numpy(), self.factor)
@@ -215,6 +225,9 @@ class _Painter:
                     if name >= 0:
                         hidden = bool(visible[b, t, k] <= VISIBLE)
                         place = box[b, t, k].cpu().numpy()
+                        if name == target[b]:
+                            rim = place + np.array([0, 0, 4 / len(picture[0]), 4 / len(picture)])
+                            drawing.draw_box(picture, rim, RIM, dashed=hidden)
                         drawing.draw_box(picture, place, palette[name], dashed=hidden)
             videos.append(video)
         return videos

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from agents.base import Agent
+from dyna.diagnosis.matching import follow_target
 from dyna.evaluation import attention, metrics
 from dyna.evaluation.heldout import SEED, start_over
 from dyna.loop.imagination import Imagination, roll_forward
@@ -22,6 +24,7 @@ from envs.scene import Scene
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory, Truth, concatenate
 from envs.video import Video
+from world_models.base import Posterior
 
 EPISODES = 6
 """Shown side by side; every arm of a study shows the same ones."""
@@ -31,6 +34,8 @@ SIDE = 192
 """Pixels of one picture, at least."""
 LONG = 40
 """Films of more frames are shown faster."""
+WIDE = 600
+"""Pixels of a film, roughly: clips stand beside each other as far as they fit."""
 
 
 class Clip(NamedTuple):
@@ -38,6 +43,8 @@ class Clip(NamedTuple):
 
     video: drawing.Array
     rows: list[drawing.Array]
+    titles: tuple[str, ...] = ()
+    """Of the rows, if each has its own."""
 
 
 def make_videos(
@@ -65,7 +72,7 @@ def make_videos(
         return written
     model = dream.scene.model if isinstance(dream.scene, Imagination) else None
     if model is not None and model.sees:
-        written.append(_write(folder / "world_model", panels(model, episodes), columns=1))
+        written.append(_write(folder / "world_model", panels(model, episodes)))
     imagined = _episodes(dream, agent, _places(dream))
     written.append(_write(folder / "imagination", tracking(imagined, dream)))
     return written
@@ -98,13 +105,18 @@ def _episodes(env: Tracking, agent: Agent, places: list[int]) -> Trajectory:
     return concatenate(parts)
 
 
-def _write(stem: Path, clips: list[Clip], columns: int = 3) -> Path:
+def _write(stem: Path, clips: list[Clip]) -> Path:
+    columns = min(max(1, round(WIDE / clips[0].video.shape[2])), len(clips))
     video = render.grid(np.stack([clip.video for clip in clips]), columns)
     rest = np.repeat(video[-1:], 3, axis=0)  # the end stays in view before it loops
     path = stem.with_suffix(".mp4")
     render.write_mp4(np.concatenate([video, rest]), path, fps=15 if len(video) > LONG else 6)
     rows = [row for clip in clips for row in clip.rows][:3]
-    strips = [render.strip(row, times=place == 0) for place, row in enumerate(rows)]
+    titles = clips[0].titles or ("",) * len(rows)
+    strips = [
+        render.strip(row, title=title, times=bool(title) or row is rows[0])
+        for row, title in zip(rows, titles, strict=True)
+    ]
     stem.with_suffix(".png").write_bytes(render.png_bytes(np.concatenate(strips)))
     return path
 
@@ -152,12 +164,13 @@ def tracking(
             present=_array(others[b]),
             factor=_factor(trajectory),
         )
+        bare = video
         if seen is not None:
             pairs = zip(video, seen, strict=True)
             video = np.stack([gaze.beside(picture, moment, b) for picture, moment in pairs])
         name = "" if names is None else f"   {names[b]}"
         texts = [f"t {t}   IoU {iou[b, t]:.2f}{name}" for t in range(len(video))]
-        clips.append(Clip(_label(video, texts), [video]))
+        clips.append(Clip(_label(video, texts), [bare]))
     return clips
 
 
@@ -168,41 +181,67 @@ def _label(video: drawing.Array, texts: list[str]) -> drawing.Array:
 
 @torch.no_grad()
 def panels(model: Any, real: Trajectory, episodes: int = 3) -> list[Clip]:
-    """Real | reconstruction | imagined, with every object's box; ``CONTEXT`` frames are seen."""
+    """Real | reconstruction | imagined, with every object's box; ``CONTEXT`` frames are seen.
+
+    The target's box is dashed green where it is true. Among the model's it is the solid orange one
+    of the slot that fits the first box, which is all that a tracker is told.
+    """
     real = real[:episodes]
     truth = _truth(real)
     history = model.posterior(real.without_truth())
     frames, dreamed, alive = _dream(model, history, real)
     visible = (truth.id >= 0) & (truth.visible > 0)
+    slots = torch.arange(truth.id.shape[-1], device=truth.id.device)
+    target = (slots == truth.target[:, None])[:, None].expand_as(truth.id)
+    own, dreamed_own = _own_target(history, real)
+    seen = history.visible > 0
     shown = (
-        ("real", drawing.TARGET, real.frame, truth.box, visible),
-        (
-            "reconstruction",
-            drawing.AGENT,
-            history.reconstruction,
-            history.box,
-            history.visible > 0,
-        ),
-        ("imagined", drawing.AGENT, frames, dreamed, alive),
+        ("real", real.frame, truth.box, visible, target),
+        ("reconstruction", history.reconstruction, history.box, seen, own),
+        ("imagined", frames, dreamed, alive, dreamed_own),
     )
     clips = []
     for b in range(real.num_episodes):
         plain, labelled = [], []
-        for title, colour, frame, box, present in shown:
+        for title, frame, box, present, chosen in shown:
             video = drawing.upscale(_array(frame[b]), _factor(real))
             for t, picture in enumerate(video):
-                for k in torch.nonzero(present[b, t])[:, 0].tolist():
-                    drawing.draw_box(picture, _array(box[b, t, k]), colour)
+                _draw_boxes(picture, box[b, t], present[b, t], chosen[b, t], title == "real")
             plain.append(video)
             labelled.append(_label(video, [_title(title, t) for t in range(len(video))]))
-        clips.append(Clip(render.beside(labelled), plain))
+        clips.append(Clip(render.beside(labelled), plain, tuple(title for title, *_ in shown)))
     return clips
 
 
+def _own_target(
+    history: Posterior, real: Trajectory
+) -> tuple[Bool[Tensor, "B T K"], Bool[Tensor, "B T K"]]:
+    """The slot that a model takes for the target, in frames that it sees and as it dreams on."""
+    identity = follow_target(history, real.box[:, 0]).identity[:, None, None]
+    own = (history.id == identity) & (identity >= 0)
+    last = min(CONTEXT, real.horizon) - 1
+    ahead = own[:, last : last + 1].expand(-1, real.horizon - last - 1, -1)
+    return own, torch.cat([own[:, : last + 1], ahead], 1)
+
+
+def _draw_boxes(
+    picture: drawing.Array, box: Tensor, present: Tensor, target: Tensor, true: bool
+) -> None:
+    """Thin grey boxes, and over them that of the target."""
+    for k in sorted(torch.nonzero(present)[:, 0].tolist(), key=lambda k: bool(target[k])):
+        place = _array(box[k])
+        if not target[k]:
+            drawing.draw_box(picture, place, drawing.OTHER, thickness=1)
+        elif true:
+            drawing.draw_box(picture, place, drawing.TARGET, dashed=True)
+        else:
+            drawing.draw_box(picture, place, drawing.AGENT)
+
+
 def _title(title: str, t: int) -> str:
-    if title != "imagined":
-        return f"{title}, t {t}"
-    return "still looking" if t < CONTEXT else f"imagined {t + 1 - CONTEXT} ahead"
+    if title == "imagined":
+        return "still looking" if t < CONTEXT else f"imagined +{t + 1 - CONTEXT}"
+    return f"{title} t {t}" if title == "real" else title
 
 
 def _dream(model: Any, history: Any, real: Trajectory) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """Video files written picture by picture, so that they may be as long as they like."""
 
 import contextlib
+import io
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -67,6 +68,14 @@ def video_writer(
     finally:
         if not done:
             path.unlink(missing_ok=True)
+
+
+def poster(path: Path) -> bytes:
+    """The first picture of a video file, as a small JPEG file in memory."""
+    buffer = io.BytesIO()
+    with av.open(str(path)) as container:
+        next(container.decode(video=0)).to_image().save(buffer, format="JPEG", quality=80)
+    return buffer.getvalue()
 
 
 def rate_of(path: Path) -> Fraction:

@@ -56,9 +56,11 @@ def headline(path: Path, folder: str) -> str:
     if not path.exists():
         return f"_Not run yet: `python -m dyna experiment={path.stem}`._\n"
     rows = results.read(path)["rows"]
-    note = f"±: 95 % interval over seeds (Student's t); {tables.source(path.name, folder)}"
     kept = [row for row in rows if row["arm"] == "reference" or row["real_frames"] == HEADLINE[1]]
-    return f"{_picture(path, rows, folder)}{_sentences(kept)}\n\n<sub>{note}</sub>\n"
+    said = _sentences(kept)
+    spread = "±: 95 % interval over seeds (Student's t); " if "±" in said else ""
+    note = f"{spread}{tables.source(path.name, folder)}"
+    return f"{_picture(path, rows, folder)}{said}\n\n<sub>{note}</sub>\n"
 
 
 def _sentences(rows: Sequence[results.Row]) -> str:

@@ -10,8 +10,15 @@ from dyna.scores.results import Row
 
 PICTURES = (
     "One colour is one identity: the real rows have the true ones, the others those of the model, "
-    "each in the colour of the object that it followed first. Dashed: hidden. +5: five frames "
-    "after the last that the model saw. These are the first held-out episodes, not chosen ones."
+    "each in the colour of the object that it followed first. +5: five frames after the last that "
+    "the model saw. These are the first held-out episodes, not chosen ones."
+)
+KEY = (
+    (
+        "target: a white rim (among the model's objects, the one that fitted its first box best)",
+        "border: 2px solid #fff; box-shadow: inset 0 0 0 2px #ff9500, 0 0 0 1px #18191d",
+    ),
+    ("hidden", "border: 2px dashed #ff9500"),
 )
 
 
@@ -62,23 +69,26 @@ def headline(rows: Sequence[Row]) -> list[str]:
             f"(last box held: {mean('held_1_5'):.0%})."
         )
     if (ahead := mean("error_at_10")) is not None:
-        said.append(
-            f"Ten frames ahead it is {ahead:.1f} px off; constant velocity "
-            f"{mean('bounce_error_at_10'):.1f}, from the true state "
-            f"{mean('oracle_error_at_10'):.1f}."
-        )
+        text = f"Ten frames ahead it is {ahead:.1f} px off"
+        if (held := mean("bounce_error_at_10")) is not None:
+            judged = "closer" if ahead < held else "no closer"
+            text += f", {judged} than constant velocity from its own boxes ({held:.1f})"
+        if (known := mean("oracle_error_at_10")) is not None:
+            text += f"; constant velocity from the true state: {known:.1f}"
+        said.append(f"{text}.")
     return said
 
 
 def _tables(rows: Sequence[Row]) -> list[dict[str, Any]]:
     tables = []
-    for title, columns, note in (
+    for title, columns, text in (
         ("What it sees", model_tables.SEES, model_tables.SEEN_NOTE),
         ("What it predicts", model_tables.PREDICTS, model_tables.PREDICTED_NOTE),
     ):
         header, body = model_tables.cells(rows, columns)
         if len(header) > len(model_tables.WHO):
             lines = [{"kind": "", "cells": texts} for texts in body]
+            note = model_tables.note(text, rows, body)
             tables.append({"title": title, "header": header, "body": lines, "note": note})
     return tables
 
@@ -88,13 +98,11 @@ def _sections(folder: Path) -> list[dict[str, Any]]:
     for path in sorted(folder.glob("seed=*/sheet.png")):
         clip = {"title": path.parent.name, "strip": pages.uri(path, "image/png"), "video": ""}
         film = path.with_name("film.mp4")
-        if film.exists():
-            clip["video"] = pages.uri(film, "video/mp4")
-        clips.append(clip)
+        clips.append(clip | pages.film(film) if film.exists() else clip)
         break  # one seed is enough to look at; the others lie in their folders
     if not clips:
         return []
-    section = {"title": "Real, filtered, imagined", "text": PICTURES, "key": (), "wide": True}
+    section = {"title": "Real, filtered, imagined", "text": PICTURES, "key": KEY, "wide": True}
     return [{**section, "rows": "Moments of the same episodes.", "clips": clips}]
 
 

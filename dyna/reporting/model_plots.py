@@ -7,8 +7,9 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from dyna.reporting.plots import SETTINGS, as_svg
+from dyna.reporting.plots import SETTINGS, WIDE, as_svg, legend
 from dyna.scores.results import Row
 
 
@@ -25,7 +26,7 @@ MODEL, BOUNCE, COPY, ORACLE, BLIND = "#D55E00", "#0072B2", "#8C8C8C", "#009E73",
 CHARTS: Sequence[tuple[str, str, Sequence[Curve]]] = (
     (
         "centre error, pixels",
-        "How far the mean rollout is from the truth; band: from the best seed to the worst.",
+        "How far the mean rollout is from the truth.",
         (
             Curve("error", "model", MODEL),
             Curve("no_action_error", "model, not told the action", BLIND, "--"),
@@ -73,22 +74,26 @@ def charts(rows: Sequence[Row]) -> list[dict[str, str]]:
     every = [row["steps"] for row in rows if row.get("steps")]
     if not every:
         return []
+    band = " Bands: from the best seed to the worst." if len(every) > 1 else ""
     return [
-        {"svg": _chart(every, label, curves), "caption": text} for label, text, curves in CHARTS
+        {"svg": _chart(every, label, curves), "caption": text + band}
+        for label, text, curves in CHARTS
+        if any(curve.column in every[0][0] for curve in curves)
     ]
 
 
 def _chart(every: Sequence[Sequence[Row]], label: str, curves: Sequence[Curve]) -> str:
     with matplotlib.rc_context(SETTINGS):
-        figure = Figure(figsize=(6.2, 3.9), layout="constrained")
+        figure = Figure(figsize=(WIDE[0], 3.0), layout="constrained")
         axes = figure.subplots()
         for curve in curves:
             if curve.column in every[0][0]:
                 _draw(axes, every, curve)
         axes.set_xlabel("steps ahead")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
-        figure.legend(loc="outside lower center", ncols=2)
+        legend(figure, axes)
         return as_svg(figure, page_ink=True)
 
 

@@ -119,13 +119,12 @@ STILLS: Columns = (
     ("seeds", lambda x: str(len(x.rows))),
 )
 SEEN_NOTE = (
-    "What models see. Means over seeds; ±: 95 % interval (Student's t). Count right: frames whose "
-    "number of visible objects is right; at overlaps: of the frames in which the boxes of two "
-    "visible objects share more than a fifth of the smaller one. Switches: of identity, per "
-    "object. Re-found: objects that were followed, then hidden for up to 5 frames, and are "
-    "followed under the same identity again. Hidden: share of these whose box is right (IoU of .5 "
-    "or more) in the frame that shows them again, before it is seen; held: the last box; oracle: "
-    "true state, constant velocity."
+    "What models see. {seeds} Count right: frames whose number of visible objects is right; at "
+    "overlaps: of the frames in which the boxes of two visible objects share more than a fifth of "
+    "the smaller one. Switches: of identity, per object. Re-found: objects that were followed, "
+    "then hidden for up to 5 frames, and are followed under the same identity again. Hidden: share "
+    "of these whose box is right (IoU of .5 or more) in the frame that shows them again, before it "
+    "is seen; held: the last box; oracle: true state, constant velocity."
 )
 PREDICTED_NOTE = (
     "What models predict from 6 frames, with as many steps ahead as the column says; px: error of "
@@ -149,6 +148,14 @@ def cells(rows: Sequence[Row], columns: Columns) -> tuple[list[str], list[list[s
     return [columns[i][0] for i in kept], [[texts[i] for i in kept] for texts in body]
 
 
+def note(text: str, rows: Sequence[Row], body: Sequence[Sequence[str]]) -> str:
+    """The note of a table, which speaks of seeds and intervals only where there are some."""
+    known = any("±" in text for texts in body for text in texts)
+    spread = "; ±: 95 % interval (Student's t)" if known else ""
+    several = any(len(line.rows) > 1 for line in lines(rows))
+    return text.format(seeds=f"Means over seeds{spread}." if several else "One seed.")
+
+
 def block(kind: str, results_folder: Path, folder: str) -> str:
     """A gathered table for a document in ``folder``; says so if there is nothing to gather."""
     pattern, tables = KINDS[kind]
@@ -158,10 +165,10 @@ def block(kind: str, results_folder: Path, folder: str) -> str:
     documents = {path: results.load(path) for path in paths}
     rows = [row for document in documents.values() for row in document["rows"]]
     parts = []
-    for columns, note in tables:
+    for columns, text in tables:
         header, body = cells(rows, columns)
         parts.append(in_markdown(header, body))
-        parts += [f"<sub>{note}</sub>"] if note else []
+        parts += [f"<sub>{note(text, rows, body)}</sub>"] if text else []
     sources = [
         f"{source(path.name, folder)}: `{d['command']}` at {str(d['commit'])[:9]}"
         for path, d in documents.items()

@@ -10,9 +10,9 @@ import jinja2
 import yaml
 
 from agents.base import Agent
-from dyna.pictures import render, showcase
+from dyna.pictures import render, showcase, video_file
 from dyna.reporting import plots, tables
-from dyna.reporting.findings import findings
+from dyna.reporting.findings import findings, verdicts
 from dyna.scores import results
 from dyna.scores.arms import arm
 from dyna.scores.results import Row
@@ -23,29 +23,32 @@ GREEN, ORANGE, GREY = (
     "rgb({}, {}, {})".format(*c) for c in (drawing.TARGET, drawing.AGENT, drawing.OTHER)
 )
 TRACKING_KEY = (
-    ("target", GREEN, "dashed"),
-    ("agent", ORANGE, "solid"),
-    ("other objects", GREY, "solid"),
+    ("target", f"border: 2px dashed {GREEN}"),
+    ("agent", f"border: 2px solid {ORANGE}"),
+    ("other objects", f"border: 1px solid {GREY}"),
 )
-MODEL_KEY = (("true box", GREEN, "solid"), ("box of the world model", ORANGE, "solid"))
-TABLE_NOTE = (
-    "IoU: mean over held-out episodes, first frame not counted. ±: 95 % interval over seeds "
-    "(Student's t); for trackers, which learn nothing, over episodes. Lost: share of episodes "
-    "that end off the target. CPU s: whole run, evaluation included."
+MODEL_KEY = (
+    ("target, its true box", f"border: 2px dashed {GREEN}"),
+    ("what the model takes for the target", f"border: 2px solid {ORANGE}"),
+    ("other objects", f"border: 1px solid {GREY}"),
 )
 SECTIONS = {
     "tracking": (
         "Tracking held-out episodes",
-        "Digits that were never seen in training; every arm shows the same episodes. "
-        "Beside a frame: the glimpse, and below it the location map.",
+        "Scenes that were never seen in training; every arm shows the same episodes. Beside a "
+        "frame, if the agent has one: the glimpse, which is all that it sees of the frame, and "
+        "below it, if a loss teaches one, the location map, bright where the agent takes the "
+        "target to be. Rewards alone teach no such map, so with PPO there is none to show.",
         TRACKING_KEY,
         "Stills: moments of the first three episodes.",
     ),
     "world_model": (
         "What the world model sees and predicts",
-        "Real frames, what the model makes of them, and what it dreams without looking any more.",
+        "Real frames, what the model makes of them, and what it dreams without looking any "
+        f"more, after {showcase.CONTEXT} frames. The model is told the first box of the target; "
+        "the slot that fits it best is marked from then on.",
         MODEL_KEY,
-        "Stills of the first episode: real, reconstruction, imagined.",
+        "Stills of the first episode.",
     ),
     "imagination": (
         "Imagined episodes",
@@ -111,10 +114,8 @@ def write_run(folder: Path) -> Path:
         raise ValueError(f"{folder} holds no finished run: {error}") from None
     config = (folder / "config.yaml").read_text() if (folder / "config.yaml").exists() else ""
     name = arm(row["arm"]).label
-    by_objects = [
-        f"{row[c]:.2f} with {c[4:].replace('_', ' ')}" for c in tables.object_columns([row])
-    ]
-    figures = _figures([row])
+    rows = [row, *_beside(folder, row), *_references(summary, row)]
+    figures = _figures(rows, about=row["arm"])
     figures["charts"] += [
         {"svg": svg, "caption": "Reward while training: IoU of the exploring agent's box."}
         for svg in [plots.rewards(results.read_metrics(folder))]
@@ -126,10 +127,6 @@ def write_run(folder: Path) -> Path:
         "title": f"{name}, seed {row['seed']}",
         "subtitle": f"{row['tier']}, {row['real_frames']:,} real and "
         f"{row['imagined_frames']:,} imagined frames",
-        "headline": [
-            f"Held-out IoU {row['iou']:.3f} after {row['real_frames']:,} real frames.",
-            "; ".join(by_objects) + "." if by_objects else "",
-        ],
         "sections": _sections({name: folder}),
         "provenance": provenance_lines(summary),
         "details": [
@@ -138,6 +135,32 @@ def write_run(folder: Path) -> Path:
         ],
     }
     return page(context, folder / "report.html")
+
+
+def _references(summary: Mapping[str, Any], row: Row) -> list[Row]:
+    """Rows of the trackers that the run was scored beside."""
+    known = {"arm": "reference", "tier": row["tier"], "status": "ok"}
+    known |= dict.fromkeys(("real_frames", "imagined_frames", "seed"), 0)
+    scored = summary.get("references") or {}
+    return [{**known, "agent": name, **metrics} for name, metrics in scored.items()]
+
+
+def _beside(folder: Path, row: Row) -> list[Row]:
+    """Rows of the finished runs beside this one that differ in the world model alone."""
+    found = []
+    for path in sorted(folder.parent.parent.glob(f"*/seed={row['seed']}/summary.json")):
+        other = path.parent
+        if other.resolve() == folder.resolve() or folder.name != other.name:
+            continue
+        try:
+            configs = [OmegaConf.load(one / "config.yaml") for one in (folder, other)]
+            theirs = run_row(other, json.loads(path.read_text()))
+        except Exception:  # a run that is half there says nothing
+            continue
+        ours, others = ([OmegaConf.select(c, key) for key in ("env", "agent")] for c in configs)
+        if ours == others and "iou" in theirs and theirs["arm"] != row["arm"]:
+            found.append(theirs)
+    return found
 
 
 def make_videos(
@@ -179,25 +202,19 @@ def _stem(node: Mapping[str, Any] | None) -> str:
     return "none" if target is None else str(target).split(".")[-2]
 
 
-def _figures(rows: Sequence[Row]) -> dict[str, Any]:
+def _figures(rows: Sequence[Row], about: str | None = None) -> dict[str, Any]:
     header, body = tables.cells(rows)
     kinds = []
     for line in tables.lines(rows):
         kind = "reference" if line.is_reference else ""
         kinds.append("learned" if line.is_learned else kind if line.rows else "failed")
-    drawn = [
-        (plots.learning_curves(rows), "Held-out IoU while the agent trains, evaluated on the way; "
-         "bands are 95 % intervals over seeds."),
-        (plots.efficiency(rows), "Held-out IoU at the end of a run against its real frames."),
-        (plots.standings(rows), "Everyone at the end, with 95 % intervals; hollow: trackers that "
-         "were not trained here."),
-    ]  # fmt: skip
+    drawn = [(draw(rows), caption(rows)) for draw, caption in plots.CHARTS]
     return {
-        "headline": findings(rows),
+        "headline": [*verdicts(rows, about), *findings(rows, about)],
         "charts": [{"svg": svg, "caption": text} for svg, text in drawn if svg],
         "header": header,
         "body": [{"kind": k, "cells": c} for k, c in zip(kinds, body, strict=True)],
-        "table_note": TABLE_NOTE,
+        "table_note": tables.note(rows),
     }
 
 
@@ -208,13 +225,19 @@ def _sections(runs: Mapping[str, Path]) -> list[dict[str, Any]]:
         for label, folder in runs.items():
             video, strip = (folder / "videos" / f"{name}.{e}" for e in ("mp4", "png"))
             if video.exists():
-                clip = {"title": label, "video": uri(video, "video/mp4")}
+                clip = {"title": label, **film(video)}
                 clips.append({**clip, "strip": uri(strip, "image/png") if strip.exists() else ""})
         if clips:
             sections.append(
                 {"title": title, "text": text, "key": key, "rows": rows, "clips": clips}
             )
     return sections
+
+
+def film(path: Path) -> dict[str, str]:
+    """A film for the page, and its first picture for browsers that do not start it."""
+    first = render.data_uri(video_file.poster(path), "image/jpeg")
+    return {"video": uri(path, "video/mp4"), "poster": first}
 
 
 def uri(path: Path, mime: str) -> str:

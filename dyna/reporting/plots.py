@@ -5,7 +5,7 @@ stroke of its own as well. Text and axes take the colour of the page around them
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from dyna.reporting.tables import Line, lines
+from dyna.reporting.tables import Line, intervals, lines
 from dyna.scores import statistics
 from dyna.scores.arms import arm
 from dyna.scores.results import Row
@@ -41,6 +41,13 @@ SETTINGS: Any = {
 }
 
 
+WIDE = (4.4, 6.2)
+"""Inches: of a figure that a phone must show with legible letters, and of one in a document."""
+
+LONGEST = 24
+"""Letters of a name in a figure; the table has it whole."""
+
+
 def learning_curves(rows: Sequence[Row], page_ink: bool = True) -> str | None:
     """Held-out IoU on the way, against the frames that the agent trained on.
 
@@ -53,7 +60,7 @@ def learning_curves(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         return None
     fewest = min(line.real_frames for line in known)
     most = max((line.real_frames for line in known if line.arm == "none"), default=fewest)
-    figure, axes = _figure("frames the agent trained on (real and imagined)")
+    figure, axes = _figure("frames trained on (real and imagined)", page_ink)
     drawn: set[str] = set()
     for line in known:
         if line.real_frames == fewest or (line.arm == "none" and line.real_frames == most):
@@ -61,7 +68,7 @@ def learning_curves(rows: Sequence[Row], page_ink: bool = True) -> str | None:
             drawn.add(line.arm)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda frames, _: _short(round(frames))))
+    axes.xaxis.set_major_formatter(SHORT)
     axes.minorticks_off()
     return _finish(figure, axes, page_ink)
 
@@ -72,7 +79,7 @@ def efficiency(rows: Sequence[Row], page_ink: bool = True) -> str | None:
     budgets = sorted({line.real_frames for line in arms})
     if len(budgets) < 2:
         return None
-    figure, axes = _figure("real frames")
+    figure, axes = _figure("real frames", page_ink)
     drawn: set[str] = set()
     for name, imagined in dict.fromkeys((x.arm, x.imagined_frames) for x in arms):
         points = [x for x in arms if (x.arm, x.imagined_frames) == (name, imagined)]
@@ -80,7 +87,7 @@ def efficiency(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         means = np.array([x.mean("iou") or 0.0 for x in points])
         half = np.array([x.half_width or 0.0 for x in points])
         frames = np.array([x.real_frames for x in points])
-        label = points[0].label + (f" ({_short(imagined)} imagined)" if imagined else "")
+        label = _label(points[0]) + (f" ({_short(imagined)} imagined)" if imagined else "")
         _band(axes, points[0], label, name in drawn, frames, means, half)
         drawn.add(name)
     axes.set_xscale("log")
@@ -95,7 +102,8 @@ def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
     if len(every) < 2:
         return None
     with matplotlib.rc_context(SETTINGS):
-        figure = Figure(figsize=(6.2, 0.9 + 0.27 * len(every)), layout="constrained")
+        size = (WIDE[0] if page_ink else WIDE[1], 0.9 + 0.27 * len(every))
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         for place, line in enumerate(every):
             look = arm(line.arm)
@@ -117,8 +125,9 @@ def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
 
 def rewards(history: Sequence[Row]) -> str | None:
     """Reward of one run against the frames it trained on, real and imagined, smoothed."""
-    figure, axes = _figure("frames the agent trained on (real and imagined)")
+    figure, axes = _figure("frames trained on (real and imagined)")
     axes.set_ylabel("reward (IoU)")
+    axes.xaxis.set_major_formatter(SHORT)
     drawn = False
     for name, look, label in (
         ("train", arm("none"), "real"),
@@ -137,24 +146,61 @@ def rewards(history: Sequence[Row]) -> str | None:
     return _finish(figure, axes, page_ink=True) if drawn else None
 
 
+def _bands(rows: Sequence[Row]) -> str:
+    several = any(len(line.rows) > 1 for line in _arms(rows))
+    return "bands: 95 % intervals over seeds" if several else "one seed, so without intervals"
+
+
+def _of_curves(rows: Sequence[Row]) -> str:
+    return f"Held-out IoU while the agent trains, evaluated on the way; {_bands(rows)}."
+
+
+def _of_efficiency(rows: Sequence[Row]) -> str:
+    return f"Held-out IoU at the end of a run against its real frames; {_bands(rows)}."
+
+
+def _of_standings(rows: Sequence[Row]) -> str:
+    bars = f"bars: {text}" if (text := intervals(rows)) else "one seed, so without intervals"
+    hollow = any(line.is_reference for line in lines(rows))
+    more = "; hollow: trackers that were not trained here" if hollow else ""
+    return f"Everyone at the end; {bars}{more}."
+
+
+CHARTS: Sequence[tuple[Callable[[Sequence[Row]], str | None], Callable[[Sequence[Row]], str]]] = (
+    (learning_curves, _of_curves),
+    (efficiency, _of_efficiency),
+    (standings, _of_standings),
+)
+"""The figures of a page, each with its caption."""
+
+
 def _name(line: Line) -> str:
     if line.is_reference:
-        return line.label
+        return _label(line)
     imagined = f" + {_short(line.imagined_frames)}" if line.imagined_frames else ""
-    return f"{line.label}, {_short(line.real_frames)}{imagined}"
+    return f"{_label(line)}, {_short(line.real_frames)}{imagined}"
+
+
+def _label(line: Line) -> str:
+    return line.label if len(line.label) <= LONGEST else f"{line.label[: LONGEST - 1]}…"
 
 
 def _short(frames: int) -> str:
     return f"{frames / 1000:g}k" if frames >= 1000 else str(frames)
 
 
+SHORT = FuncFormatter(lambda frames, _: _short(round(frames)))
+"""Frames on an axis."""
+
+
 def _arms(rows: Sequence[Row]) -> list[Line]:
     return [line for line in lines(rows) if not line.is_reference and line.rows]
 
 
-def _figure(x_label: str) -> tuple[Figure, Axes]:
+def _figure(x_label: str, page_ink: bool = True) -> tuple[Figure, Axes]:
     with matplotlib.rc_context(SETTINGS):
-        figure = Figure(figsize=(6.2, 4.2), layout="constrained")
+        size = (WIDE[0], 3.2) if page_ink else (WIDE[1], 4.2)
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         axes.set_xlabel(x_label)
         axes.set_ylabel("held-out IoU")
@@ -201,8 +247,17 @@ def _band(
 def _finish(figure: Figure, axes: Axes, page_ink: bool) -> str:
     axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(1.0, axes.get_ylim()[1]))
     with matplotlib.rc_context(SETTINGS):
-        figure.legend(loc="outside lower center", ncols=2)
+        legend(figure, axes, page_ink)
         return as_svg(figure, page_ink)
+
+
+def legend(figure: Figure, axes: Axes, page_ink: bool = True) -> None:
+    """Names the lines below the axes; a page is narrow, so its figure grows by a line for each."""
+    if page_ink:
+        figure.set_figheight(
+            figure.get_figheight() + 0.21 * len(axes.get_legend_handles_labels()[0])
+        )
+    figure.legend(loc="outside lower center", ncols=1 if page_ink else 2)
 
 
 def as_svg(figure: Figure, page_ink: bool) -> str:

@@ -45,14 +45,22 @@ class Line:
     @property
     def is_learned(self) -> bool:
         """Whether a learned world model took part."""
-        return not self.is_reference and arm(self.arm).kind == "learned"
+        return self.kind == "learned"
+
+    @property
+    def kind(self) -> str:
+        """Of its arm (``dyna.scores.arms.Arm``), or "reference"."""
+        return "reference" if self.is_reference else arm(self.arm).kind
+
+    @property
+    def setting(self) -> tuple[str, str, int, int]:
+        """Arm, tier and frames: what rivals are looked for by."""
+        return self.arm, self.tier, self.real_frames, self.imagined_frames
 
     @property
     def label(self) -> str:
         """Name for people."""
-        if self.is_reference:
-            return "oracle (reads the truth)" if self.agent == "oracle" else self.agent
-        return arm(self.arm).label
+        return tracker(self.agent).label if self.is_reference else arm(self.arm).label
 
     def values(self, name: str) -> list[float]:
         """The metric of every seed that has it."""
@@ -63,6 +71,11 @@ class Line:
         """Mean over seeds, None where no run has the metric."""
         values = self.values(name)
         return statistics.mean(values) if values else None
+
+    @property
+    def noise(self) -> float:
+        """Half the 95 % interval of the IoU, that over episodes where one seed cannot tell."""
+        return self.half_width or 1.96 * (self.mean("iou_se") or 0.0)
 
     @property
     def half_width(self) -> float | None:
@@ -139,6 +152,26 @@ def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     if not many_tiers:
         columns = [column for column in columns if column[0] != "tier"]
     return [title for title, _ in columns], [[f(x) for _, f in columns] for x in lines(rows)]
+
+
+def intervals(rows: Sequence[Row]) -> str:
+    """What the intervals are that the rows have, for captions; empty if they have none."""
+    every = [line for line in lines(rows) if line.rows]
+    seeds = any(line.half_width is not None for line in every if not line.is_reference)
+    episodes = any(line.half_width is not None for line in every if line.is_reference)
+    told = ["over seeds (Student's t)"] if seeds else []
+    told += ["over episodes for trackers, which learn nothing"] if episodes else []
+    return f"95 % interval {' and '.join(told)}" if told else ""
+
+
+def note(rows: Sequence[Row]) -> str:
+    """What the table's columns mean, as far as it has them."""
+    said = ["IoU: mean over held-out episodes, first frame not counted."]
+    said += [f"±: {text}."] if (text := intervals(rows)) else []
+    if any(len(line.rows) == 1 and not line.is_reference for line in lines(rows)):
+        said.append("One seed has no interval: another may end elsewhere.")
+    said += ["Lost: share of episodes that end off the target."]
+    return " ".join([*said, "CPU s: whole run, evaluation included."])
 
 
 def as_text(rows: Sequence[Row]) -> str:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from conf.members import find
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
-from dyna.running import foreign
+from dyna.running import foreign, references
 from dyna.running.build import build, choice, has_model, make
 from dyna.running.checkpoint import Checkpoints, config_hash
 from dyna.running.lock import locked
@@ -205,6 +205,7 @@ class Run:
             "real_frames": dyna.real,
             "imagined_frames": dyna.imagined,
             "agent_frames": dyna.real + dyna.imagined,
+            **results.of_world_model(self.folder),
             **self.evaluation,
             "time/cpu_seconds": cpu,
             "time/wall_seconds": wall,
@@ -215,6 +216,7 @@ class Run:
         if self.cfg.pictures:
             from dyna.reporting import pages
 
+            summary["references"] = references.score(self.held_out, self.cfg.final_episodes)
             for video in pages.make_videos(self.folder, dyna.agent, self.held_out, dyna.dream):
                 for logger in self.loggers:
                     logger.video(f"videos/{video.stem}", video, summary)

@@ -224,6 +224,12 @@ def final_metrics(folder: Path) -> Row:
     return metrics
 
 
+def of_world_model(folder: Path) -> Row:
+    """What the last fit of a run's world model said, also if that was before a restart."""
+    history = read_metrics(folder)
+    return {k: v for row in history for k, v in row.items() if k.startswith("world_model/")}
+
+
 def training(run: Path) -> Row | None:
     """How a finished run came about: its command, commit, frames and CPU seconds.
 

@@ -62,7 +62,7 @@ def _run(study: Study) -> Path:
     run_all(jobs, study.workers, rows)
     document = results.read(study.path)
     print("\n" + tables.as_text(document["rows"]))
-    for sentence in findings.findings(document["rows"]):
+    for sentence in (*findings.verdicts(document["rows"]), *findings.findings(document["rows"])):
         print(sentence)
     page = pages.write_study(study.path, study.folder)
     print(f"\nresults: {study.path}\nreport:  {page.resolve()}", flush=True)

@@ -121,6 +121,19 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(
     assert rows(tmp_path) == expected
     a, b = weights(tmp_path), weights(undisturbed(model))
     assert all(torch.equal(a[name], b[name]) for name in a)
+    assert fitted(tmp_path) == fitted(undisturbed(model)) == last_fit(expected)
+    assert fitted(tmp_path) or model in ("none", "oracle")  # who learns, or keeps, says what
+
+
+def fitted(folder: Path) -> dict[str, float]:
+    """What the summary says of the world model."""
+    summary = json.loads((folder / "summary.json").read_text())
+    return {k: v for k, v in summary.items() if k.startswith("world_model/")}
+
+
+def last_fit(history: list[dict[str, Any]]) -> dict[str, float]:
+    """The last that was logged of it."""
+    return {k: v for row in history for k, v in row.items() if k.startswith("world_model/")}
 
 
 def spoiled(*args: Any, dreams: bool = True, **kwargs: Any) -> Trajectory:

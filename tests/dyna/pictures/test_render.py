@@ -69,9 +69,17 @@ def test_layouts_keep_every_picture():
     assert corners == (40, 80, 120)
     assert render.beside([videos[0], videos[1]], gap=2).shape == (4, 6, 12, 3)
     captioned = render.caption(np.zeros((2, 30, 60, 3), dtype=np.uint8), "real")
-    assert captioned.shape == (2, 54, 60, 3)
+    assert captioned.shape == (2, 39 + render.TEXT, 60, 3)
     assert captioned.max() > 200
     assert render.strip(np.zeros((9, 8, 30, 3), dtype=np.uint8), 3).shape == (32, 106, 3)
+
+
+@pytest.mark.parametrize("text", ["t 0", "imagined +14", "t 59   IoU 0.98   Basketball"])
+def test_captions_are_never_cut_off(text):
+    letters = render.caption(np.zeros((9, 192, 3), dtype=np.uint8), text)[:-9].max(-1) > 100
+    assert letters.any()
+    assert not letters[:, -4:].any()
+    assert not letters[[0, -1]].any()
 
 
 def test_mp4_decodes_in_the_format_browsers_play(tmp_path):

@@ -49,6 +49,24 @@ def test_sheet_and_film_show_what_is_seen_and_dreamed(hard: Trajectory, tmp_path
     assert [path.name for path in written] == ["sheet.png", "film.mp4"]
 
 
+def test_the_target_has_a_rim_of_its_own(hard: Trajectory) -> None:
+    assert hard.truth is not None
+    stories = sheet.tell(Seer(hard), hard, samples=1)
+    for b, story in enumerate(stories):
+        box = hard.truth.target_box[b]
+        factor = story.real.shape[1] // hard.frame.shape[-2]
+        for video, first in ((story.real, 0), (story.filtered, 0), (story.imagined[0], 6)):
+            bare = drawing.upscale(hard.frame[b].numpy(), factor)[first]
+            if first:
+                bare = np.zeros_like(bare)
+            rim = (video[0] == sheet.RIM).all(-1) & (bare != 255).any(-1)
+            rows, columns = np.nonzero(rim)
+            x, y, w, h = (float(v) * len(bare) for v in box[first])
+            left, bottom = max(0, x - w / 2 - 2), min(len(bare) - 1, y + h / 2 + 2)
+            assert columns.min() == pytest.approx(left, abs=2)
+            assert rows.max() == pytest.approx(bottom, abs=2)
+
+
 def test_an_identity_that_is_forgotten_changes_its_colour() -> None:
     real = episodes("hard", horizon=30)
     model = Seer(real, forget=True)
@@ -98,6 +116,8 @@ def test_page_stands_alone(rows: list[Row], hard: Trajectory, tmp_path: Path) ->
     assert text.count("<svg") == 4
     assert "Counts rightly in 100.0% of the frames" in text
     assert "data:video/mp4;base64," in text
+    assert 'poster="data:image/jpeg;base64,' in text
+    assert "target: a white rim" in text
     assert 'src="http' not in text
 
 

@@ -165,7 +165,8 @@ def _ignored(node: ast.FunctionDef) -> Iterator[Slip]:
     }
     for arg in given + node.args.kwonlyargs:
         optional = arg.annotation is not None and _text(arg.annotation).endswith("None)")
-        if body and (arg.arg in defaults or optional):
+        used = any(isinstance(n, ast.Name) and n.id == arg.arg for n in ast.walk(node))
+        if body and used and (arg.arg in defaults or optional):
             value = _text(defaults[arg.arg]) if arg.arg in defaults else "None"
             lines = [f"{arg.arg} = {value}", *ast.unparse(body[0]).splitlines()]
             yield body[0], ("\n" + " " * body[0].col_offset).join(lines), "argument"

@@ -16,7 +16,7 @@ CODE = '''
 LIMIT = 2 * 3
 
 
-def f(x, rate: float = 0.5, camera: Tensor | None = None, other: int = 0) -> Float[Tensor, "B 1 + 1"]:
+def f(x, rate: float = 0.5, camera: Tensor | None = None, other: int = 0) -> Shape["B 1 + 1"]:
     """Not 1 + 1."""
     if x < 3:
         raise ValueError(f"{x - 1} is less")

@@ -9,7 +9,7 @@ SOURCES := $(PACKAGES) tests docs $(wildcard benchmarks)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint types arrows tests slow format readme rooms clean
+.PHONY: help run install test lint types arrows tests slow mutants format readme rooms clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -36,6 +36,9 @@ tests: $(VENV)/.stamp-dev  ## the fast tests alone
 
 slow: $(VENV)/.stamp-dev  ## the tests that learn something (minutes)
 	$(BIN)/python -m pytest -m slow
+
+mutants: $(VENV)/.stamp-dev  ## plant 150 faults, one by one; list those that no test notices (an hour)
+	$(BIN)/python -m benchmarks.mutants
 
 format: $(VENV)/.stamp-dev  ## repair what ruff can repair
 	$(BIN)/ruff check --fix $(SOURCES)

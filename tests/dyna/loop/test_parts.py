@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from agents.last_box import LastBox
+from agents.random_actions import RandomActions
 from dyna.loop import seeding
 from dyna.loop.imagination import Imagination
 from dyna.loop.replay import Replay
 from dyna.loop.rollout import rollout
+from envs.digits import make
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
 from tests.scenes import MovingPatch
@@ -89,6 +91,18 @@ def test_the_oracle_dreams_what_the_simulator_shows() -> None:
     a, b = rollout(real, agent), rollout(dream, agent)
     assert torch.equal(a.frame, b.frame)
     assert torch.equal(a.reward, b.reward)
+
+
+def test_what_the_agent_does_moves_the_view_of_a_dream_as_it_moves_the_real_one() -> None:
+    real, scene = (make(tier="active", batch_size=3, horizon=5, seed=7) for _ in range(2))
+    model = Oracle(real.scene.frame_shape, scene=scene.scene)
+    dream = Tracking(
+        Imagination(model), 3, 5, real.action_scale, camera_speed=real.camera_speed, seed=7
+    )
+    a, b = (rollout(env, RandomActions(real.scene.frame_shape)) for env in (real, dream))
+    assert a.camera.abs().max() > 0
+    assert torch.equal(a.camera, b.camera)
+    assert torch.equal(a.frame, b.frame)
 
 
 def test_rewards_in_imagination_come_from_the_imagined_boxes(rng: torch.Generator) -> None:

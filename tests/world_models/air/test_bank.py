@@ -38,6 +38,7 @@ def test_recombined_objects_are_whole_and_valid_but_from_anywhere() -> None:
     chosen = drawn.where[..., 0][drawn.valid]
     assert torch.equal(chosen, drawn.what[..., 0][drawn.valid])
     assert torch.equal(chosen, drawn.hidden[..., 0][drawn.valid])
+    assert torch.equal(chosen, drawn.velocity[..., 0][drawn.valid])
     assert set(chosen.tolist()) == {0.0, 1.0, 10.0, 21.0}
     both = drawn.valid.all(-1)
     assert (drawn.where[both][:, 0, 0] // 10 != drawn.where[both][:, 1, 0] // 10).any()

@@ -39,6 +39,20 @@ def test_the_loss_of_single_frames_falls() -> None:
     assert losses[1] < losses[0]
 
 
+def test_clips_teach_how_far_predictions_may_be_trusted() -> None:
+    """Where objects are found soon after is nearer than this prior says."""
+    frames = torch.randint(256, (4, 5, 1, SIZE, SIZE)).to(torch.uint8)
+    scene, law = _scene(), make_transition("constant_velocity", "none", (SIZE, SIZE), 2.9)
+    # So little learning finds nothing; detached thresholds keep objects alive.
+    scene.what_encoder[-1].bias.data[-1] = 5.0
+    scene.what_decoder[-1].bias.data[-256:] = 2.0
+    law.log_scale.data[:2] = before = 2.0
+    tracker = Filter(scene, law, 2, 0.12)
+    rng = torch.Generator().manual_seed(0)
+    fitting.fit_sequence(tracker, frames, torch.zeros(4, 5, 2), 5, 1e-8, rng)
+    assert (law.log_scale[:2] < before - 2e-3).all()
+
+
 def test_generators_are_the_only_randomness() -> None:
     frames = torch.randint(256, (4, 5, 1, SIZE, SIZE)).to(torch.uint8)
     learned = []

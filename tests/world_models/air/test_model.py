@@ -13,9 +13,11 @@ from dyna.diagnosis.measure import diagnose
 from dyna.loop.rollout import rollout
 from envs.digits import make
 from envs.trajectory import Trajectory
+from world_models.air.frame.readout import Calibration
 from world_models.air.frame.scene_model import composite
 from world_models.air.model import AIR
 from world_models.air.objects.depth import blend_others
+from world_models.blocks.noise import estimate_noise
 
 TINY = {"background_steps": 3, "static_steps": 3, "sequence_steps": 2, "motion_steps": 2}
 
@@ -70,6 +72,31 @@ def test_dreams_keep_identities_and_move(trained: AIR) -> None:
     assert (views[0].visible > 0.5).any(-1).float().mean() > 0.9
     moved = (views[8].box - views[0].box)[..., :2].norm(dim=-1)[views[0].id >= 0]
     assert 0.02 < moved.mean() < 0.6
+
+
+def test_a_dream_is_as_grainy_as_what_was_seen(trained: AIR, real: Trajectory) -> None:
+    rng = torch.Generator().manual_seed(0)
+    state = trained.start(16, rng)
+    seen = estimate_noise(real.frame.flatten(0, 1))
+    for _ in range(2):
+        assert estimate_noise(trained.decode(state).frame) == pytest.approx(seen, rel=0.2)
+        state = trained.prior(state, rng)
+    still = dataclasses.replace(trained.prior(state, rng), where=state.where)
+    assert not torch.equal(trained.decode(still).frame, trained.decode(state).frame)
+
+
+def test_boxes_are_calibrated_in_dreams_as_where_they_are_seen(
+    trained: AIR, real: Trajectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trained, "calibration", Calibration())
+    loose = trained.posterior(real[:4].without_truth())
+    monkeypatch.setattr(trained, "calibration", Calibration(0.8, 0.01, 0.02, -0.03))
+    seen = trained.posterior(real[:4].without_truth())
+    dreamed = trained.decode(trained.resume(seen, 5)).box
+    torch.testing.assert_close(dreamed, seen.box[:, 5], atol=1e-5, rtol=0)
+    expected = loose.box[:, 5] * torch.tensor([1, 1, 0.8, 0.8])
+    expected += torch.tensor([0.02, -0.03, 0.01, 0.01])
+    torch.testing.assert_close(dreamed, expected, atol=1e-5, rtol=0)
 
 
 def test_objects_move_against_the_camera(trained: AIR) -> None:

@@ -1,6 +1,7 @@
 """The monolithic world models: honest labels, causal sight, sane dreams."""
 
 import copy
+import dataclasses
 from typing import Any
 
 import pytest
@@ -13,14 +14,18 @@ from envs.boxes import iou
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
 from tests.scenes import MovingPatch
+from world_models.blocks.noise import estimate_noise
 from world_models.linear import Linear, LocallyLinear
 from world_models.monolith import target
 from world_models.monolith.latent_filter import Latent
+from world_models.monolith.latent_objective import Objective, camera_before, draw_clips
 from world_models.monolith.model import Monolith
 from world_models.vae_rnn import VAERNN
 
 SMALL: dict[str, Any] = {"width": 4, "steps": 10, "batch": 2, "clip": 6, "latent": 8}
 KINDS: list[type[Monolith]] = [VAERNN, Linear]
+DOUBT = ("prior.2.bias", "raw_scale")
+"""Where dynamics have how sure they are."""
 
 
 def episodes(batch: int = 6, horizon: int = 8, **scene: Any) -> Trajectory:
@@ -125,6 +130,46 @@ def test_a_loaded_model_dreams_and_learns_the_same(model: Monolith) -> None:
         views.append(one.decode(one.prior(one.start(4, rng), rng)))
     assert torch.equal(views[0].frame, views[1].frame)
     assert torch.equal(views[0].box, views[1].box)
+
+
+def test_learning_brings_what_is_expected_to_what_is_found(
+    model: Monolith, rng: torch.Generator
+) -> None:
+    """Else dreams, which draw from what is expected, would look like nothing that was seen."""
+    real = episodes().without_truth()
+    objective = Objective(model.filter, 0.1, free_nats=0.0, balance=0.8)
+
+    def apart() -> float:
+        found = model.filter(real.frame.float() / 255, real.box[:, 0], camera_before(real.camera))
+        return objective.kl(found.posterior, found.prior).mean().item()
+
+    # Only how sure the dynamics are may change, which nothing but that distance depends on.
+    doubt = [p for n, p in model.filter.dynamics.named_parameters() if n in DOUBT]
+    for parameter in doubt:
+        parameter.data += 1.0
+    optimiser = torch.optim.Adam(doubt, lr=0.05)
+    before = apart()
+    for _ in range(8):
+        costs = objective(draw_clips(real, 4, 6, rng), rng)
+        optimiser.zero_grad()
+        sum(costs.values()).backward()
+        optimiser.step()
+    assert apart() < before - 0.1
+
+
+def test_dreams_are_as_grainy_as_what_was_seen(model: Monolith, rng: torch.Generator) -> None:
+    real = episodes().without_truth()
+    noise = 15 * torch.randn(real.frame.shape, generator=rng)
+    frame = (real.frame.float() / 2 + 60 + noise).clamp(0, 255).to(torch.uint8)
+    fresh = type(model)((1, 48, 48), **SMALL)
+    fresh.fit(dataclasses.replace(real, frame=frame), rng, effort=0.1)
+    seen = estimate_noise(frame.flatten(0, 1))
+    state = fresh.start(5, rng)
+    other = fresh.prior(state, rng)._replace(latent=state.latent)
+    pictures = torch.stack([fresh.decode(s).frame for s in (state, other)]).float()
+    inside = ((pictures > 0) & (pictures < 255)).all(0)  # a dark pixel cannot be darker
+    grain = (pictures[0] - pictures[1])[inside].std() / (2**0.5 * 255)
+    assert grain.item() == pytest.approx(seen, rel=0.25)
 
 
 def test_dreaming_before_seeing_is_refused(rng: torch.Generator) -> None:

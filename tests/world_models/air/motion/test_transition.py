@@ -8,6 +8,7 @@ from world_models.air.motion.learning import Tracks, fit_motion, mirror, motion_
 from world_models.air.motion.transition import Transition
 from world_models.air.motion.transitions import TRANSITIONS, make_transition
 from world_models.blocks import kalman
+from world_models.blocks.distributions import Gaussian
 
 FAMILY = [(name, "none") for name in TRANSITIONS] + [
     ("rnn", "pairwise"),
@@ -153,6 +154,52 @@ def test_slots_that_teach_nothing_cost_nothing(rng: torch.Generator) -> None:
     assert all(torch.equal(a, b) for a, b in zip(clean, spoiled, strict=True))
     nothing = Tracks(tracks.where, tracks.camera, tracks.present, torch.full_like(tracks.run, -1))
     assert fit_motion(transition, nothing, 1, rng) == {"num_tracks": 0.0}
+
+
+def test_what_a_moving_camera_shows_costs_what_a_still_one_shows(rng: torch.Generator) -> None:
+    transition, tracks = _make("constant_velocity", "none"), _tracks()
+    tracks.camera[:, 1:] = 3 * torch.randn(6, 11, 2, generator=rng)
+    seen = tracks.where.clone()
+    seen[..., :2] -= tracks.camera.cumsum(1)[:, :, None]
+    panned = Tracks(seen, tracks.camera, tracks.present, tracks.run)
+    still = Tracks(tracks.where, torch.zeros(6, 12, 2), tracks.present, tracks.run)
+    costs = [motion_loss(transition, t, torch.Generator().manual_seed(0)) for t in (panned, still)]
+    for a, b in zip(*costs, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-3, rtol=0)
+
+
+class Damped(Transition):
+    """Objects keep a share of their velocity, which is all that can be learned."""
+
+    hidden_dim = 0
+
+    def __init__(self) -> None:
+        super().__init__((48, 48))
+        self.kept = torch.nn.Parameter(torch.tensor(0.8))
+
+    def forward(
+        self,
+        where: Tensor,
+        velocity: Tensor,
+        hidden: Tensor,
+        present: Tensor,
+        camera_px: Tensor | None = None,
+    ) -> tuple[Gaussian, Tensor]:
+        loc = torch.cat([where[..., :2] + self.kept * velocity, where[..., 2:]], -1)
+        return Gaussian(loc, torch.full_like(loc, 15.0)), hidden
+
+
+def test_ten_frames_ahead_teach_what_noise_hides_from_one(rng: torch.Generator) -> None:
+    """Places seen with errors make one step ahead look slower than what it leads to."""
+    time = torch.arange(16.0)[None, :, None, None]
+    xy = 24 + 2 * torch.randn(8, 1, 2, 2, generator=rng) * time
+    xy = xy + torch.randn(xy.shape, generator=rng)
+    where = torch.cat([xy, torch.full((8, 16, 2, 1), SIDE)], -1)
+    present = torch.ones(8, 16, 2, dtype=torch.bool)
+    tracks = Tracks(where, torch.zeros(8, 16, 2), present, torch.zeros(8, 16, 2).long())
+    law = Damped()
+    fit_motion(law, tracks, 60, rng, learning_rate=0.02, batch=8)
+    assert law.kept > 0.7
 
 
 @pytest.mark.parametrize("where_dim", [3, 4])

@@ -120,11 +120,11 @@ STILLS: Columns = (
 )
 SEEN_NOTE = (
     "What models see. {seeds} Count right: frames whose number of visible objects is right; at "
-    "overlaps: of the frames in which the boxes of two visible objects share more than a fifth of "
-    "the smaller one. Switches: of identity, per object. Re-found: objects that were followed, "
-    "then hidden for up to 5 frames, and are followed under the same identity again. Hidden: share "
-    "of these whose box is right (IoU of .5 or more) in the frame that shows them again, before it "
-    "is seen; held: the last box; oracle: true state, constant velocity."
+    "overlaps: of the frames in which the boxes of two visible objects share more than a fifth "
+    "of the smaller one. Switches: of identity, per object. Re-found: objects that were followed, "
+    "then hidden for up to 5 frames, and are followed under the same identity again. Hidden: "
+    "share of these whose box is right (IoU of .5 or more) in the frame that shows them again, "
+    "before it is seen; held: the last box; oracle: true state, constant velocity."
 )
 PREDICTED_NOTE = (
     "What models predict from 6 frames, with as many steps ahead as the column says; px: error of "

@@ -153,14 +153,19 @@ def _beside(folder: Path, row: Row) -> list[Row]:
         if other.resolve() == folder.resolve() or folder.name != other.name:
             continue
         try:
-            configs = [OmegaConf.load(one / "config.yaml") for one in (folder, other)]
-            theirs = run_row(other, json.loads(path.read_text()))
-        except Exception:  # a run that is half there says nothing
+            ours, others = (_task(one) for one in (folder, other))
+            theirs = run_row(other, results.table(path))
+        except (*results.ODD, yaml.YAMLError):  # a run that is half there says nothing
             continue
-        ours, others = ([OmegaConf.select(c, key) for key in ("env", "agent")] for c in configs)
         if ours == others and "iou" in theirs and theirs["arm"] != row["arm"]:
             found.append(theirs)
     return found
+
+
+def _task(folder: Path) -> list[Any]:
+    """What a run had beside its world model: the env and the agent."""
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    return [config[key] for key in ("env", "agent")]
 
 
 def make_videos(

@@ -64,6 +64,7 @@ def probe(cfg: DictConfig, seed: int) -> list[Finding]:
         "parameters": sum(p.numel() for p in model.parameters()),
     }
     training = {f"fit/{name}": value for name, value in fitted["metrics"].items()}
+    training |= model_log.flat(model.choices)
     episodes = _held_out(cfg, cfg.env, seed)
     found = diagnose(model, episodes, seed, _protocol(cfg), _foreseen(cfg, seed, episodes))
     findings = [Finding({**known, **flat(found), **training}, model, episodes)]

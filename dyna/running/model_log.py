@@ -1,19 +1,45 @@
 """What was found of a world model, in print and for loggers."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig
 
 from conf.members import find
 from dyna.running.build import make
 from dyna.running.logger import JSONL, Logger
-from dyna.scores.privacy import writable
+from dyna.scores.privacy import writable, write_config
 
+CHOSEN = "chosen"
+"""Group of what a world model chose, in tables; and the node of ``config.yaml``."""
 SHOWN_STEPS = (1, 3, 5, 10, 20, 30)
 """Steps ahead that are printed."""
+
+
+def flat(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """What a world model chose by itself, as keys of a row or a summary."""
+    return {f"{CHOSEN}/{name}": value for name, value in choices.items()}
+
+
+def keep_choices(choices: Mapping[str, Any], folder: Path) -> None:
+    """Says once what a world model chose, and adds it to the run's ``config.yaml``.
+
+    Args:
+        choices: See `WorldModel.choices`.
+        folder: Of the run.
+    """
+    path = folder / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    if not choices or CHOSEN in config:
+        return
+    said = " ".join(f"{name}={value}" for name, value in choices.items())
+    print(f"the world model chose {said}", file=sys.stderr)
+    config[CHOSEN] = {"world_model": dict(choices)}
+    write_config(config, path)
 
 
 def text(row: Mapping[str, Any]) -> str:
@@ -21,6 +47,9 @@ def text(row: Mapping[str, Any]) -> str:
     lines = [f"seed {row['seed']}, {row['cpu_seconds']:.0f} CPU seconds to learn"]
     if row.get("test_factors"):
         lines = [f"seed {row['seed']}, tested on {row['test_factors']}, {row['test_slots']} slots"]
+    chosen = [f"{k.split('/')[1]}={v}" for k, v in row.items() if k.startswith(f"{CHOSEN}/")]
+    if chosen:
+        lines.append(f"  chosen: {' '.join(chosen)}")
     if "count_accuracy" in row:
         counts = [n for n in row if n.startswith("count_accuracy_") and n[15:].isdigit()]
         by_number = ", ".join(f"{n[15:]}: {row[n]:.3f}" for n in counts)

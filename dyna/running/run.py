@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from conf.members import find
+from dyna.evaluation import references
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
-from dyna.running import foreign, references
+from dyna.running import foreign, model_log
 from dyna.running.build import build, choice, has_model, make
 from dyna.running.checkpoint import Checkpoints, config_hash
 from dyna.running.lock import locked
 from dyna.running.logger import JSONL, Logger
 from dyna.running.subject import describe
 from dyna.scores import results
-from dyna.scores.privacy import writable
+from dyna.scores.privacy import writable, write_config
 
 OWN_FILES = ("config.yaml", "metrics.jsonl", "summary.json", "report.html")
 OWN_FOLDERS = ("checkpoints", "videos", "tensorboard", "wandb")
@@ -72,8 +72,7 @@ class Run:
         self.loggers.insert(0, jsonl)
         if state is None:
             jsonl.load_state_dict({"bytes": 0})
-            text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
-            (self.folder / "config.yaml").write_text(text)
+            write_config(self.config, self.folder / "config.yaml")
         else:
             with foreign.fitting(self.checkpoints.folder):
                 self._restore(state)
@@ -106,6 +105,8 @@ class Run:
             if row.get("eval/iou") is not None:
                 bar.set_postfix_str(f"held-out IoU {row['eval/iou']:.3f}", refresh=False)
             fitted = before == frames
+            if fitted and dyna.model is not None:
+                model_log.keep_choices(dyna.model.choices, self.folder)
             late = time.monotonic() - saved >= self.cfg.checkpoint_every
             if late or fitted or self.stop or self._over:
                 self._save()
@@ -190,9 +191,9 @@ class Run:
 
     def _leave(self) -> None:
         """Ends the process after a signal; everything is saved."""
-        name = signal.Signals(self.stop or 0).name
-        print(f"stopped by {name}; saved: the same command goes on from here", file=sys.stderr)
-        raise SystemExit(128 + (self.stop or 0))
+        stop = signal.Signals(self.stop or 0)
+        print(f"stopped by {stop.name}; saved: the same command goes on", file=sys.stderr)
+        raise SystemExit(128 + stop)
 
     def _finish(self) -> dict[str, Any]:
         dyna = self.dyna
@@ -206,6 +207,7 @@ class Run:
             "imagined_frames": dyna.imagined,
             "agent_frames": dyna.real + dyna.imagined,
             **results.of_world_model(self.folder),
+            **model_log.flat(dyna.model.choices if dyna.model else {}),
             **self.evaluation,
             "time/cpu_seconds": cpu,
             "time/wall_seconds": wall,

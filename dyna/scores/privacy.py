@@ -9,8 +9,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
@@ -54,6 +56,13 @@ def writable(cfg: Any) -> Any:
             return _without_secrets(OmegaConf.to_container(cfg, resolve=True))
         except OmegaConfBaseException:  # a number that comes from the environment, say
             return _without_secrets(OmegaConf.to_container(cfg, resolve=False))
+
+
+def write_config(config: Mapping[str, Any], path: Path) -> None:
+    """Writes plain values as YAML, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+    temporary.replace(path)
 
 
 def _without_secrets(node: Any, key: str = "") -> Any:

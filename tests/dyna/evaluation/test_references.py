@@ -1,6 +1,6 @@
 """Trackers that a run is judged by."""
 
-from dyna.running import references
+from dyna.evaluation import references
 from envs.digits import make
 
 

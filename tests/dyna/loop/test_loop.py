@@ -10,11 +10,13 @@ from typing import Any
 import hydra
 import pytest
 import torch
+import yaml
 from omegaconf import DictConfig
 
 from dyna.loop import loop
 from dyna.loop.imagination import Imagination
 from dyna.loop.rollout import rollout
+from dyna.running import model_log
 from dyna.running import run as running
 from dyna.running.checkpoint import Checkpoints, load
 from envs.trajectory import Trajectory
@@ -123,6 +125,26 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert fitted(tmp_path) == fitted(undisturbed(model)) == last_fit(expected)
     assert fitted(tmp_path) or model in ("none", "oracle")  # who learns, or keeps, says what
+
+
+def test_what_a_world_model_chose_stands_in_config_and_summary(
+    undisturbed: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = yaml.safe_load((undisturbed("air") / "config.yaml").read_text())
+    chosen = config["chosen"]["world_model"]
+    assert config["world_model"]["typical_side"] == "auto"
+    assert 10 < chosen["typical_side"] < 30
+    assert chosen["camera"] == "given"
+    summary = json.loads((undisturbed("air") / "summary.json").read_text())
+    assert {f"chosen/{key}": value for key, value in chosen.items()}.items() <= summary.items()
+    assert "chosen" not in yaml.safe_load((undisturbed("rigid") / "config.yaml").read_text())
+    (tmp_path / "config.yaml").write_text("seed: 0")
+    for side in (17.0, 20.0):  # a second fit chooses nothing anew
+        model_log.keep_choices({"typical_side": side}, tmp_path)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["chosen"] == {
+        "world_model": {"typical_side": 17.0}
+    }
+    assert capsys.readouterr().err.count("typical_side=17.0") == 1
 
 
 def fitted(folder: Path) -> dict[str, float]:

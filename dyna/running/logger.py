@@ -157,14 +157,14 @@ class WandB(Logger):
         self,
         folder: str | Path,
         config: Mapping[str, Any],
-        project: str = "dyna",
-        mode: str = "offline",
-        tags: list[str] | None = None,
+        project: Any = "dyna",
+        mode: Any = "offline",
+        tags: Any = None,
     ) -> None:
         super().__init__(folder, config)
         variable = os.environ.get("WANDB_MODE")
         where = "the variable WANDB_MODE" if variable else "logger.mode"
-        mode = OLD_MODES.get(variable or mode, variable or mode)
+        mode = OLD_MODES.get(str(variable or mode), variable or mode)
         if mode not in ("offline", "online", "disabled"):
             raise ValueError(f"{where} is {mode}: take offline, online or disabled")
         if mode == "online" and (reason := _unreachable()):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -209,7 +210,7 @@ class Run:
             "time/wall_seconds": wall,
             **{f"time/{part}": seconds for part, seconds in dyna.seconds.items()},
             "config_hash": self.identity,
-            **results.provenance(f"python -m dyna {' '.join(sys.argv[1:])}".strip()),
+            **results.provenance(shlex.join(["python", "-m", "dyna", *sys.argv[1:]])),
         }
         if self.cfg.pictures:
             from dyna.reporting import pages

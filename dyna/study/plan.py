@@ -8,7 +8,7 @@ import dataclasses
 import importlib.resources
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,43 +95,7 @@ class Study:
     publish: bool = False
 
     def __post_init__(self) -> None:
-        for name, kind in {"arms": str, "tiers": str, "real_frames": int, "seeds": int}.items():
-            given = getattr(self, name)
-            if not isinstance(given, list) or not given:
-                raise ValueError(f"study.{name} must be a filled list, got {given}")
-            least = {"real_frames": 1, "seeds": 0}.get(name)
-            _check_each(f"study.{name}", given, kind, {} if least is None else {"least": least})
-        for name, kind in {"extra": dict, "overrides": str}.items():
-            if not isinstance(getattr(self, name), list):
-                raise ValueError(f"study.{name} must be a list, got {getattr(self, name)}")
-            _check_each(f"study.{name}", getattr(self, name), kind, {})
-        if not isinstance(self.references, dict):
-            raise ValueError(f"study.references={self.references}: give {{NAME: EPISODES}}")
-        _check_each("study.references", self.references.values(), int, {"least": 1})
-        check("study.imagined_frames", self.imagined_frames, int, {"least": 0})
-        check("study.workers", self.workers, int, {"least": 1})
-        for name in ("name", "results"):
-            check(f"study.{name}", getattr(self, name), str, {})
-        for key, text in [("study.name", self.name), *(("study.tiers", x) for x in self.tiers)]:
-            check_name(key, text)
-        check("publish", self.publish, bool, {})
-        self._check_names()
-
-    def _check_names(self) -> None:
-        """Arms and trackers are known, those of further settings, too."""
-        declared = {one.name for one in arms()}
-        for key, known in (
-            ("arms", declared | names("world_model")),
-            ("references", names("agent")),
-        ):
-            unknown = sorted(set(getattr(self, key)) - known)
-            if unknown:
-                raise ValueError(f"study.{key}: unknown {unknown}; choose of {sorted(known)}")
-        for block in self.extra:
-            unknown = sorted(set(block) - {"arms", "real_frames", "imagined_frames"})
-            if unknown:
-                raise ValueError(f"study.extra: unknown {unknown} in {block}")
-            dataclasses.replace(self, extra=[], **block)
+        _check(vars(self))
 
     @classmethod
     def from_config(cls, node: DictConfig, publish: bool = False) -> "Study":
@@ -148,6 +112,7 @@ class Study:
         unknown = sorted(set(given) - known)
         if unknown:
             raise ValueError(f"study does not know {unknown}; it knows {sorted(known)}")
+        _check({**given, "publish": publish})
         try:
             return cls(**given, publish=publish)
         except TypeError as error:
@@ -200,7 +165,8 @@ class Study:
         for tier, (agent, episodes) in itertools.product(self.tiers, self.references.items()):
             row = _row("reference", agent, tier, 0, 0, 0)
             folder = self.folder / "references" / f"{tier}_{agent}"
-            env = [a for a in forwarded if re.match(r"[+~]*(env[.=]|path=)", a)]
+            given = (*self.overrides, *forwarded)
+            env = [a for a in given if re.match(r"[+~]*(env[.=]|path=)", a)]
             options = [f"env.tier={tier}", f"agent={agent}", f"episodes={episodes}", *env]
             options.append(f"folder='{folder}'")
             jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs), episodes))
@@ -217,11 +183,64 @@ class Study:
         return sorted(jobs, key=lambda job: (job.row["seed"], -job.weight))
 
 
-def _check_each(name: str, given: Iterable[Any], kind: type, told: dict[str, Any]) -> None:
+LISTS: dict[str, tuple[type, dict[str, int]]] = {
+    "arms": (str, {}),
+    "tiers": (str, {}),
+    "real_frames": (int, {"least": 1}),
+    "seeds": (int, {"least": 0}),
+}
+"""What must be filled lists, of what."""
+SINGLE: dict[str, tuple[type, dict[str, int]]] = {
+    "imagined_frames": (int, {"least": 0}),
+    "workers": (int, {"least": 1}),
+    "name": (str, {}),
+    "results": (str, {}),
+}
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """Refuses what keys of a study cannot be; those that are not there are not looked at.
+
+    Raises:
+        ValueError: One is of another type, out of its range, or names what there is not.
+    """
+    for name in LISTS.keys() & given.keys():
+        if not isinstance(given[name], list) or not given[name]:
+            raise ValueError(f"study.{name} must be a filled list, got {given[name]}")
+        _check_each(name, given[name], *LISTS[name])
+    for name in SINGLE.keys() & given.keys():
+        check(f"study.{name}", given[name], *SINGLE[name])
+    for text in given.get("tiers", []):
+        check_name("study.tiers", text)
+    if "name" in given:
+        check_name("study.name", given["name"])
+    check("publish", given.get("publish", False), bool, {})
+    extra, overrides = given.get("extra", []), given.get("overrides", [])
+    references = given.get("references", {})
+    if not isinstance(references, dict):
+        raise ValueError(f"study.references={references}: give {{NAME: EPISODES}}")
+    if not isinstance(extra, list) or not all(isinstance(block, dict) for block in extra):
+        raise ValueError(f"study.extra={extra}: give a list of {{arms: [...], ...}}")
+    if not isinstance(overrides, list):
+        raise ValueError(f"study.overrides={overrides}: give a list of key=value")
+    _check_each("overrides", overrides, str, {})
+    _check_each("references", references.values(), int, {"least": 1})
+    _check_known("arms", given.get("arms", []), {x.name for x in arms()} | names("world_model"))
+    _check_known("references", references, names("agent"))
+    for block in extra:
+        _check_known("extra", block, {"arms", "real_frames", "imagined_frames"})
+        _check(block)
+
+
+def _check_each(name: str, given: Iterable[Any], kind: type, told: dict[str, int]) -> None:
     for item in given:
-        if not isinstance(item, kind):
-            raise ValueError(f"{name}: {item!r} is no {kind.__name__}")
-        check(f"an entry of {name}", item, kind, told)
+        check(f"an entry of study.{name}", item, kind, told)
+
+
+def _check_known(name: str, given: Iterable[str], known: set[str]) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ValueError(f"study.{name}: unknown {unknown}; choose of {sorted(known)}")
 
 
 def _chosen(group: str, overrides: Sequence[str]) -> str:

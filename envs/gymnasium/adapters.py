@@ -220,6 +220,6 @@ def _make(split: str, number: int, device: str, settings: dict[str, Any]) -> Tra
 def _seed(env: Tracking, source: np.random.Generator, seed: int | None, first: bool) -> None:
     """Seeds the task when asked, or once from the system's entropy if nobody ever asked."""
     if seed is not None:
-        env.rng.manual_seed(seed)
+        env.rng.manual_seed(seed % 2**63)
     elif first:
         env.rng.manual_seed(int(source.integers(2**62)))

@@ -3,6 +3,7 @@
 import gzip
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ HELP = "null: scikit-learn's digits; or the path of an MNIST-like file, .npz or 
 """What the setting ``digits`` of an env means."""
 MOST = 6000
 """Larger files are thinned to this many digits, evenly, to bound the memory (28 KB a digit)."""
+BROKEN = (struct.error, zipfile.BadZipFile, zlib.error)
+"""What damaged files raise beside the usual errors."""
 TRAIN_SHARE = 0.7235
 """Share of the digits that are for training: 1,300 of scikit-learn's 1,797."""
 
@@ -45,12 +48,13 @@ def read_whole(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise FileNotFoundError(f"no file of digits at {path}: mend the option 'digits'")
     try:
         images, labels = _read_npz(path) if path.suffix == ".npz" else _read_idx(path)
-    except (OSError, EOFError, KeyError, ValueError, struct.error, zipfile.BadZipFile) as error:
+        _check_numbers(images, labels)
+    except (OSError, EOFError, KeyError, ValueError, *BROKEN) as error:
         raise ValueError(
             f"{path} cannot be read as digits ({error}): give an .npz with 'images' and "
             "'labels' or an IDX file of images with its labels beside it"
         ) from error
-    labels = np.asarray(labels).astype(np.int64)
+    labels = labels.astype(np.int64)
     if images.ndim != 3 or images.shape[1] != images.shape[2] or images.shape[1] < 8:
         raise ValueError(f"{path}: images must be N x side x side, got {images.shape}")
     if labels.shape != images.shape[:1] or labels.min() < 0 or labels.max() > 9:
@@ -58,7 +62,17 @@ def read_whole(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
+def _check_numbers(images: np.ndarray, labels: np.ndarray) -> None:
+    for name, values in (("images", images), ("labels", labels)):
+        if values.dtype.kind not in "uif" or not values.size or not np.isfinite(values).all():
+            raise ValueError(f"its {name} are no numbers, or none at all")
+    if images.min() < 0 or not 1 < images.max() <= 255:
+        raise ValueError(f"its images go from {images.min():g} to {images.max():g}, not to 255")
+
+
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    if not zipfile.is_zipfile(path):
+        raise ValueError("no .npz file")
     with np.load(path) as data:
         for images, labels in (("images", "labels"), ("x_train", "y_train")):
             if images in data and labels in data:

@@ -11,10 +11,12 @@ gives a camera to a tier that has none.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import typing
+from collections.abc import Mapping
 from typing import Any
 
 from envs.factors import Factors
+from envs.settings import check
 
 PLAIN = Factors()
 EASY = Factors(
@@ -69,10 +71,8 @@ TIERS: Mapping[str, Factors] = {
 }
 
 
-def named(
-    tier: str, changes: Mapping[str, Any] | None = None, tiers: Mapping[str, Factors] = TIERS
-) -> Factors:
-    """The factors of one of ``tiers``, with ``changes`` to some of them.
+def named(tier: str, changes: Any = None, tiers: Mapping[str, Factors] = TIERS) -> Factors:
+    """The factors of one of ``tiers``, with ``changes`` to some of them, by name.
 
     Raises:
         ValueError: No such tier or factor, or a factor is out of range.
@@ -86,6 +86,10 @@ def named(
     unknown = [name for name in changes if name not in names]
     if unknown:
         raise ValueError(f"unknown factor {unknown[0]!r}: choose among {', '.join(names)}")
-    if isinstance(changes.get("bar_brightness"), Sequence):
+    hints = typing.get_type_hints(Factors)
+    for field in dataclasses.fields(Factors):
+        if field.name in changes:
+            check(field.name, changes[field.name], hints[field.name], field.metadata)
+    if "bar_brightness" in changes:
         changes["bar_brightness"] = tuple(changes["bar_brightness"])
     return dataclasses.replace(tiers[tier], **changes)

@@ -1,5 +1,8 @@
 import dataclasses
+import gzip
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -216,6 +219,8 @@ def test_every_other_factor_changes_the_frames(changes: dict) -> None:
         ("easy", {"depth": False}, "'grey' need depth=True"),
         ("easy", {"scale": 2.0}, "scale must be at most 1, got 2"),
         ("easy", {"world": 30}, "world 30 must not be smaller"),
+        ("easy", {"noise": "abc"}, "noise=abc is not a number"),
+        ("easy", {"noise": float("nan")}, "noise must be finite"),
     ],
 )
 def test_wrong_tiers_and_factors_are_refused(tier: str, changes: dict, message: str) -> None:
@@ -239,3 +244,25 @@ def test_a_scene_tells_its_factors() -> None:
     scene = digits.make(tier="passing").scene
     assert scene.factors == TIERS["passing"]
     assert scene.min_objects == 0
+
+
+def test_a_wrong_file_of_digits_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "digits.npz"
+    whole = {"images": np.zeros((20, 28, 28), np.uint8), "labels": np.arange(20) % 10}
+    for wrong in (
+        {"images": np.full((20, 28, 28), 0.7)},  # from 0 to 1, as other libraries have them
+        {"images": np.zeros((0, 28, 28), np.uint8), "labels": np.zeros(0, int)},
+        {"images": np.array(["a"] * 20)},
+        {"labels": np.full(20, np.nan)},
+    ):
+        np.savez(path, **{**whole, **wrong})
+        with pytest.raises(ValueError, match=r"digits\.npz cannot be read as digits"):
+            digits.make(digits=str(path))
+    path.write_text("no digits")
+    with pytest.raises(ValueError, match=r"cannot be read as digits \(no .npz file\)"):
+        digits.make(digits=str(path))
+    cut = tmp_path / "x-images-idx3-ubyte.gz"
+    cut.write_bytes(gzip.compress(b"x" * 999)[:20])
+    (tmp_path / "x-labels-idx1-ubyte.gz").touch()
+    with pytest.raises(ValueError, match="cannot be read as digits"):
+        digits.make(digits=str(cut))

@@ -1,5 +1,6 @@
 """Studies: what they run, what they keep, what they say when a run breaks."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -70,8 +71,8 @@ def test_jobs_are_commands_paired_by_seed():
         ({"references": {"foo": 1}}, "study.references.*foo.*kcf"),
         ({"imagined_frames": -1}, "imagined_frames"),
         ({"imagined_frames": "many"}, "study.imagined_frames=many is not a whole number"),
-        ({"real_frames": [0]}, "study.real_frames must be at least 1"),
-        ({"seeds": [0.5]}, "study.seeds: 0.5 is no int"),
+        ({"real_frames": [0]}, "an entry of study.real_frames must be at least 1"),
+        ({"seeds": [0.5]}, "an entry of study.seeds=0.5 is not a whole number"),
         ({"references": [3]}, "study.references"),
         ({"extra": [{"arm": 3}]}, "study.extra: unknown"),
         ({"extra": [{"arms": "air"}]}, "study.arms must be a filled list"),
@@ -230,3 +231,5 @@ def test_references_meet_the_same_env_as_the_runs():
     study = Study("x", ["none"], ["shapes"], [100], 200, [0], references={"ncc": 8})
     jobs = study.jobs(["env=shapes", "env.horizon=30"])
     assert all({"env=shapes", "env.horizon=30"} <= set(job.command) for job in jobs)
+    jobs = dataclasses.replace(study, overrides=["env=shapes", "effort=0.5"]).jobs()
+    assert all("env=shapes" in job.command for job in jobs)

@@ -71,6 +71,8 @@ def test_a_seed_repeats_and_no_seed_goes_on() -> None:
     assert np.array_equal(first["frame"], again["frame"])
     assert not np.array_equal(first["frame"], fresh["frame"])
     assert np.allclose(first["box"], info["target_box"])
+    huge = [env.reset(seed=2**70 + 1)[0]["frame"] for _ in range(2)]
+    assert np.array_equal(*huge)
     unseeded = [make(tier="easy").reset()[0]["frame"] for _ in range(2)]
     assert not np.array_equal(*unseeded)
 

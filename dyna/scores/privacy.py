@@ -7,6 +7,7 @@ Everything that a command writes (configs, results, checkpoints, what loggers ge
 import contextlib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,6 +45,24 @@ def masked(text: str) -> str:
     for value in sorted(secrets, key=len, reverse=True):
         text = text.replace(value, f"${{oc.env:{secrets[value]}}}")
     return GIVEN.sub(lambda found: found[1] + (HIDDEN if "${" not in found[2] else found[2]), text)
+
+
+def masked_argument(argument: str) -> str:
+    """The same for one argument of a command, whose value may hold blanks."""
+    key, equals, value = argument.partition("=")
+    if equals and SECRET.search(key.lstrip("+~-")) and "${" not in value:
+        return f"{key}={HIDDEN}"
+    return masked(argument)
+
+
+def masked_command(command: str) -> str:
+    """The same for a command as a shell is given it."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a quote is left open
+        return masked(command)
+    hidden = [masked_argument(word) for word in words]
+    return command if hidden == words else shlex.join(hidden)
 
 
 def writable(cfg: Any) -> Any:
@@ -93,7 +112,7 @@ def _environment_left_alone() -> Iterator[None]:
 def masked_arguments() -> Iterator[None]:
     """The process's command line without secrets, for libraries that write it down."""
     given = sys.argv
-    sys.argv = [masked(argument) for argument in given]
+    sys.argv = [masked_argument(argument) for argument in given]
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dyna.scores.privacy import masked
+from dyna.scores.privacy import masked, masked_command
 
 Row = dict[str, Any]
 
@@ -72,7 +72,7 @@ def provenance(command: str) -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "command": masked(command),
+        "command": masked_command(command),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if changes is None else bool(changes),
         "machine": {

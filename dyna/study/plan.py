@@ -165,9 +165,8 @@ class Study:
         for tier, (agent, episodes) in itertools.product(self.tiers, self.references.items()):
             row = _row("reference", agent, tier, 0, 0, 0)
             folder = self.folder / "references" / f"{tier}_{agent}"
-            env = [
-                a for a in (*self.overrides, *forwarded) if re.match(r"[+~]*(env[.=]|path=)", a)
-            ]
+            given = (*self.overrides, *forwarded)
+            env = [a for a in given if re.match(r"[+~]*(env[.=]|path=)", a)]
             options = [f"env.tier={tier}", f"agent={agent}", f"episodes={episodes}", *env]
             options.append(f"folder='{folder}'")
             jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs), episodes))
@@ -211,10 +210,10 @@ def _check(given: Mapping[str, Any]) -> None:
         _check_each(name, given[name], *LISTS[name])
     for name in SINGLE.keys() & given.keys():
         check(f"study.{name}", given[name], *SINGLE[name])
+    for text in given.get("tiers", []):
+        check_name("study.tiers", text)
     if "name" in given:
         check_name("study.name", given["name"])
-    for folder in given.get("tiers", []):
-        check_name("study.tiers", folder)
     check("publish", given.get("publish", False), bool, {})
     extra, overrides = given.get("extra", []), given.get("overrides", [])
     references = given.get("references", {})

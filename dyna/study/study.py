@@ -25,7 +25,7 @@ from tqdm import tqdm
 from dyna.reporting import findings, pages, tables
 from dyna.running.lock import locked, locked_file, wait_for
 from dyna.scores import results
-from dyna.scores.privacy import masked
+from dyna.scores.privacy import masked_argument
 from dyna.study.plan import Job, Study
 
 OURS = ("experiment", "study", "publish")
@@ -184,7 +184,7 @@ class Running:
     @property
     def _command(self) -> list[str]:
         """As it may be written."""
-        return [masked(argument) for argument in self.job.command]
+        return [masked_argument(argument) for argument in self.job.command]
 
     def _known(self) -> results.Row | None:
         try:

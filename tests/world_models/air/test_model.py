@@ -13,6 +13,7 @@ from dyna.diagnosis.measure import diagnose
 from dyna.loop.rollout import rollout
 from envs.digits import make
 from envs.trajectory import Trajectory
+from tests.usual import USUAL
 from world_models.air.frame.readout import Calibration
 from world_models.air.frame.scene_model import composite
 from world_models.air.model import AIR
@@ -117,7 +118,7 @@ def test_learning_is_reproducible_and_saved_whole(tier: str) -> None:
     models = []
     for _ in range(2):
         torch.manual_seed(0)
-        models.append(AIR(shape, **TINY))
+        models.append(AIR(shape, **USUAL, **TINY))
     for model in models:
         # So few steps find nothing; detached thresholds keep the machinery running end to end.
         model.scene.what_encoder[-1].bias.data[-1] = 5.0
@@ -126,7 +127,7 @@ def test_learning_is_reproducible_and_saved_whole(tier: str) -> None:
     first, second = (m.state_dict() for m in models)
     tensors = [k for k, v in first.items() if isinstance(v, torch.Tensor)]
     assert all(torch.equal(first[k], second[k]) for k in tensors)
-    revived = AIR(shape, **TINY)
+    revived = AIR(shape, **USUAL, **TINY)
     revived.load_state_dict(copy.deepcopy(first))
     rngs = [torch.Generator().manual_seed(5) for _ in range(2)]
     views = [m.decode(m.start(4, r)) for m, r in zip((models[0], revived), rngs, strict=True)]

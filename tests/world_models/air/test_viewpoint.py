@@ -9,6 +9,7 @@ from agents.random_actions import RandomActions
 from dyna.loop.rollout import rollout
 from envs.digits import make
 from envs.trajectory import Trajectory
+from tests.usual import USUAL
 from world_models.air.model import AIR
 
 TINY = {"background_steps": 1, "static_steps": 1, "sequence_steps": 1, "motion_steps": 1}
@@ -21,7 +22,7 @@ def real() -> Trajectory:
 
 def _model(real: Trajectory, **options: object) -> AIR:
     torch.manual_seed(0)
-    model = AIR((3, 48, 48), keep_background=False, **TINY, **options)
+    model = AIR((3, 48, 48), **{**USUAL, "keep_background": False, **TINY, **options})
     # So few steps find nothing; detached thresholds keep the machinery running end to end.
     model.scene.what_encoder[-1].bias.data[-1] = 5.0
     model.scene.what_decoder[-1].bias.data[-256:] = 2.0

@@ -13,7 +13,7 @@ MOST_EPISODES = 32
 MOST_PAIRS = 128
 LAG = 2
 """Frames that lie between two that are compared; slow cameras show more in two than in one."""
-PART = 0.4
+PART = 1 / 3
 """Size of the two parts of the frame that are looked at apart, as a share of the frame."""
 SURE = 0.05
 """Variance of a displacement (px^2) beyond which its weight falls."""

@@ -48,7 +48,7 @@ def test_what_is_set_is_not_chosen() -> None:
 @pytest.fixture
 def fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few steps find nothing to dream of, which does not matter here."""
-    monkeypatch.setattr("world_models.air.model.gather", lambda history: None)
+    monkeypatch.setattr("world_models.air.fitting.check_found", lambda *_: None)
 
 
 @pytest.mark.usefixtures("fits")

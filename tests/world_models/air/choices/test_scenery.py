@@ -34,8 +34,9 @@ def test_moving_objects_do_not_make_a_moving_view(tier: str) -> None:
     assert not view_moves(_frames(tier))
 
 
-def test_one_object_alone_does_not_move_the_view() -> None:
-    assert not view_moves(_frames("passing", min_objects=1, max_objects=1))
+@pytest.mark.parametrize("tier", ["plain", "passing"])
+def test_one_object_alone_does_not_move_the_view(tier: str) -> None:
+    assert not view_moves(_frames(tier, min_objects=1, max_objects=1))
 
 
 @pytest.mark.parametrize("tier", ["hard", "occlusion"])

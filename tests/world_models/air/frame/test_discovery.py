@@ -5,6 +5,7 @@ import torch
 
 from envs.stills import Stills, StillsSettings
 from envs.watching import watch
+from tests.usual import USUAL
 from world_models.air.frame.attend import RecurrentAttention
 from world_models.air.frame.discovery import discover, inhibit, misfit, propose
 from world_models.air.frame.scene_model import SceneModel
@@ -13,6 +14,7 @@ from world_models.air.settings import AIRChoices
 
 SHAPE = (1, 40, 40)
 TINY = {"background_steps": 3, "static_steps": 3, "typical_side": 24.0, "window": 40.0}
+STILLS = {**USUAL, **TINY, "num_slots": 3, "background": "free"}
 
 
 def test_the_next_look_is_where_least_is_explained() -> None:
@@ -75,7 +77,7 @@ def test_noisy_pixels_are_worth_less() -> None:
 @pytest.mark.parametrize("inference", ["residual", "recurrent"])
 def test_single_images_teach_perception_alone(inference: str, rng: torch.Generator) -> None:
     real = watch(Stills(StillsSettings(background="grid")), 64, 1, rng)
-    model = AIR((1, 50, 50), num_slots=3, background="free", inference=inference, **TINY)
+    model = AIR((1, 50, 50), inference=inference, **STILLS)
     before = {name: p.clone() for name, p in model.transition.named_parameters()}
     metrics = model.fit(real.without_truth(), rng)
     assert "kl_motion" not in metrics

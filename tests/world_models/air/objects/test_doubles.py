@@ -16,7 +16,7 @@ from world_models.air.objects import filtering
 from world_models.air.objects.births import births
 from world_models.air.objects.doubles import NEEDED_AT_MOST, add
 from world_models.air.objects.filtering import Filter
-from world_models.air.settings import AIRSettings
+from world_models.air.settings import AIRChoices
 from world_models.blocks.distributions import Gaussian
 from world_models.blocks.glimpse import read_glimpse
 
@@ -37,7 +37,7 @@ class Halves(nn.Module):
 
 def seer(monkeypatch: pytest.MonkeyPatch) -> Filter:
     """Follows white squares in the dark, and sees halves of them that are not yet explained."""
-    settings = AIRSettings(what_dim=2, typical_side=SIDE, background="smooth", background_dim=2)
+    settings = AIRChoices(what_dim=2, typical_side=SIDE, background="smooth", background_dim=2)
     scene = SceneModel((1, SIZE, SIZE), settings)
     scene.what_decoder = Halves()  # type: ignore[assignment]
 

@@ -74,6 +74,8 @@ class Run:
                 self.dyna.agent.inherit(load(cfg.start)["agent"])
         else:
             self._restore(state)
+        if self.dyna.model is None and has_model(cfg):
+            print("imagined_frames=0: model-free, no world model is fitted", file=sys.stderr)
         try:
             with _Signals(self), self._bar() as bar:
                 self._drive(bar)
@@ -286,8 +288,6 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     elif (summary := this.summary()) is not None:
         print(f"{this.folder} is finished; overwrite=true runs it again", file=sys.stderr)
         return summary
-    if cfg.imagined_frames == 0 and has_model(cfg):
-        print("imagined_frames=0: model-free, no world model is fitted", file=sys.stderr)
     return this.go()
 
 

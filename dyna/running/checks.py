@@ -68,12 +68,14 @@ def check_name(key: str, name: object) -> None:
         )
 
 
-def check_folder(key: str, folder: str | Path) -> None:
+def check_folder(key: str, folder: str | Path | None) -> None:
     """Makes sure that files can be written in a folder, and leaves nothing there.
 
     Raises:
         ValueError: They cannot.
     """
+    if folder is None:
+        raise ValueError(f"{key}=null is no folder: give one, or leave {key} out")
     folder, made = Path(folder), []
     try:
         made = [path for path in (folder, *folder.parents) if not path.exists()]

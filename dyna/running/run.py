@@ -76,6 +76,8 @@ class Run:
         else:
             with foreign.fitting(self.checkpoints.folder):
                 self._restore(state)
+        if self.dyna.model is None and has_model(cfg):
+            print("imagined_frames=0: model-free, no world model is fitted", file=sys.stderr)
         try:
             with _Signals(self), self._bar() as bar:
                 self._drive(bar)
@@ -291,8 +293,6 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     if not cfg.overwrite and (summary := this.summary()) is not None:
         print(f"{this.folder} is finished; overwrite=true runs it again", file=sys.stderr)
         return summary
-    if cfg.imagined_frames == 0 and has_model(cfg):
-        print("imagined_frames=0: model-free, no world model is fitted", file=sys.stderr)
     with locked(this.folder):
         if cfg.overwrite:
             clear(this.folder)

@@ -142,6 +142,7 @@ def command(
         ("env.factors={bar_brightness: 3}", "bar_brightness=3 is no pair"),
         ("seed=18446744073709551616", "seed must be finite, and below 2^63"),
         ("real_frames=10", "real_frames=10 is less than one episode of 20 frames: give 20 or"),
+        ("folder=null", "folder=null is no folder"),
         ("folder=/proc/x", "folder=/proc/x: no file can be written there"),
         ("name=a=b", "name=a=b cannot be read: quote its value"),
     ],

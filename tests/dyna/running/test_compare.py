@@ -172,7 +172,7 @@ def test_published_files_are_written_only_where_asked(
     ("override", "says"),
     [
         ("horizons=[20,5]", "rising"),
-        ("horizons=60", "horizons=60"),
+        ("horizons=60", "horizons must be a filled list, got 60"),
         ("episodes=0", "episodes must be at least 1, got 0"),
         ("checkpoints=[a]", "must name folders"),
         ("agents=[]", "nobody to compare"),

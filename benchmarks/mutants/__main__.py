@@ -9,10 +9,11 @@ survivor is tried again by tests that are new. One process:
 """
 
 import argparse
+import collections
 import dataclasses
+import hashlib
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -22,14 +23,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.mutants.faults import Fault, faults
-from benchmarks.mutants.noticing import QUIET, Noticer, apart, noticers, survey
+from benchmarks.mutants.noticing import QUIET, Noticer, apart, at_import, digest, noticers, survey
+from benchmarks.mutants.swapping import forget, preload, swap
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = ("envs", "world_models", "agents", "dyna/loop")
 TESTS = ("envs", "world_models", "agents", "dyna/loop", "dyna/evaluation", "dyna/diagnosis")
 """Folders of tests. Those of commands and reports are slow, and see little of what is inside."""
-PRELOADED = ("torch", "numpy", "scipy", "hydra", "gymnasium", "beartype", "jaxtyping")
-"""Imported once, for all forks."""
 
 
 @dataclasses.dataclass
@@ -38,11 +38,13 @@ class Verdict:
 
     Attributes:
         fault: Which.
+        source: Digest of the file that it was planted in.
         by: The test that failed, or ``time`` if one did not end; None if all passed.
         tried: Tests that passed, with the digests of their files.
     """
 
     fault: Fault
+    source: str
     by: str | None
     tried: list[str]
 
@@ -77,11 +79,20 @@ def copy_tree(tree: Path) -> None:
 
 
 def draw(number: int, seed: int) -> list[Fault]:
-    """The faults to plant, in the order in which they are drawn."""
-    found: list[Fault] = []
+    """The faults to plant, in the order in which they are drawn.
+
+    Each has a number drawn for it by what it is, and the least are taken: where the code has
+    changed elsewhere, most of them are drawn again.
+    """
+    drawn: dict[tuple[str, int], Fault] = {}
     for path in sorted(p for place in PLACES for p in (ROOT / place).rglob("*.py")):
-        found += faults(str(path.relative_to(ROOT)), path.read_text())
-    return random.Random(seed).sample(found, min(number, len(found)))
+        source, count = path.read_text(), collections.Counter[str]()
+        for fault in faults(str(path.relative_to(ROOT)), source):
+            name = f"{fault.path} {fault.describe(source).partition(' ')[2]}"
+            count[name] += 1
+            lot = hashlib.sha256(f"{seed} {name} {count[name]}".encode()).hexdigest()
+            drawn[lot, len(drawn)] = fault
+    return [drawn[lot] for lot in sorted(drawn)[:number]]
 
 
 def affordable(tests: Sequence[Noticer], cap: float) -> list[Noticer]:
@@ -95,8 +106,19 @@ def affordable(tests: Sequence[Noticer], cap: float) -> list[Noticer]:
     return chosen
 
 
-def judge(fault: Fault, tests: list[Noticer], tree: Path, number: int, cap: float) -> str | None:
-    """The test that notices the fault; None if none does."""
+def judge(
+    fault: Fault, tests: list[Noticer], tree: Path, number: int, cap: float, imported: bool
+) -> str | None:
+    """The test that notices the fault; None if none does.
+
+    Args:
+        fault: What is planted.
+        tests: Which are run, in this order.
+        tree: The copy that it is planted in.
+        number: Of the fault, from 1.
+        cap: CPU seconds that the tests should take.
+        imported: Whether importing the file runs the line.
+    """
     path, first = tree / fault.path, tree.parent / "first"
     clean = path.read_text()
     path.write_text(fault.plant(clean))
@@ -106,6 +128,10 @@ def judge(fault: Fault, tests: list[Noticer], tree: Path, number: int, cap: floa
     names = [test.name for test in tests]
 
     def work() -> int:
+        if imported:
+            forget()
+        else:
+            swap(path, clean, fault.plant(clean))
         return pytest.main(["-x", *QUIET, *names], plugins=[First(first)])
 
     try:
@@ -135,25 +161,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--cap", type=float, default=60, help="CPU seconds of tests for a fault")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "mutants")
     args = parser.parse_args(argv)
-    for module in PRELOADED:
-        __import__(module)
     tree = args.folder / "tree"
     copy_tree(tree)
     recorded = survey(tree, TESTS, args.folder / "recorded")
+    preload(tree)
     written = args.folder / "verdicts.jsonl"
     verdicts = read(written)
     drawn = draw(args.number, args.seed)
     for number, fault in enumerate(drawn, 1):
-        before = verdicts.get(fault, Verdict(fault, None, []))
+        source = digest(tree / fault.path)
+        before = verdicts.get(fault, Verdict(fault, source, None, []))
+        if before.source != source:
+            before = Verdict(fault, source, None, [])
         if before.by:
             continue
-        tests = affordable(noticers(recorded, fault.path, {fault.line, fault.statement}), args.cap)
+        lines = {fault.line, fault.statement}
+        imported = at_import(recorded, fault.path, lines)
+        tests = affordable(noticers(recorded, fault.path, lines), args.cap)
         fresh = [t for t in tests if f"{t.name} {t.digest}" not in before.tried]
-        if not fresh and fault in verdicts:
+        if not fresh and before.tried:
             continue
-        by = judge(fault, fresh, tree, number, args.cap) if fresh else None
+        by = judge(fault, fresh, tree, number, args.cap, imported) if fresh else None
         tried = [*before.tried, *(f"{t.name} {t.digest}" for t in fresh)]
-        verdicts[fault] = Verdict(fault, by, [] if by else tried)
+        verdicts[fault] = Verdict(fault, source, by, [] if by else tried)
         with written.open("a") as out:
             out.write(json.dumps(dataclasses.asdict(verdicts[fault])) + "\n")
         told = fault.describe((ROOT / fault.path).read_text())

@@ -83,7 +83,7 @@ def spent() -> float:
     return time.process_time() + sum(os.times()[2:4])
 
 
-def record(tree: Path, file: str, out: Path) -> None:
+def record(tree: Path, file: str, out: Path) -> int:
     """Runs a test file and writes which of its tests run which lines, and what all it read.
 
     To be called in a process of its own: coverage must be there before the packages.
@@ -95,7 +95,7 @@ def record(tree: Path, file: str, out: Path) -> None:
     )
     watch.start()
     clock = Clock(watch.switch_context)
-    pytest.main([*QUIET, file], plugins=[clock])
+    status = pytest.main([*QUIET, file], plugins=[clock])
     watch.stop()
     data, lines, read = watch.get_data(), {}, {}
     for path in filter(data.lines, data.measured_files()):
@@ -106,6 +106,7 @@ def record(tree: Path, file: str, out: Path) -> None:
         }
     seconds = {n: cost for n, (cost, _) in clock.tests.items() if n not in clock.failed}
     out.write_text(json.dumps({"read": read, "lines": lines, "seconds": seconds}))
+    return status
 
 
 def _running(clock: Clock, who: set[str]) -> list[str] | None:
@@ -133,7 +134,9 @@ def survey(tree: Path, rooms: Sequence[str], folder: Path) -> dict[str, dict]:
         out = folder / f"{file.replace('/', '.')}.json"
         if not (out.exists() and _is_fresh(json.loads(out.read_text()), tree)):
             print(f"recording {file}", flush=True)
-            apart(lambda file=file, out=out: record(tree, file, out), tree, folder / "log", 3600)
+            log = folder / "log"
+            if apart(lambda file=file, out=out: record(tree, file, out), tree, log, 3600):
+                print(log.read_text()[-2000:])
         if out.exists():
             found[file] = json.loads(out.read_text())
     return found
@@ -154,6 +157,12 @@ def noticers(recorded: dict[str, dict], path: str, lines: set[int]) -> list[Noti
                 near, seconds = int(file != mirror), entry["seconds"][test]
                 found.add(Noticer(near, seconds, test, entry["read"][file]))
     return sorted(found)
+
+
+def at_import(recorded: dict[str, dict], path: str, lines: set[int]) -> bool:
+    """Whether importing the file runs one of the lines."""
+    run = [entry["lines"].get(path, {}) for entry in recorded.values()]
+    return any(lines_run.get(str(line), ...) is None for lines_run in run for line in lines)
 
 
 def apart(work: Callable[[], object], tree: Path, log: Path, cap: float) -> int | None:

@@ -37,6 +37,18 @@ def test_a_view_is_found_again_although_things_move_in_it(rng: torch.Generator) 
     assert (error / found.scale).square().mean() < 6
 
 
+def test_what_moved_by_itself_is_left_out_although_nobody_said_so(rng: torch.Generator) -> None:
+    picture = _landscape(rng)
+    corner = torch.full((4, 2), 24.0) + torch.tensor([1.5, -1.0])
+    frame = read_view(picture, corner, (48, 48))
+    # A ninth of the picture is somewhere else by now.
+    frame[:, :, 16:32, 16:32] = frame[:, :, 19:35, 16:32].clone()
+    found = register(
+        picture, torch.ones(4, 96, 96), frame, torch.ones(4, 48, 48), torch.full((4, 2), 24.0)
+    )
+    assert (found.loc - corner).abs().max() < 0.15
+
+
 def test_a_blank_background_leaves_the_prediction_alone() -> None:
     belief = _first(torch.zeros(2, 1, 16, 16), torch.ones(2, 16, 16))
     prior = Gaussian(torch.tensor([[1.0, -2.0], [0.5, 0.0]]), torch.full((2, 2), 0.1))

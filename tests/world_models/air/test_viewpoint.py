@@ -10,7 +10,11 @@ from dyna.loop.rollout import rollout
 from envs.digits import make
 from envs.trajectory import Trajectory
 from tests.usual import USUAL
+from tests.world_models.air.objects.test_slots import SIZE, slots_at
+from world_models.air.frame.scene_model import SceneModel
 from world_models.air.model import AIR
+from world_models.air.settings import AIRChoices
+from world_models.air.viewpoint import uncovered
 
 TINY = {"background_steps": 1, "static_steps": 1, "sequence_steps": 1, "motion_steps": 1}
 
@@ -33,6 +37,20 @@ def _model(real: Trajectory, **options: object) -> AIR:
 @pytest.fixture(scope="module")
 def watching(real: Trajectory) -> AIR:
     return _model(real, camera="inferred", canvas=True)
+
+
+def test_masks_say_where_the_background_is_seen() -> None:
+    torch.manual_seed(0)
+    scene = SceneModel((1, SIZE, SIZE), AIRChoices(what_dim=5))
+    scene.what_decoder[-1].bias.data[-256:] = 9.0  # objects are solid
+    slots = slots_at([[8.0, 8.0, 2.0], [17.0, 17.0, 2.0]], [1.0, 1.0], [0.0, 1.0])
+    clear = uncovered(scene, slots)[0]
+    assert clear[8, 8] == clear[6, 10] == 0  # an object, and its rim
+    assert clear[17, 17] == 1  # one that is hidden itself
+    assert clear[20, 4] == 1
+    assert ((clear >= 0) & (clear <= 1)).all()
+    moved = uncovered(scene, slots, torch.full((1, 2, 2), 9.0))[0]
+    assert (moved[8, 8], moved[17, 17]) == (1, 0)
 
 
 def test_actions_move_objects_and_background_in_dreams(watching: AIR) -> None:

@@ -16,8 +16,9 @@ from envs.trajectory import Trajectory
 from tests.scenes import MovingPatch
 from world_models.blocks.noise import estimate_noise
 from world_models.linear import Linear, LocallyLinear
+from world_models.monolith import model as monolith
 from world_models.monolith import target
-from world_models.monolith.latent_filter import Latent
+from world_models.monolith.latent_filter import LOG_SCALE, Latent, bounded_scale
 from world_models.monolith.latent_objective import Objective, camera_before, draw_clips
 from world_models.monolith.model import Monolith
 from world_models.vae_rnn import VAERNN
@@ -155,6 +156,84 @@ def test_learning_brings_what_is_expected_to_what_is_found(
         sum(costs.values()).backward()
         optimiser.step()
     assert apart() < before - 0.1
+
+
+def test_generators_are_the_only_randomness(model: Monolith) -> None:
+    real, metrics = episodes().without_truth(), []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        other = copy.deepcopy(model)
+        metrics.append(other.fit(real, torch.Generator().manual_seed(5), effort=0.3))
+    assert metrics[0] == metrics[1]
+
+
+def test_every_cost_teaches(model: Monolith, rng: torch.Generator) -> None:
+    objective = Objective(model.filter, 0.1, free_nats=0.0, balance=0.8)
+    for name, cost in objective(draw_clips(episodes().without_truth(), 4, 6, rng), rng).items():
+        model.zero_grad()
+        cost.backward(retain_graph=True)
+        taught = [p for p in model.parameters() if p.grad is not None and p.grad.abs().sum() > 0]
+        assert taught, name
+
+
+def test_the_pasted_target_is_cut_out_of_its_first_frame(rng: torch.Generator) -> None:
+    real = episodes(batch=8)
+    clips = draw_clips(real.without_truth(), 6, 6, rng)
+    pixel = (torch.arange(48) + 0.5) / 48
+    for t in (0, 3):
+        box = clips.path[:, t]
+        across, down = (
+            (pixel - box[:, i : i + 1]).abs() < box[:, i + 2 : i + 3] / 2 for i in (0, 1)
+        )
+        inside = (down[:, :, None] & across[:, None, :])[:, None]
+        area = inside.sum((1, 2, 3))
+        # The patch is bright noise; what it was cut out of is black.
+        assert ((clips.pasted[:, t] > 0.02) & inside).sum((1, 2, 3)).div(area).min() > 0.6
+
+
+def test_surprising_frames_count_what_was_not_expected(model: Monolith) -> None:
+    real = episodes().without_truth()
+    frame = real.frame.float() / 255
+    found = model.filter(frame, real.box[:, 0], camera_before(real.camera))
+    error = (model.filter.draw(found.latent) - frame).square().sum((-1, -2, -3))
+    told = model.posterior(real).elbo
+    assert (told < -error / (2 * model.settings.sigma**2) - 0.01).all()
+
+
+def test_what_the_camera_does_changes_dreams(model: Monolith) -> None:
+    if isinstance(model.filter.dynamics, LocallyLinear):
+        model.filter.dynamics.push.data.normal_()
+    state = model.start(3, torch.Generator().manual_seed(0))
+    ahead = [
+        model.prior(state, torch.Generator().manual_seed(1), camera).latent.z
+        for camera in (None, torch.zeros(3, 2), torch.full((3, 2), 0.1))
+    ]
+    assert torch.equal(ahead[0], ahead[1])
+    assert not torch.allclose(ahead[0], ahead[2], atol=1e-3)
+
+
+def test_dreams_begin_where_the_target_is_known(
+    model: Monolith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, kept = episodes().without_truth(), []
+    for lost in (2.0, -1.0):  # every reward is foreseen; none is
+        monkeypatch.setattr(monolith, "LOST", lost)
+        kept.append(model._fill_bank(real)["bank_moments"])
+    assert kept == [6 * (8 - monolith.MIN_AGE + 2), 6]
+
+
+def test_doubt_has_bounds() -> None:
+    scale = bounded_scale(torch.tensor([-1e4, 0.0, 1e4]))
+    assert scale[1].item() == pytest.approx(1, abs=0.2)
+    low, high = LOG_SCALE
+    torch.testing.assert_close(scale[[0, 2]].log(), torch.tensor([low, high]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wider_model_has_more_channels(kind: type[Monolith]) -> None:
+    thin, wide = (kind((1, 48, 48), **{**SMALL, "width": width}) for width in (4, 8))
+    count = [sum(p.numel() for p in m.filter.encoder.parameters()) for m in (thin, wide)]
+    assert count[0] < count[1]
 
 
 def test_dreams_are_as_grainy_as_what_was_seen(model: Monolith, rng: torch.Generator) -> None:

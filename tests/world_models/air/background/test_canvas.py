@@ -2,7 +2,7 @@
 
 import torch
 
-from world_models.air.background.canvas import blank, crop, fill, read_view
+from world_models.air.background.canvas import SMOOTH_LOOKS, blank, crop, fill, read_view
 
 
 def test_reading_at_whole_pixels_copies_and_between_them_blends() -> None:
@@ -52,6 +52,9 @@ def test_noise_averages_out_and_masked_pixels_are_not_written(rng: torch.Generat
     assert not precision[..., 4:].any()
     smooth = torch.full((1, 1, 8, 8), 0.7)
     assert torch.allclose(canvas.over(smooth)[..., 4:], smooth[..., 4:])
+    once = blank(1, (1, 8, 8), 2).write(truth, torch.ones(1, 8, 8))
+    expected = (truth + SMOOTH_LOOKS * smooth) / (1 + SMOOTH_LOOKS)
+    assert torch.allclose(once.over(smooth), expected)
 
 
 def test_something_that_moved_on_is_forgotten() -> None:

@@ -7,7 +7,14 @@ from envs.stills import Stills, StillsSettings
 from envs.watching import watch
 from tests.usual import USUAL
 from world_models.air.frame.attend import RecurrentAttention
-from world_models.air.frame.discovery import discover, inhibit, misfit, propose
+from world_models.air.frame.discovery import (
+    BLUR_PX,
+    blur_kernel,
+    discover,
+    inhibit,
+    misfit,
+    propose,
+)
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.model import AIR
 from world_models.air.settings import AIRChoices
@@ -26,6 +33,31 @@ def test_the_next_look_is_where_least_is_explained() -> None:
     allowed = inhibit(torch.ones(2, 20, 20), torch.tensor([[27.0, 11, 2], [13, 31, 2]]), 8.0)
     again = propose(residual, allowed)
     assert ((again - centre).norm(dim=-1) > 5).all()
+
+
+def test_looks_are_blurred_as_far_as_is_said() -> None:
+    weights = blur_kernel(torch.device("cpu"))
+    place = 2 * (torch.arange(len(weights)) - len(weights) // 2)  # pictures of half the size
+    assert weights.sum().item() == pytest.approx(1)
+    assert (weights * place.square()).sum().sqrt().item() == pytest.approx(BLUR_PX, rel=0.05)
+
+
+def test_a_new_model_draws_bright_things_that_are_hardly_there() -> None:
+    for channels in (1, 3):
+        model = SceneModel((channels, 40, 40), AIRChoices(what_dim=5))
+        drawn = model.decode_what(torch.randn(8, 5))
+        colour, alpha = drawn[:, :channels], drawn[:, channels:]
+        assert alpha.mean() < 0.25
+        assert (colour / alpha).mean() > 0.6
+
+
+def test_a_look_is_neither_certain_nor_lost(rng: torch.Generator) -> None:
+    model = SceneModel(SHAPE, AIRChoices(what_dim=5))
+    for strength in (1.0, 1e3, -1e3):
+        seen = strength * torch.rand(16, 2, 40, 40, generator=rng)
+        scale = model.look(seen, torch.full((16, 2), 20.0)).scale / model.where_unit
+        assert scale.min() > 0.01
+        assert scale.max() < 8
 
 
 @pytest.mark.parametrize("inference", ["residual", "recurrent"])

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from world_models.air.motion import learning
 from world_models.air.motion.learning import Tracks, fit_motion, mirror, motion_loss
 from world_models.air.motion.transition import Transition
 from world_models.air.motion.transitions import TRANSITIONS, make_transition
@@ -89,6 +90,69 @@ def test_only_related_objects_notice_each_other() -> None:
             hidden = after
         push = both.loc[0, 0, 0] - alone.loc[0, 0, 0]
         assert push < -1 if relation == "pairwise" else push == 0
+
+
+@pytest.mark.parametrize("name", ["rnn", "kalman", "linear"])
+def test_objects_push_each_other_only_where_they_meet(name: str) -> None:
+    """And only if they are related; an untrained law pushes already."""
+    for relation, apart, pushed in [
+        ("none", 8, False),
+        ("pairwise", 8, True),
+        ("pairwise", 24, False),
+    ]:
+        transition = _make(name, relation)
+        where = torch.tensor([[[12.0, 24.0, SIDE], [12.0 + apart, 24.0, SIDE]]])
+        velocity = torch.tensor([[[2.0, 0.0], [-2.0, 0.0]]])
+        both = alone = None
+        hidden = transition.initial((1, 2))
+        for t in range(3):
+            seen = where.clone()
+            seen[..., :2] += (t - 2) * velocity
+            both, after = transition(seen, velocity, hidden, torch.ones(1, 2))
+            alone, _ = transition(seen, velocity, hidden, torch.tensor([[1.0, 0.0]]))
+            hidden = after
+        force = (both.loc - alone.loc)[0, 0, :2].norm()
+        assert force > 0.5 if pushed else force < 0.2, (relation, apart)
+
+
+@pytest.mark.parametrize(("name", "relation"), FAMILY)
+def test_an_untrained_law_knows_that_objects_go_on(name: str, relation: str) -> None:
+    transition = _make(name, relation)
+    velocity = torch.tensor([[[1.5, -1.0]]])
+    where, hidden = torch.tensor([[[20.0, 28.0, SIDE]]]), transition.initial((1, 1))
+    for _ in range(4):
+        prior, hidden = transition(where, velocity, hidden, torch.ones(1, 1))
+        ahead = where.clone()
+        ahead[..., :2] += velocity
+        where = ahead
+    error = (prior.loc - ahead).abs()[0, 0]
+    assert error[:2].max() < 0.5
+    assert error[2:].max() < 0.05
+    assert prior.scale[..., 2:].max() < 0.2 < prior.scale[..., :2].min()
+
+
+def test_doubt_about_motion_has_bounds() -> None:
+    transition = _make("rnn", "none")
+    where, velocity, present = _scene(3)
+    for extreme in (-100.0, 100.0):
+        transition.head[-1].bias.data[3:] = extreme
+        scale = transition(where, velocity, transition.initial((5, 3)), present)[0].scale
+        assert 1e-3 < scale.min() < scale.max() + 1e-6 < 20
+
+
+def test_rollouts_begin_where_some_frames_are_left(
+    rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+
+    def spy(law: Transition, tracks: Tracks, starts: Tensor, *rest: Tensor) -> Tensor:
+        found.extend(starts.tolist())
+        return torch.zeros(())
+
+    monkeypatch.setattr(learning, "overshoot", spy)
+    for _ in range(20):
+        motion_loss(_make("constant_velocity", "none"), _tracks(), rng)
+    assert set(found) == set(range(learning.MIN_START, 12 - learning.SETTLED))
 
 
 def test_the_filter_is_the_mean_of_what_was_measured() -> None:

@@ -1,11 +1,13 @@
 """What slots see of a frame when they are corrected by it."""
 
+import pytest
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from tests.world_models.air.objects.test_slots import SIZE, slots_at
 from world_models.air.frame.scene_model import SceneModel
+from world_models.air.objects import correction
 from world_models.air.objects.correction import evidence
 from world_models.air.settings import AIRChoices
 from world_models.blocks.distributions import Gaussian
@@ -31,6 +33,30 @@ def _seen_at_the_edge(margin: int) -> tuple[Float[Tensor, "1 E g g"], Float[Tens
 def test_beyond_the_edge_the_own_prediction_stands_in() -> None:
     at_the_edge, inside = _seen_at_the_edge(margin=8)
     assert torch.allclose(at_the_edge, inside, atol=1e-4)
+
+
+def test_the_longer_an_object_is_hidden_the_farther_it_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Gaussian] = []
+
+    def spy(glimpse: Tensor, prior: Gaussian, *rest: object) -> Gaussian:
+        asked.append(prior)
+        return prior
+
+    monkeypatch.setattr(correction, "search", spy)
+    torch.manual_seed(0)
+    model = SceneModel((1, SIZE, SIZE), AIRChoices(what_dim=5))
+    slots = slots_at(
+        [[6.0, 6.0, 2.0], [16.0, 16.0, 2.0], [9.0, 16.0, 2.0]], [1.0] * 3, [0.0, 2.0, 8.0]
+    )
+    prior = Gaussian(slots.where.loc, torch.full((1, 3, 3), 0.5))
+    dark, bars = torch.zeros(1, 1, SIZE, SIZE), torch.ones(1, SIZE, SIZE)
+    seen = evidence(model, slots, prior, dark, dark, True, bars)
+    correction.correct(model, slots, prior, *seen, None, dark, 0.12)
+    doubt = asked[0].scale[:, 0]
+    expected = torch.tensor([0.25, 0.25 + 0.8**2, 0.25 + 3.2**2]).sqrt()
+    torch.testing.assert_close(doubt, expected)
 
 
 def test_without_a_margin_the_world_ends_at_the_edge() -> None:

@@ -51,7 +51,7 @@ def perception(
     frames |= {f"_{n}": scored & (number == n) for n in number[:, settled:].unique().tolist()}
     frames["_overlap"] = scored & overlaps
     frames["_overlap_start"] = start & overlaps[:, :1]
-    metrics = {}
+    metrics: dict[str, float] = {}
     for name, chosen in frames.items():
         if bool(chosen.any()):
             right, more = (

@@ -1,5 +1,5 @@
 """AIR's usual choices, for tests that look into a model before it has learned."""
 
-from world_models.air.settings import AIRChoices, AIRChoices
+from world_models.air.settings import AIRChoices
 
 USUAL = {name: getattr(AIRChoices(), name) for name in AIRChoices().open}

@@ -138,13 +138,14 @@ class AIR(WorldModel[DreamState]):
             with _new_weights(rng):
                 self._build(chosen)
 
-    def _choose_law(self, found: Tracks, steps: int, rng: torch.Generator) -> dict[str, float]:
-        """Settles how objects move; says how well each candidate predicts."""
-        with _new_weights(rng):
-            law, errors = choose_law(self.settings, found, self._law, steps, rng)
-            self.chosen = dataclasses.replace(self.chosen, **law)
-            self.transition = self._law(self.chosen.transition, self.chosen.relation)
-        return errors
+    def _choose_law(self, found: Tracks, rng: torch.Generator) -> dict[str, float]:
+        """Settles how objects move; says what told it."""
+        chosen, told = choose_law(self.settings, self.chosen, found)
+        if chosen != self.chosen:
+            self.chosen = chosen
+            with _new_weights(rng):
+                self.transition = self._law(chosen.transition, chosen.relation)
+        return told
 
     def _fit_motion(
         self, real: Trajectory, steps: dict[str, int], rng: torch.Generator, first_time: bool
@@ -160,7 +161,7 @@ class AIR(WorldModel[DreamState]):
             if self.viewpoint.prior is not None:
                 camera = path
             if undecided:
-                metrics = self._choose_law(tracks(belief, path), max(1, steps["motion"] // 3), rng)
+                metrics = self._choose_law(tracks(belief, path), rng)
         metrics |= fitting.fit_sequence(
             self._filter(),
             real.frame,

@@ -81,13 +81,14 @@ class AIRSettings(Settings):
     )
     transition: str = setting(
         AUTO,
-        "how objects move; kalman: with a filtered velocity; linear: locally linear; auto: what "
-        "predicts real tracks best",
+        "how objects move; kalman: with a filtered velocity; linear: locally linear; auto: kalman "
+        "where they collide or may be lost from sight, else rnn",
         choices=("rnn", "kalman", "linear", "constant_velocity"),
     )
     relation: str = setting(
         AUTO,
-        "pairwise: objects act on each other, as in collisions; auto: if that predicts better",
+        "pairwise: objects act on each other, as in collisions; auto: if real ones bounce off "
+        "each other",
         choices=("none", "pairwise"),
     )
 

@@ -1,79 +1,78 @@
-"""Which law objects move by: what predicts tracks of other episodes best, steps ahead."""
-
-from collections.abc import Callable
-from typing import Any
+"""Which law objects move by: told by tracks, by bars, and by a view that moves."""
 
 import torch
 
-from world_models.air.motion.learning import Tracks, fit_motion, motion_loss
-from world_models.air.motion.transition import Transition
-from world_models.air.settings import AIRSettings
+from world_models.air.motion.learning import Tracks
+from world_models.air.settings import AIRChoices, AIRSettings, decided
 
-TRANSITIONS = ("rnn", "kalman")
-RELATIONS = ("none", "pairwise")
-MOST_EPISODES = 96
-"""So many are enough to choose; all teach what was chosen."""
-EVERY = 4
-"""Every so-manieth episode is held out."""
-DRAWS = 8
-MARGIN = 0.05
-"""A later candidate must err less by this (logarithm of squared pixels) than those before it."""
+MOST_EPISODES = 64
+"""So many are enough to see collisions in."""
+NEAR = 1.5
+"""Two objects meet if they come as near as this, in sides of their windows."""
+REACH = 3
+"""Frames before and after a meeting in which both must be seen."""
+LEAST_SPEED = 1.0
+"""Pixels per frame at which they must have met, or noise says how they parted."""
+LEAST_MEETINGS = 10
+REBOUND = 0.3
+"""Share of their speed with which they must part on average to have collided."""
+
+
+def rebound(tracks: Tracks) -> tuple[float, int]:
+    """How much of their relative speed two objects that meet turn round: about 1 as they bounce.
+
+    Objects that pass each other go on as they came: along the line between their centres, where
+    these are nearest, they lose no speed. On average that gives 0, whatever noise there is.
+
+    Returns:
+        The mean over meetings, and their number.
+    """
+    xy, horizon = tracks.where[..., :2], tracks.where.shape[1]
+    one, other = torch.triu_indices(xy.shape[2], xy.shape[2], 1, device=xy.device)
+    if horizon <= 2 * REACH or len(one) == 0:
+        return 0.0, 0
+    apart = xy[:, :, one] - xy[:, :, other]
+    distance = apart.norm(dim=-1)
+    side = tracks.where[..., 2:].mean(-1).exp()
+    near = NEAR * (side[:, :, one] + side[:, :, other]) / 2
+    same = tracks.continued()
+    both = same[:, :, one] & same[:, :, other]
+
+    def at(x: torch.Tensor, shift: int) -> torch.Tensor:
+        """The frames that have `REACH` others on both sides, ``shift`` frames later."""
+        return x[:, REACH + shift : horizon - REACH + shift]
+
+    met = torch.stack([at(both, k) for k in range(1 - REACH, REACH + 1)]).all(0)
+    met &= (at(distance, 0) <= at(distance, -1)) & (at(distance, 0) < at(distance, 1))
+    before = (at(apart, -1) - at(apart, -REACH)) / (REACH - 1)
+    after = (at(apart, REACH) - at(apart, 1)) / (REACH - 1)
+    speed = before.norm(dim=-1)
+    met &= (at(distance, 0) < at(near, 0)) & (speed > LEAST_SPEED)
+    line = at(apart, 0) / at(distance, 0)[..., None].clamp(min=1e-6)
+    turned = ((after - before) * line).sum(-1)[met] / speed[met]
+    return (turned.mean().item() if len(turned) else 0.0), len(turned)
 
 
 def choose_law(
-    settings: AIRSettings,
-    tracks: Tracks,
-    make: Callable[[str, str], Transition],
-    steps: int,
-    rng: torch.Generator,
-) -> tuple[dict[str, Any], dict[str, float]]:
-    """The transition, and then whether objects act on each other, as far as that is left open.
+    settings: AIRSettings, chosen: AIRChoices, tracks: Tracks
+) -> tuple[AIRChoices, dict[str, float]]:
+    """Whether objects act on each other, and the transition that goes with it.
+
+    On what is seen all the time the two transitions are level once they have learned; ``kalman``
+    knows velocities precisely, which counts where objects collide.
 
     Args:
         settings: What is not open in them stays.
+        chosen: What was chosen so far.
         tracks: Scenes as the filter saw them.
-        make: A new transition of these names (transition, relation).
-        steps: Gradient steps of each candidate.
-        rng: Source of all randomness.
 
     Returns:
-        What was chosen, and the open-loop error of each candidate on held-out episodes: the mean
-        logarithm of squared pixels over ten steps, as in `overshoot`.
+        All choices, and what told them.
     """
-    scene = torch.arange(len(tracks.where), device=tracks.where.device)
-    taught, held_out = scene[scene % EVERY > 0], scene[scene % EVERY == 0]
-    errors: dict[tuple[str, str], float] = {}
-
-    def error(law: tuple[str, str]) -> float:
-        if law not in errors:
-            transition = make(*law)
-            fit_motion(transition, tracks[taught], steps, rng)
-            errors[law] = _open_loop(transition, tracks[held_out])
-        return errors[law]
-
-    transition, relation = settings.transition, settings.relation
-    none = "none" if "relation" in settings.open else relation
-    chosen: dict[str, Any] = {}
-    if "transition" in settings.open:
-        transition = _least({name: error((name, none)) for name in TRANSITIONS})
-        chosen["transition"] = transition
-    if "relation" in settings.open and transition != "constant_velocity":
-        chosen["relation"] = _least({name: error((transition, name)) for name in RELATIONS})
-    return chosen, {f"law_{a}_{b}": value for (a, b), value in errors.items()}
-
-
-def _least(errors: dict[str, float]) -> str:
-    """The first that no later one beats by `MARGIN`."""
-    best, *others = errors
-    for name in others:
-        if errors[name] < errors[best] - MARGIN:
-            best = name
-    return best
-
-
-@torch.no_grad()
-def _open_loop(transition: Transition, tracks: Tracks) -> float:
-    """See `choose_law`; the same moments are asked of each candidate."""
-    rng = torch.Generator(tracks.where.device).manual_seed(0)
-    draws = [motion_loss(transition, tracks, rng)[1] for _ in range(DRAWS)]
-    return torch.stack(draws).mean().item()
+    share, meetings = rebound(tracks)
+    collide = meetings >= LEAST_MEETINGS and share > REBOUND
+    fixed = settings.transition == "constant_velocity"
+    found = {"relation": "pairwise" if collide and not fixed else "none"}
+    found["transition"] = "kalman" if collide else chosen.transition
+    known = {name: getattr(chosen, name) for name in settings.open}
+    return decided(settings, **{**known, **found}), {"rebound": share, "meetings": float(meetings)}

@@ -58,7 +58,8 @@ def choose_presence_prior(
         return {}
     frame, box = first_frame[known].float() / 255, first_box[known]
     channels, height, width = frame.shape[1:]
-    smooth = LinearBackground((channels, height, width)).to(frame.device)
+    with torch.random.fork_rng(devices=[]):  # it draws weights that it does not need
+        smooth = LinearBackground((channels, height, width)).to(frame.device)
     background = smooth.decode(smooth.posterior(frame)[0])
     nats = (frame - background).square().mean(1) / (2 * sigma**2) * channels**CHANNEL_WEIGHT
     y = (torch.arange(height, device=frame.device) + 0.5) / height

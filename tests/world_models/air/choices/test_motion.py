@@ -1,56 +1,56 @@
-"""Which law is chosen: what predicts tracks that it has not seen."""
+"""Which law is chosen: whether objects that meet pass or bounce, and what hides them."""
 
+import pytest
 import torch
-from torch import Tensor
 
-from world_models.air.choices.motion import choose_law
+from world_models.air.choices.motion import choose_law, rebound
 from world_models.air.motion.learning import Tracks
-from world_models.air.motion.transition import ConstantVelocity, Transition
-from world_models.air.settings import AIRSettings
-from world_models.blocks.distributions import Gaussian
+from world_models.air.settings import AIRChoices, AIRSettings
 
 
-class Lazy(ConstantVelocity):
-    """Believes that everything moves at half its speed."""
-
-    def forward(
-        self,
-        where: Tensor,
-        velocity: Tensor,
-        hidden: Tensor,
-        present: Tensor,
-        camera_px: Tensor | None = None,
-    ) -> tuple[Gaussian, Tensor]:
-        return super().forward(where, velocity / 2, hidden, present, camera_px)
-
-
-def _tracks() -> Tracks:
-    """Twelve scenes of two objects that move evenly for 20 frames."""
-    start, velocity = torch.rand(12, 1, 2, 2) * 20 + 14, torch.randn(12, 1, 2, 2)
-    path = start + velocity * torch.arange(20.0)[None, :, None, None]
-    where = torch.cat([path, torch.full((12, 20, 2, 1), 2.8)], -1)
-    present = torch.ones(12, 20, 2, dtype=torch.bool)
-    return Tracks(where, torch.zeros(12, 20, 2), present, torch.zeros(12, 20, 2).long())
+def _tracks(collide: bool, noise: float = 0.3) -> Tracks:
+    """Twenty scenes of two objects that meet, on lines that miss each other by a few pixels."""
+    rng = torch.Generator().manual_seed(0)
+    angle = torch.rand(20, generator=rng) * 2 * torch.pi
+    along = torch.stack([angle.cos(), angle.sin()], -1)
+    across = torch.stack([-along[:, 1], along[:, 0]], -1)
+    time = torch.arange(20.0)[None, :] - 10
+    way = -time.abs() - 3 if collide else time  # of one before the other's face; it turns round
+    miss = torch.randn(20, generator=rng) * 2
+    half = 2 * way[..., None] * along[:, None] + (miss[:, None] * across)[:, None]
+    path = torch.stack([24 + half, 24 - half], 2)
+    path = path + noise * torch.randn(path.shape, generator=rng)
+    where = torch.cat([path, torch.full((20, 20, 2, 1), 2.8)], -1)
+    present = torch.ones(20, 20, 2, dtype=torch.bool)
+    return Tracks(where, torch.zeros(20, 20, 2), present, torch.zeros(20, 20, 2).long())
 
 
-def _choose(right: tuple[str, str], rng: torch.Generator, **fixed: str) -> dict[str, str]:
-    def make(*law: str) -> Transition:
-        return ConstantVelocity((48, 48)) if law == right else Lazy((48, 48))
-
-    return choose_law(AIRSettings(**fixed), _tracks(), make, 2, rng)[0]
-
-
-def test_what_predicts_best_is_chosen(rng: torch.Generator) -> None:
-    assert _choose(("kalman", "none"), rng) == {"transition": "kalman", "relation": "none"}
-    assert _choose(("rnn", "pairwise"), rng) == {"transition": "rnn", "relation": "pairwise"}
+def test_objects_that_bounce_are_told_from_those_that_pass() -> None:
+    assert rebound(_tracks(True))[0] > 0.7
+    assert abs(rebound(_tracks(False))[0]) < 0.2
+    assert rebound(_tracks(True))[1] >= 15
+    assert rebound(_tracks(True)[torch.arange(0)]) == (0.0, 0)
 
 
-def test_of_equals_the_simplest_is_chosen(rng: torch.Generator) -> None:
-    assert _choose(("linear", "none"), rng) == {"transition": "rnn", "relation": "none"}
+@pytest.mark.parametrize("collide", [True, False])
+def test_objects_that_collide_act_on_each_other(collide: bool) -> None:
+    chosen, told = choose_law(AIRSettings(), AIRChoices(), _tracks(collide))
+    law = ("kalman", "pairwise") if collide else ("rnn", "none")
+    assert (chosen.transition, chosen.relation) == law
+    assert told["meetings"] >= 15
 
 
-def test_what_is_set_stays(rng: torch.Generator) -> None:
-    assert _choose(("kalman", "none"), rng, transition="rnn") == {"relation": "none"}
-    assert _choose(("rnn", "pairwise"), rng, relation="none") == {"transition": "rnn"}
-    still = _choose(("rnn", "pairwise"), rng, transition="constant_velocity")
-    assert still == {}
+def test_a_few_meetings_tell_nothing() -> None:
+    few = _tracks(True)[torch.arange(5)]
+    assert choose_law(AIRSettings(), AIRChoices(), few)[0].relation == "none"
+
+
+def test_what_is_set_and_what_was_chosen_stays() -> None:
+    tracks = _tracks(True)
+    chosen, _ = choose_law(AIRSettings(transition="linear"), AIRChoices(margin=7), tracks)
+    assert (chosen.transition, chosen.relation, chosen.margin) == ("linear", "pairwise", 7)
+    assert choose_law(AIRSettings(relation="none"), AIRChoices(), tracks)[0].relation == "none"
+    still = AIRSettings(transition="constant_velocity")
+    assert choose_law(still, AIRChoices(), tracks)[0].relation == "none"
+    lost = choose_law(AIRSettings(), AIRChoices(transition="kalman"), _tracks(False))[0]
+    assert lost.transition == "kalman"

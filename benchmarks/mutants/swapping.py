@@ -12,8 +12,12 @@ import torch
 from benchmarks.mutants.noticing import PACKAGES
 
 
-def preload(tree: Path) -> None:
-    """Imports the packages of a tree as its tests do, and what torch loads at its first use."""
+def preload(tree: Path) -> dict[str, list[types.FunctionType]]:
+    """Imports the packages of a tree as its tests do, and what torch loads at its first use.
+
+    Returns:
+        The functions of every file.
+    """
     sys.path.insert(0, str(tree))
     importlib.import_module("tests.conftest")  # checks of shapes come in here
     for name in [name for name in sys.modules if name.split(".")[0] == "tests"]:
@@ -26,17 +30,22 @@ def preload(tree: Path) -> None:
     layer = torch.nn.Linear(1, 1)
     torch.optim.Adam(layer.parameters())
     torch.testing.assert_close(layer.bias, layer.bias)
+    found: dict[str, list[types.FunctionType]] = {}
+    for one in gc.get_objects():
+        if type(one) is types.FunctionType and one.__code__.co_filename.startswith(str(tree)):
+            found.setdefault(one.__code__.co_filename, []).append(one)
+    gc.freeze()  # forks need not look through all of this again
+    return found
 
 
-def swap(path: Path, clean: str, source: str) -> None:
+def swap(functions: list[types.FunctionType], path: Path, clean: str, source: str) -> None:
     """Gives the functions of an imported file the code of other source."""
     new, old = (dict(_functions(path, text)) for text in (source, clean))
     place = {(name, code.co_firstlineno): (name, n) for (name, n), code in old.items()}
-    for one in gc.get_objects():
-        if type(one) is types.FunctionType and one.__code__.co_filename == str(path):
-            code = new.get(place.get((one.__code__.co_qualname, one.__code__.co_firstlineno)))
-            if code and code.co_freevars == one.__code__.co_freevars:
-                one.__code__ = code
+    for one in functions:
+        code = new.get(place.get((one.__code__.co_qualname, one.__code__.co_firstlineno)))
+        if code and code.co_freevars == one.__code__.co_freevars:
+            one.__code__ = code
 
 
 def forget() -> None:

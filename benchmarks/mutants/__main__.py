@@ -143,7 +143,7 @@ class Workshop:
             if at_import(self.recorded, fault.path, fault.lines):
                 forget()
             else:
-                swap(self.functions.get(str(path), []), path, clean, faulty)
+                swap(self.functions.get(str(path), []), path, faulty)
             names = [test.name for test in tests]
             return pytest.main(["-x", *QUIET, *names], plugins=[First(first)])
 

@@ -4,7 +4,6 @@ import gc
 import importlib
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -38,14 +37,20 @@ def preload(tree: Path) -> dict[str, list[types.FunctionType]]:
     return found
 
 
-def swap(functions: list[types.FunctionType], path: Path, clean: str, source: str) -> None:
-    """Gives the functions of an imported file the code of other source."""
-    new, old = (dict(_functions(path, text)) for text in (source, clean))
-    place = {(name, code.co_firstlineno): (name, n) for (name, n), code in old.items()}
+def swap(functions: list[types.FunctionType], path: Path, source: str) -> None:
+    """Gives the functions of an imported file the code of other source.
+
+    They are told apart by their names, and those of the same name by their order.
+    """
+    lines: dict[str, set[int]] = {}
     for one in functions:
-        code = new.get(place.get((one.__code__.co_qualname, one.__code__.co_firstlineno)))
-        if code and code.co_freevars == one.__code__.co_freevars:
-            one.__code__ = code
+        lines.setdefault(one.__code__.co_qualname, set()).add(one.__code__.co_firstlineno)
+    codes = _codes(path, source)
+    for one in functions:
+        name, line = one.__code__.co_qualname, one.__code__.co_firstlineno
+        code = codes[name][sorted(lines[name]).index(line)]
+        assert code.co_freevars == one.__code__.co_freevars
+        one.__code__ = code
 
 
 def forget() -> None:
@@ -55,12 +60,12 @@ def forget() -> None:
             del sys.modules[name]
 
 
-def _functions(path: Path, source: str) -> Iterator[tuple[tuple[str, int], types.CodeType]]:
-    """All code of a file by its name, and a count of those of the same name."""
-    count: dict[str, int] = {}
+def _codes(path: Path, source: str) -> dict[str, list[types.CodeType]]:
+    """All code of a file by its name, in its order."""
+    found: dict[str, list[types.CodeType]] = {}
     waiting = [compile(source, path, "exec")]
     while waiting:
         code = waiting.pop()
-        count[code.co_qualname] = count.get(code.co_qualname, 0) + 1
-        yield (code.co_qualname, count[code.co_qualname]), code
-        waiting += [c for c in reversed(code.co_consts) if isinstance(c, types.CodeType)]
+        found.setdefault(code.co_qualname, []).append(code)
+        waiting += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return {name: sorted(codes, key=lambda c: c.co_firstlineno) for name, codes in found.items()}

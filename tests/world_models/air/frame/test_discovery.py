@@ -1,5 +1,7 @@
 """Finding objects in single frames: proposals, the two ways to infer, and what noise is worth."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -12,6 +14,7 @@ from world_models.air.frame.discovery import (
     discover,
     inhibit,
     misfit,
+    negative_elbo,
     propose,
 )
 from world_models.air.frame.scene_model import SceneModel
@@ -102,6 +105,15 @@ def test_noisy_pixels_are_worth_less() -> None:
     assert misfit(model, frame, canvas, 0.2).item() == pytest.approx(plain.item() / 4)
     model.background.noise.fill_(0.1)  # never finer than what is asked for
     assert misfit(model, frame, canvas, 0.2).item() == pytest.approx(plain.item())
+
+
+def test_objects_cost_more_the_less_they_are_expected(rng: torch.Generator) -> None:
+    model = SceneModel(SHAPE, AIRSettings(background="smooth"))
+    frame = torch.rand(4, *SHAPE, generator=rng)
+    found = discover(model, frame, torch.zeros_like(frame), 3, 6.0, rng)
+    found = dataclasses.replace(found, logits=torch.full((4, 3), 8.0))
+    usual, rare = (negative_elbo(model, frame, found, 0.2, p)[0] for p in (1e-2, 1e-8))
+    torch.testing.assert_close(rare - usual, torch.full((4,), 3 * 13.8), atol=0.2, rtol=0)
 
 
 @pytest.mark.parametrize("inference", ["residual", "recurrent"])

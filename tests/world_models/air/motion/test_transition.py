@@ -6,6 +6,7 @@ from torch import Tensor
 
 from world_models.air.motion import learning
 from world_models.air.motion.learning import Tracks, fit_motion, mirror, motion_loss
+from world_models.air.motion.relation import PairwiseRelation
 from world_models.air.motion.transition import Transition
 from world_models.air.motion.transitions import TRANSITIONS, make_transition
 from world_models.blocks import kalman
@@ -207,6 +208,43 @@ def test_every_transition_learns(
     found = fit_motion(transition, tracks, 8, rng, batch=4)
     assert found["num_tracks"] == 12
     assert sum(motion_loss(transition, tracks, rng)).item() < before
+
+
+def test_a_scene_that_is_too_short_asks_for_no_future(rng: torch.Generator) -> None:
+    tracks = _tracks()
+    short = Tracks(
+        *(getattr(tracks, name)[:, :3] for name in ("where", "camera", "present", "run"))
+    )
+    assert motion_loss(_make("constant_velocity", "none"), short, rng)[1] == 0
+
+
+def test_it_learns_as_long_as_it_was_told_and_says_how_it_ended(
+    rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses: list[float] = []
+    monkeypatch.setattr(learning, "descend", lambda loss, *_: losses.append(loss.item()))
+    found = fit_motion(_make("constant_velocity", "none"), _tracks(), 20, rng)
+    assert len(losses) == 20
+    told = found["kl_motion"] + learning.OVERSHOOT_WEIGHT * found["overshoot"]
+    assert told == pytest.approx(sum(losses[-2:]) / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize(("name", "relation"), FAMILY)
+def test_all_of_a_law_can_be_learned(name: str, relation: str, rng: torch.Generator) -> None:
+    transition, tracks = _make(name, relation), _tracks()
+    tracks.where[:, 6:, :, :2] = tracks.where[:, :6, :, :2].flip(1)  # they turn round
+    tracks.where[..., :2] = 24 + 3 * (tracks.where[..., :2] - 24)
+    sum(motion_loss(transition, tracks, rng)).backward()
+    idle = [n for n, p in transition.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not idle
+
+
+def test_nobody_tells_itself_anything() -> None:
+    law = PairwiseRelation(SIDE, 8)
+    xy, log_side = torch.tensor([[[20.0, 24.0]]]), torch.full((1, 1, 1), SIDE)
+    force, message = law(xy, log_side, torch.ones(1, 1, 2), torch.ones(1, 1))
+    assert not force.any()
+    assert not message.any()
 
 
 def test_slots_that_teach_nothing_cost_nothing(rng: torch.Generator) -> None:

@@ -140,10 +140,9 @@ class Workshop:
         first.unlink(missing_ok=True)
 
         def work() -> int:
-            if at_import(self.recorded, fault.path, fault.lines):
+            imported = at_import(self.recorded, fault.path, fault.lines)
+            if imported or not swap(self.functions.get(str(path), []), path, faulty):
                 forget()
-            else:
-                swap(self.functions.get(str(path), []), path, faulty)
             names = [test.name for test in tests]
             return pytest.main(["-x", *QUIET, *names], plugins=[First(first)])
 

@@ -37,10 +37,13 @@ def preload(tree: Path) -> dict[str, list[types.FunctionType]]:
     return found
 
 
-def swap(functions: list[types.FunctionType], path: Path, source: str) -> None:
-    """Gives the functions of an imported file the code of other source.
+def swap(functions: list[types.FunctionType], path: Path, source: str) -> bool:
+    """Gives the functions of an imported file the code of other source, if that can be done.
 
     They are told apart by their names, and those of the same name by their order.
+
+    Returns:
+        Whether it was done: not where a function does not use what it used around it (``super``).
     """
     lines: dict[str, set[int]] = {}
     for one in functions:
@@ -49,8 +52,10 @@ def swap(functions: list[types.FunctionType], path: Path, source: str) -> None:
     for one in functions:
         name, line = one.__code__.co_qualname, one.__code__.co_firstlineno
         code = codes[name][sorted(lines[name]).index(line)]
-        assert code.co_freevars == one.__code__.co_freevars
+        if code.co_freevars != one.__code__.co_freevars:
+            return False
         one.__code__ = code
+    return True
 
 
 def forget() -> None:

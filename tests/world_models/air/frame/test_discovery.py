@@ -116,6 +116,16 @@ def test_objects_cost_more_the_less_they_are_expected(rng: torch.Generator) -> N
     torch.testing.assert_close(rare - usual, torch.full((4,), 3 * 13.8), atol=0.2, rtol=0)
 
 
+def test_what_would_draw_nothing_is_no_object(rng: torch.Generator) -> None:
+    model = SceneModel(SHAPE, AIRSettings(background="smooth"))
+    model.what_encoder[-1].bias.data[-1] = 50.0  # it is certain of objects
+    frame = torch.rand(2, *SHAPE, generator=rng)
+    for opacity, there in ((2.0, 1.0), (-9.0, 0.0)):
+        model.what_decoder[-1].bias.data[-256:] = opacity
+        found = discover(model, frame, torch.zeros_like(frame), 1, 6.0)
+        assert (found.presence == there).all()
+
+
 @pytest.mark.parametrize("inference", ["residual", "recurrent"])
 def test_single_images_teach_perception_alone(inference: str, rng: torch.Generator) -> None:
     real = watch(Stills(StillsSettings(background="grid")), 64, 1, rng)

@@ -175,6 +175,18 @@ def test_the_filter_is_the_mean_of_what_was_measured() -> None:
     assert abs(belief.velocity[0, 1]) < 1e-4
 
 
+def test_what_a_prediction_does_not_know_is_doubted() -> None:
+    state, _ = kalman.unpack(torch.zeros(1, kalman.SIZE))
+    one, zero = torch.tensor(1.0), torch.zeros(1, 2)
+    belief, _ = kalman.correct(state, zero, one, one, 1e4 * one)
+    sure = kalman.predict(belief, zero, zero, zero, zero)
+    unsure = kalman.predict(belief, zero, zero, zero + 0.5, zero + 0.25)
+    torch.testing.assert_close(unsure.var_position - sure.var_position, zero + 0.5)
+    torch.testing.assert_close(unsure.var_velocity - sure.var_velocity, zero + 0.25)
+    later = kalman.predict(sure, zero, zero, zero, zero)
+    assert (later.var_position > sure.var_position).all()
+
+
 def test_a_jump_of_the_velocity_is_believed_at_once() -> None:
     hidden, one, zero = torch.zeros(1, kalman.SIZE), torch.tensor(1.0), torch.zeros(1, 2)
     for speed in [2.0] * 6 + [-10.0]:

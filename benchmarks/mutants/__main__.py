@@ -17,6 +17,8 @@ import os
 import shutil
 import subprocess
 import sys
+import types
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,43 +108,57 @@ def affordable(tests: Sequence[Noticer], cap: float) -> list[Noticer]:
     return chosen
 
 
-def judge(
-    fault: Fault, tests: list[Noticer], tree: Path, number: int, cap: float, imported: bool
-) -> str | None:
-    """The test that notices the fault; None if none does.
+@dataclasses.dataclass(frozen=True)
+class Workshop:
+    """Where faults are planted.
 
-    Args:
-        fault: What is planted.
-        tests: Which are run, in this order.
-        tree: The copy that it is planted in.
-        number: Of the fault, from 1.
-        cap: CPU seconds that the tests should take.
-        imported: Whether importing the file runs the line.
+    Attributes:
+        tree: The copy of the tree.
+        recorded: Which tests run which lines.
+        functions: Of every file, as they were imported.
+        cap: CPU seconds that the tests of a fault may take.
     """
-    path, first = tree / fault.path, tree.parent / "first"
-    clean = path.read_text()
-    path.write_text(fault.plant(clean))
-    # Python tells by whole seconds and size whether compiled code is old.
-    os.utime(path, (1_000_000_000 + number, 1_000_000_000 + number))
-    first.unlink(missing_ok=True)
-    names = [test.name for test in tests]
 
-    def work() -> int:
-        if imported:
-            forget()
-        else:
-            swap(path, clean, fault.plant(clean))
-        return pytest.main(["-x", *QUIET, *names], plugins=[First(first)])
+    tree: Path
+    recorded: dict[str, dict]
+    functions: dict[str, list[types.FunctionType]]
+    cap: float
 
-    try:
-        status = apart(work, tree, tree.parent / "log", 3 * cap + 30)
-    finally:
-        path.write_text(clean)
-    if status is None:
-        return "time"
-    if status == 0:
-        return None
-    return first.read_text() if first.exists() else "import"
+    def tests(self, fault: Fault) -> list[Noticer]:
+        """The tests to try, the nearest and fastest first."""
+        return affordable(noticers(self.recorded, fault.path, fault.lines), self.cap)
+
+    def judge(self, fault: Fault, tests: list[Noticer]) -> str | None:
+        """The test that notices the fault; None if none does."""
+        path, first, log = (self.tree / fault.path, *self._notes())
+        clean = path.read_text()
+        faulty = fault.plant(clean)
+        path.write_text(faulty)
+        # Python tells by whole seconds and size whether compiled code is old.
+        number = zlib.crc32(faulty.encode()) % 10**9
+        os.utime(path, (number, number))
+        first.unlink(missing_ok=True)
+
+        def work() -> int:
+            imported = at_import(self.recorded, fault.path, fault.lines)
+            if imported or not swap(self.functions.get(str(path), []), path, faulty):
+                forget()
+            names = [test.name for test in tests]
+            return pytest.main(["-x", *QUIET, *names], plugins=[First(first)])
+
+        try:
+            status = apart(work, self.tree, log, 3 * self.cap + 30)
+        finally:
+            path.write_text(clean)
+        if status is None:
+            return "time"
+        if status == 0:
+            return None
+        return first.read_text() if first.exists() else "import"
+
+    def _notes(self) -> tuple[Path, Path]:
+        """Files for the test that failed first, and for what pytest says."""
+        return self.tree.parent / "first", self.tree.parent / "log"
 
 
 def read(path: Path) -> dict[Fault, Verdict]:
@@ -164,32 +180,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     tree = args.folder / "tree"
     copy_tree(tree)
     recorded = survey(tree, TESTS, args.folder / "recorded")
-    preload(tree)
-    written = args.folder / "verdicts.jsonl"
+    shop = Workshop(tree, recorded, preload(tree), args.cap)
+    drawn, written = draw(args.number, args.seed), args.folder / "verdicts.jsonl"
     verdicts = read(written)
-    drawn = draw(args.number, args.seed)
     for number, fault in enumerate(drawn, 1):
-        source = digest(tree / fault.path)
+        source, told = digest(tree / fault.path), fault.describe((tree / fault.path).read_text())
         before = verdicts.get(fault, Verdict(fault, source, None, []))
         if before.source != source:
             before = Verdict(fault, source, None, [])
-        if before.by:
+        tests = [t for t in shop.tests(fault) if f"{t.name} {t.digest}" not in before.tried]
+        if before.by or (before.tried and not tests):
             continue
-        lines = {fault.line, fault.statement}
-        imported = at_import(recorded, fault.path, lines)
-        tests = affordable(noticers(recorded, fault.path, lines), args.cap)
-        fresh = [t for t in tests if f"{t.name} {t.digest}" not in before.tried]
-        if not fresh and before.tried:
-            continue
-        by = judge(fault, fresh, tree, number, args.cap, imported) if fresh else None
-        tried = [*before.tried, *(f"{t.name} {t.digest}" for t in fresh)]
+        by = shop.judge(fault, tests) if tests else None
+        tried = [*before.tried, *(f"{t.name} {t.digest}" for t in tests)]
         verdicts[fault] = Verdict(fault, source, by, [] if by else tried)
         with written.open("a") as out:
             out.write(json.dumps(dataclasses.asdict(verdicts[fault])) + "\n")
-        told = fault.describe((ROOT / fault.path).read_text())
-        print(
-            f"{number}/{len(drawn)} {'noticed by ' + by if by else 'SURVIVES'}  {told}", flush=True
-        )
+        result = f"noticed by {by}" if by else "SURVIVES"
+        print(f"{number}/{len(drawn)} {result}  {told}", flush=True)
     survivors = [fault for fault in drawn if verdicts[fault].by is None]
     for fault in survivors:
         print(fault.describe((ROOT / fault.path).read_text()))

@@ -49,6 +49,11 @@ class Fault:
     new: str
     kind: str
 
+    @property
+    def lines(self) -> set[int]:
+        """Where tests must come by."""
+        return {self.line, self.statement}
+
     def plant(self, source: str) -> str:
         """The file with the fault in it."""
         data = source.encode()

@@ -19,7 +19,15 @@ from pathlib import Path
 import pytest
 
 PACKAGES = ("envs", "world_models", "agents", "dyna")
-QUIET = ("-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+QUIET = (
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:unraisableexception",
+    "-W",
+    "ignore::pytest.PytestAssertRewriteWarning",
+)
 """Options of pytest in a fork, where much has been imported before it comes."""
 WALL = 10
 """Wall seconds a CPU second may last, where other programs keep the machine busy."""
@@ -188,6 +196,7 @@ def apart(work: Callable[[], object], tree: Path, log: Path, cap: float) -> int 
         os.chdir(tree)
         sys.path[:] = [str(tree), *(p for p in sys.path if p not in ("", os.getcwd()))]
         os.environ["PYTHONPATH"] = str(tree)
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         status = 70
         try:
             status = int(work() or 0)

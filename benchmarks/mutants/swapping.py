@@ -4,7 +4,6 @@ import gc
 import importlib
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -12,8 +11,12 @@ import torch
 from benchmarks.mutants.noticing import PACKAGES
 
 
-def preload(tree: Path) -> None:
-    """Imports the packages of a tree as its tests do, and what torch loads at its first use."""
+def preload(tree: Path) -> dict[str, list[types.FunctionType]]:
+    """Imports the packages of a tree as its tests do, and what torch loads at its first use.
+
+    Returns:
+        The functions of every file.
+    """
     sys.path.insert(0, str(tree))
     importlib.import_module("tests.conftest")  # checks of shapes come in here
     for name in [name for name in sys.modules if name.split(".")[0] == "tests"]:
@@ -26,17 +29,33 @@ def preload(tree: Path) -> None:
     layer = torch.nn.Linear(1, 1)
     torch.optim.Adam(layer.parameters())
     torch.testing.assert_close(layer.bias, layer.bias)
-
-
-def swap(path: Path, clean: str, source: str) -> None:
-    """Gives the functions of an imported file the code of other source."""
-    new, old = (dict(_functions(path, text)) for text in (source, clean))
-    place = {(name, code.co_firstlineno): (name, n) for (name, n), code in old.items()}
+    found: dict[str, list[types.FunctionType]] = {}
     for one in gc.get_objects():
-        if type(one) is types.FunctionType and one.__code__.co_filename == str(path):
-            code = new.get(place.get((one.__code__.co_qualname, one.__code__.co_firstlineno)))
-            if code and code.co_freevars == one.__code__.co_freevars:
-                one.__code__ = code
+        if type(one) is types.FunctionType and one.__code__.co_filename.startswith(str(tree)):
+            found.setdefault(one.__code__.co_filename, []).append(one)
+    gc.freeze()  # forks need not look through all of this again
+    return found
+
+
+def swap(functions: list[types.FunctionType], path: Path, source: str) -> bool:
+    """Gives the functions of an imported file the code of other source, if that can be done.
+
+    They are told apart by their names, and those of the same name by their order.
+
+    Returns:
+        Whether it was done: not where a function does not use what it used around it (``super``).
+    """
+    lines: dict[str, set[int]] = {}
+    for one in functions:
+        lines.setdefault(one.__code__.co_qualname, set()).add(one.__code__.co_firstlineno)
+    codes = _codes(path, source)
+    for one in functions:
+        name, line = one.__code__.co_qualname, one.__code__.co_firstlineno
+        code = codes[name][sorted(lines[name]).index(line)]
+        if code.co_freevars != one.__code__.co_freevars:
+            return False
+        one.__code__ = code
+    return True
 
 
 def forget() -> None:
@@ -46,12 +65,12 @@ def forget() -> None:
             del sys.modules[name]
 
 
-def _functions(path: Path, source: str) -> Iterator[tuple[tuple[str, int], types.CodeType]]:
-    """All code of a file by its name, and a count of those of the same name."""
-    count: dict[str, int] = {}
+def _codes(path: Path, source: str) -> dict[str, list[types.CodeType]]:
+    """All code of a file by its name, in its order."""
+    found: dict[str, list[types.CodeType]] = {}
     waiting = [compile(source, path, "exec")]
     while waiting:
         code = waiting.pop()
-        count[code.co_qualname] = count.get(code.co_qualname, 0) + 1
-        yield (code.co_qualname, count[code.co_qualname]), code
-        waiting += [c for c in reversed(code.co_consts) if isinstance(c, types.CodeType)]
+        found.setdefault(code.co_qualname, []).append(code)
+        waiting += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return {name: sorted(codes, key=lambda c: c.co_firstlineno) for name, codes in found.items()}

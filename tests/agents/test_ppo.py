@@ -63,6 +63,16 @@ def test_the_same_seed_learns_the_same_and_another_does_not() -> None:
     assert not torch.equal(learn(0), learn(1))
 
 
+def test_every_reflection_takes_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, seen = make(epochs=[(None, 4)], minibatch=[(None, 6)]), []
+    reflect = agent.policy.reflect
+    monkeypatch.setattr(
+        agent.policy, "reflect", lambda sight, *how: seen.append(how) or reflect(sight, *how)
+    )
+    agent.update(explore(agent), 0.5)
+    assert len(set(seen)) == 4
+
+
 def test_making_an_agent_leaves_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
     agent = make()

@@ -113,6 +113,53 @@ def test_held_out_collages_are_of_other_textures() -> None:
     assert not torch.equal(train.textures, test.textures)
 
 
+def test_patches_and_camera_turn_round_before_they_are_lost() -> None:
+    scene = Collage(CollageSettings(frame_size=64, size=(12, 24), speed=(0.05, 0.1), shake=0.0))
+    rng = torch.Generator().manual_seed(0)
+    scene.reset(8, rng)
+    scene._drift.zero_()
+    for _ in range(40):
+        scene.advance(rng)
+    assert (scene._bodies.centre - 32).abs().max() < 40
+    scene._bodies.velocity.zero_()
+    scene._bodies.centre[:, 0] = torch.tensor([60.0, 4.0])
+    scene._drift[:] = torch.tensor([-1.0, 1.0])  # away from the target
+    for _ in range(2):
+        scene.advance(rng)
+        assert (scene._drift == torch.tensor([1.0, -1.0])).all()
+
+
+def test_speeds_and_directions_are_all_that_were_asked_for() -> None:
+    scene = Collage(CollageSettings(speed=(0.01, 0.16), size=(16, 16), max_objects=4))
+    scene.reset(256, torch.Generator().manual_seed(0))
+    pace = scene._bodies.velocity.norm(dim=-1) / 16
+    assert pace.min() > 0.0099
+    assert pace.max() < 0.1601
+    assert pace.median().item() == pytest.approx(0.04, rel=0.15)
+    assert scene._bodies.velocity.mean((0, 1)).abs().max() < 0.1
+
+
+def test_the_light_changes_where_nothing_moves() -> None:
+    scene = Collage(CollageSettings(frame_size=32, shake=0.0, noise=0.0))
+    rng = torch.Generator().manual_seed(0)
+    first = scene.reset(8, rng).frame
+    for still in (scene._drift, scene._bodies.velocity, scene._bodies.growth):
+        still.zero_()
+    for _ in range(18):
+        last = scene.advance(rng).frame
+    assert (first.float() - last.float()).abs().mean((1, 2, 3)).max() > 2
+
+
+def test_most_boxes_are_loose_in_every_way() -> None:
+    scene = Collage(CollageSettings(max_objects=4, loose=1.0))
+    slack = scene._slack(200, torch.Generator().manual_seed(0)).flatten(0, 1)
+    loose = (slack != 0).any(-1)
+    assert loose.float().mean().item() == pytest.approx(0.7, abs=0.05)
+    assert slack.amin(0).max() < -0.2
+    assert slack.amax(0).min() > 0.2
+    assert torch.corrcoef(slack[loose].T).triu(1).abs().max() < 0.2
+
+
 def test_targets_stay_in_view() -> None:
     env = make(batch_size=64, horizon=60, seed=0)
     env.reset()

@@ -228,6 +228,18 @@ def test_wrong_tiers_and_factors_are_refused(tier: str, changes: dict, message: 
         digits.make(tier=tier, factors=changes)
 
 
+@pytest.mark.parametrize(
+    "change", [{"rotation": 3.0}, {"scale": 0.3}, {"aspect": 0.3}, {"morph": "any_class"}]
+)
+def test_boxes_may_change_their_size_where_objects_do(change: dict) -> None:
+    still = {"rotation": 0.0, "scale": 0.0, "aspect": 0.0, "morph": "none"}
+    sizes = [
+        digits.make(tier="plain", batch_size=1, factors={**still, **now}).action_scale.size
+        for now in ({}, change)
+    ]
+    assert sizes[0] < sizes[1]
+
+
 def test_the_task_fits_the_tier() -> None:
     assert digits.make(tier="plain").action_scale.size == 0.2
     assert digits.make(tier="medium").action_scale.size == 0.4

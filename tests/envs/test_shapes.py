@@ -53,6 +53,30 @@ def test_every_shape_fits_its_circle_and_reaches_it() -> None:
     assert reach.min() > silhouettes.FILL / 2 - 0.07
 
 
+@pytest.mark.parametrize(
+    ("kind", "form", "inside", "outside"),
+    [
+        (
+            "cross",
+            0.3,
+            [(0, 0), (0, 0.9), (0.9, 0), (0, -0.9), (-0.9, 0)],
+            [(0.6, 0.6), (-0.6, 0.6)],
+        ),
+        ("ring", 0.5, [(0.8, 0), (-0.6, 0.3)], [(0, 0), (0.3, -0.3), (0.8, 0.8)]),
+        ("corner", 0.5, [(-0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)], [(0.5, -0.5), (0, 0)]),
+        ("triangle", 0.0, [(0, -0.8), (0.8, 0.9), (-0.8, 0.9)], [(0.5, -0.5), (-0.5, -0.5)]),
+        ("star", 0.45, [(0, 0), (0, -0.9), (0.83, -0.27), (0.5, 0.7)], [(0, 0.8), (0.5, -0.7)]),
+    ],
+)
+def test_shapes_are_what_they_are_called(
+    kind: str, form: float, inside: list, outside: list
+) -> None:
+    for points, there in ((inside, True), (outside, False)):
+        x, y = torch.tensor(points, dtype=torch.float32).T[:, None]
+        found = silhouettes.KINDS[kind].inside(x, y, form)
+        assert (found == there).all()
+
+
 def test_boxes_follow_the_rotation() -> None:
     """A bar turned by a quarter is as wide as it was high; between, it is as wide as high."""
     bank = silhouettes.load("train")

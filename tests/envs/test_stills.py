@@ -85,6 +85,16 @@ def test_mnist_is_shown_as_it_is(tmp_path, rng: torch.Generator) -> None:
     assert (view.box[:, 0, 2:] * FRAME - torch.tensor([10.0, 20.0])).abs().max() < 0.1
 
 
+def test_generators_are_the_only_randomness() -> None:
+    frames = []
+    for seed, other in ((3, 0), (3, 1), (4, 0)):
+        torch.manual_seed(other)
+        env = stills.make(seed=seed, batch_size=4, background="noise", min_objects=1)
+        frames.append(torch.stack([env.reset().frame, env.step(torch.zeros(4, 4)).obs.frame]))
+    assert torch.equal(frames[0], frames[1])
+    assert not torch.equal(frames[0], frames[2])
+
+
 def test_training_and_test_digits_differ() -> None:
     train, test = stills.load("train").image, stills.load("test").image
     seen = {x.numpy().tobytes() for x in train}

@@ -18,6 +18,12 @@ def test_the_first_box_is_the_targets() -> None:
     torch.testing.assert_close(obs.box, env.target_box)
 
 
+def test_another_seed_has_other_episodes() -> None:
+    frames = [Tracking(MovingPatch(), 4, seed=seed).reset().frame for seed in (0, 1, 1)]
+    assert not torch.equal(frames[0], frames[1])
+    assert torch.equal(frames[1], frames[2])
+
+
 def test_the_reward_is_the_iou_in_the_frame_that_was_seen() -> None:
     env = digits.make(tier="easy", batch_size=8)
     env.reset()

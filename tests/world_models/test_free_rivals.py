@@ -107,6 +107,16 @@ def test_objects_are_one_to_k_and_evenly_many(rng: torch.Generator) -> None:
     torch.testing.assert_close(share, torch.tensor([0, 1 / 3, 1 / 3, 1 / 3]), atol=0.04, rtol=0)
 
 
+def test_dreams_begin_anywhere_inside_the_frame(rng: torch.Generator) -> None:
+    model = CutPaste((1, SIZE, SIZE), max_objects=2)
+    model.fit(squares(), rng)
+    box = model.start(500, rng).box
+    room = (box[..., :2] - box[..., 2:] / 2, box[..., :2] + box[..., 2:] / 2)
+    assert -1e-5 < room[0].min() < 0.02
+    assert 0.98 < room[1].max() < 1 + 1e-5
+    assert box[..., :2].mean().item() == pytest.approx(0.5, abs=0.03)
+
+
 def test_translation_mirrors_at_the_edge() -> None:
     row = torch.tensor([10, 20, 30, 40], dtype=torch.uint8)
     moved = translate(row.expand(1, 1, 4, 4), torch.tensor([[2, 0]]))

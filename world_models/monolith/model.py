@@ -123,7 +123,7 @@ class Monolith(WorldModel[Dream]):
         box = history.box[:, :, 0]
         gap = (iou(box, scored_box(real)) - real.reward).abs()
         age = torch.arange(real.horizon, device=box.device)
-        good = (gap < LOST) & ((age == 0) | (age >= MIN_AGE - 1))
+        good = (gap < LOST) & (age >= MIN_AGE - 1)
         good[:, 0] = True
         memory = torch.stack([latent.memory for latent in history.belief], 1)
         z = torch.stack([latent.z for latent in history.belief], 1)

@@ -52,6 +52,18 @@ def test_unrolled_it_says_what_it_says_step_by_step(options: dict[str, Any]) -> 
     torch.testing.assert_close(unrolled, step_by_step(policy, frame, box), atol=1e-5, rtol=0)
 
 
+def test_an_attention_update_moves_and_grows_the_window_by_sizes_of_the_box() -> None:
+    policy = HART(SHAPE, attention_update=True)
+    policy.update_gain.data.fill_(20.0)  # what is asked happens
+    box = torch.tensor([[0.5, 0.4, 0.2, 0.1]])
+    still, moved = (
+        policy.window(box, torch.tensor([shift]))[0]
+        for shift in ([0.0] * 4, [0.5, -1.0, 0.2, -0.1])
+    )
+    assert moved[:2].tolist() == pytest.approx([0.6, 0.3])
+    assert (moved[2:] / still[2:]).log().tolist() == pytest.approx([0.2, -0.1], abs=1e-5)
+
+
 def test_both_ways_to_unroll_have_the_same_gradient() -> None:
     policy = HART(SHAPE).double()
     frame, box = episodes()

@@ -164,6 +164,15 @@ def test_as_many_boxes_as_frames(name: str, frames: str, tmp_path: Path) -> None
         formats.load(tmp_path)
 
 
+def test_mot_knows_how_many_frames_there_should_be(tmp_path: Path) -> None:
+    info = footage.write_mot(tmp_path) / "seqinfo.ini"
+    info.write_text(info.read_text().replace("seqLength=12", "seqLength=13"))
+    with pytest.raises(ValueError, match="seqLength=13, but 12 frames"):
+        formats.load(tmp_path)
+    info.write_text(info.read_text().replace("seqLength=13\n", ""))
+    assert len(formats.load(tmp_path)[0]) == 12
+
+
 @pytest.mark.parametrize("name", formats.FORMATS)
 def test_frames_that_are_not_there_are_asked_for(name: str, tmp_path: Path) -> None:
     WRITERS[name](tmp_path)

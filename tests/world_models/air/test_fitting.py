@@ -1,5 +1,6 @@
 """Learning to see: the loss falls, and generators are the only randomness."""
 
+import pytest
 import torch
 
 from world_models.air import fitting
@@ -51,6 +52,24 @@ def test_clips_teach_how_far_predictions_may_be_trusted() -> None:
     rng = torch.Generator().manual_seed(0)
     fitting.fit_sequence(tracker, frames, torch.zeros(4, 5, 2), 5, 1e-8, rng)
     assert (law.log_scale[:2] < before - 2e-3).all()
+
+
+def test_the_cost_of_a_clip_is_told_by_the_frame_and_of_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frames, told = torch.full((4, 6, 1, SIZE, SIZE), 90, dtype=torch.uint8), []
+    losses: list[float] = []
+    monkeypatch.setattr(fitting, "descend", lambda loss, *_: losses.append(loss.item()))
+    for clip in (2, 4):
+        tracker = Filter(_scene(), make_transition("rnn", "none", (SIZE, SIZE), 2.9), 2, 0.12)
+        rng = torch.Generator().manual_seed(0)
+        found = fitting.fit_sequence(
+            tracker, frames, torch.zeros(4, 6, 2), 3, 1e-8, rng, batch=2, clip=clip
+        )
+        told.append(found["sequence_loss"])
+        assert told[-1] == pytest.approx(losses[-1])
+    assert len(losses) == 6
+    assert told[1] == pytest.approx(told[0], rel=0.3)
 
 
 def test_generators_are_the_only_randomness() -> None:

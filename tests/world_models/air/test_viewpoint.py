@@ -70,6 +70,17 @@ def test_actions_move_objects_and_background_in_dreams(watching: AIR) -> None:
     assert torch.allclose(before, after, atol=1e-4)
 
 
+def test_a_given_camera_moves_over_what_is_remembered(real: Trajectory) -> None:
+    model = _model(real, camera="given", canvas=True)
+    state = model.start(4, torch.Generator().manual_seed(0))
+    camera = torch.tensor([[3 / 48, -2 / 48]]).expand(4, 2)
+    still = model.prior(state, torch.Generator().manual_seed(1), torch.zeros(4, 2))
+    moved = model.prior(state, torch.Generator().manual_seed(1), camera)
+    before, after = still.background[:, :, :-2, 3:], moved.background[:, :, 2:, :-3]
+    assert torch.allclose(before, after, atol=1e-4)
+    assert torch.equal(model.prior(state, torch.Generator()).background, state.background)
+
+
 def test_without_actions_nothing_that_is_asked_matters(real: Trajectory) -> None:
     model = _model(real, actions=False)
     state = model.start(4, torch.Generator().manual_seed(0))

@@ -73,3 +73,8 @@ def test_the_unseen_continues_what_was_seen() -> None:
     assert torch.allclose(filled[..., :10], ramp[..., :10])
     assert (filled[..., 10:] - 0.6).abs().max() < 0.3
     assert torch.isfinite(fill(ramp, torch.zeros(1, 16, 16))).all()
+    for size in (16, 11):
+        hardly = torch.zeros(1, size, size)
+        hardly[:, 3, 7] = 0.4
+        even = torch.full((1, 1, size, size), 0.6)
+        assert torch.allclose(fill(even * (hardly > 0), hardly), even, atol=1e-5)

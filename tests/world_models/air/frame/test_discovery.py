@@ -1,5 +1,7 @@
 """Finding objects in single frames: proposals, the two ways to infer, and what noise is worth."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -13,6 +15,7 @@ from world_models.air.frame.discovery import (
     discover,
     inhibit,
     misfit,
+    negative_elbo,
     propose,
 )
 from world_models.air.frame.scene_model import SceneModel
@@ -104,6 +107,25 @@ def test_noisy_pixels_are_worth_less() -> None:
     assert misfit(model, frame, canvas, 0.2).item() == pytest.approx(plain.item() / 4)
     model.background.noise.fill_(0.1)  # never finer than what is asked for
     assert misfit(model, frame, canvas, 0.2).item() == pytest.approx(plain.item())
+
+
+def test_objects_cost_more_the_less_they_are_expected(rng: torch.Generator) -> None:
+    model = SceneModel(SHAPE, AIRChoices(background="smooth"))
+    frame = torch.rand(4, *SHAPE, generator=rng)
+    found = discover(model, frame, torch.zeros_like(frame), 3, 6.0, rng)
+    found = dataclasses.replace(found, logits=torch.full((4, 3), 8.0))
+    usual, rare = (negative_elbo(model, frame, found, 0.2, p)[0] for p in (1e-2, 1e-8))
+    torch.testing.assert_close(rare - usual, torch.full((4,), 3 * 13.8), atol=0.2, rtol=0)
+
+
+def test_what_would_draw_nothing_is_no_object(rng: torch.Generator) -> None:
+    model = SceneModel(SHAPE, AIRChoices(background="smooth"))
+    model.what_encoder[-1].bias.data[-1] = 50.0  # it is certain of objects
+    frame = torch.rand(2, *SHAPE, generator=rng)
+    for opacity, there in ((2.0, 1.0), (-9.0, 0.0)):
+        model.what_decoder[-1].bias.data[-256:] = opacity
+        found = discover(model, frame, torch.zeros_like(frame), 1, 6.0)
+        assert (found.presence == there).all()
 
 
 @pytest.mark.parametrize("inference", ["residual", "recurrent"])

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from world_models.air.motion import learning
 from world_models.air.motion.learning import Tracks, fit_motion, mirror, motion_loss
+from world_models.air.motion.relation import PairwiseRelation
 from world_models.air.motion.transition import Transition
 from world_models.air.motion.transitions import TRANSITIONS, make_transition
 from world_models.blocks import kalman
@@ -174,6 +175,18 @@ def test_the_filter_is_the_mean_of_what_was_measured() -> None:
     assert abs(belief.velocity[0, 1]) < 1e-4
 
 
+def test_what_a_prediction_does_not_know_is_doubted() -> None:
+    state, _ = kalman.unpack(torch.zeros(1, kalman.SIZE))
+    one, zero = torch.tensor(1.0), torch.zeros(1, 2)
+    belief, _ = kalman.correct(state, zero, one, one, 1e4 * one)
+    sure = kalman.predict(belief, zero, zero, zero, zero)
+    unsure = kalman.predict(belief, zero, zero, zero + 0.5, zero + 0.25)
+    torch.testing.assert_close(unsure.var_position - sure.var_position, zero + 0.5)
+    torch.testing.assert_close(unsure.var_velocity - sure.var_velocity, zero + 0.25)
+    later = kalman.predict(sure, zero, zero, zero, zero)
+    assert (later.var_position > sure.var_position).all()
+
+
 def test_a_jump_of_the_velocity_is_believed_at_once() -> None:
     hidden, one, zero = torch.zeros(1, kalman.SIZE), torch.tensor(1.0), torch.zeros(1, 2)
     for speed in [2.0] * 6 + [-10.0]:
@@ -207,6 +220,43 @@ def test_every_transition_learns(
     found = fit_motion(transition, tracks, 8, rng, batch=4)
     assert found["num_tracks"] == 12
     assert sum(motion_loss(transition, tracks, rng)).item() < before
+
+
+def test_a_scene_that_is_too_short_asks_for_no_future(rng: torch.Generator) -> None:
+    tracks = _tracks()
+    short = Tracks(
+        *(getattr(tracks, name)[:, :3] for name in ("where", "camera", "present", "run"))
+    )
+    assert motion_loss(_make("constant_velocity", "none"), short, rng)[1] == 0
+
+
+def test_it_learns_as_long_as_it_was_told_and_says_how_it_ended(
+    rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses: list[float] = []
+    monkeypatch.setattr(learning, "descend", lambda loss, *_: losses.append(loss.item()))
+    found = fit_motion(_make("constant_velocity", "none"), _tracks(), 20, rng)
+    assert len(losses) == 20
+    told = found["kl_motion"] + learning.OVERSHOOT_WEIGHT * found["overshoot"]
+    assert told == pytest.approx(sum(losses[-2:]) / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize(("name", "relation"), FAMILY)
+def test_all_of_a_law_can_be_learned(name: str, relation: str, rng: torch.Generator) -> None:
+    transition, tracks = _make(name, relation), _tracks()
+    tracks.where[:, 6:, :, :2] = tracks.where[:, :6, :, :2].flip(1)  # they turn round
+    tracks.where[..., :2] = 24 + 3 * (tracks.where[..., :2] - 24)
+    sum(motion_loss(transition, tracks, rng)).backward()
+    idle = [n for n, p in transition.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not idle
+
+
+def test_nobody_tells_itself_anything() -> None:
+    law = PairwiseRelation(SIDE, 8)
+    xy, log_side = torch.tensor([[[20.0, 24.0]]]), torch.full((1, 1, 1), SIDE)
+    force, message = law(xy, log_side, torch.ones(1, 1, 2), torch.ones(1, 1))
+    assert not force.any()
+    assert not message.any()
 
 
 def test_slots_that_teach_nothing_cost_nothing(rng: torch.Generator) -> None:

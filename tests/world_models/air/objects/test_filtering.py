@@ -8,9 +8,12 @@ import torch
 from tests.world_models.air.objects.test_slots import SIZE, slots_at
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.motion.transitions import make_transition
+from world_models.air.objects import filtering
+from world_models.air.objects.correction import Correction
 from world_models.air.objects.filtering import MAX_UNSEEN, Filter
 from world_models.air.objects.slots import Slots
 from world_models.air.settings import AIRChoices
+from world_models.blocks.distributions import Gaussian
 
 DARK = torch.zeros(1, 1, SIZE, SIZE)
 
@@ -43,6 +46,29 @@ def test_an_object_that_is_not_seen_flies_on_and_stays_who_it_is(blind: Filter) 
     assert torch.equal(after.what.loc, before.what.loc)
     assert torch.allclose(after.where.loc[0, 0, :2], torch.tensor([8.0, 8.0]), atol=1e-4)
     assert after.visible.tolist() == [[0]]
+
+
+@pytest.mark.parametrize(("reliability", "speed"), [(0.04, 1.4), (1.0, 3.0)])
+def test_what_is_hardly_seen_hardly_changes_the_velocity(reliability: float, speed: float) -> None:
+    slots = slots_at([[5.0, 5.0, 2.0]], [1.0], [0.0])
+    one = torch.ones(1, 1)
+    expected, found = (torch.tensor([[[x, 6.0, 2.0]]]) for x in (6.0, 8.0))
+    prior = Gaussian(expected, torch.ones(1, 1, 3))
+    seen = Correction(
+        where=Gaussian(found, torch.ones(1, 1, 3)),
+        what=slots.what,
+        logits=one,
+        layers=torch.zeros(1, 1, 2, SIZE, SIZE),
+        kl=one,
+        visible=one,
+        reliability=reliability * one,
+    )
+    still, panned = (
+        filtering._remember(slots, prior, seen, one, 0 * one, camera).velocity[0, 0]
+        for camera in (None, torch.tensor([[0.5, 0.0]]))
+    )
+    assert still.tolist() == pytest.approx([speed, 1.0])
+    assert panned.tolist() == pytest.approx([speed + 0.5, 1.0])
 
 
 @torch.no_grad()

@@ -23,6 +23,11 @@ from envs.tracking import Tracking
 from envs.trajectory import Trajectory
 from tests.conftest import PACKAGES, ROOT, names
 from tests.other_device import DEVICE, Moved, back, move, pretended
+from tests.usual import USUAL
+from world_models.air.choices.choose import choose
+from world_models.air.choices.motion import choose_law
+from world_models.air.motion.learning import Tracks
+from world_models.air.settings import AIRChoices, AIRSettings
 from world_models.base import WorldModel
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -67,6 +72,8 @@ def world_model(name: str) -> tuple[WorldModel, Tracking]:
     """A small world model on the device, and the task that it is to learn."""
     tier, more = VARIANTS.get(name, ("plain", " ".join(TINY.get(name, ()))))
     name = name.split()[0]
+    if name == "air":  # what it would choose is looked at below
+        more = " ".join([*(f"{key}={value}" for key, value in USUAL.items()), more])
     task: dict[str, Any] = {"split": "train", "batch_size": 2, "horizon": 4, "device": "cuda"}
     env = make(compose("env", "digits", f"++env.tier={tier}"), **task)
     config = compose("world_model", name, *(f"++world_model.{pair}" for pair in more.split()))
@@ -76,6 +83,17 @@ def world_model(name: str) -> tuple[WorldModel, Tracking]:
         model.scene.what_encoder[-1].bias.data[-1] = 5.0
         model.scene.what_decoder[-1].bias.data[-256:] = 2.0
     return model, env
+
+
+def test_air_chooses_on_the_device() -> None:
+    task: dict[str, Any] = {"split": "train", "batch_size": 4, "horizon": 8, "device": "cuda"}
+    env = make(compose("env", "digits", "++env.tier=pan"), **task)
+    real = rollout(env, RandomActions(device="cuda")).without_truth()
+    assert choose(AIRSettings(), real).typical_side > 10
+    path = torch.rand(4, 8, 2, 3, device="cuda")
+    present = torch.ones(4, 8, 2, dtype=torch.bool, device="cuda")
+    tracks = Tracks(path, path[:, :, 0, :2], present, present.long())
+    assert choose_law(AIRSettings(), AIRChoices(), tracks)[0].relation == "none"
 
 
 def dream(model: WorldModel, device: str) -> Trajectory:

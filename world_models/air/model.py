@@ -256,12 +256,16 @@ class AIR(WorldModel[DreamState]):
             "calibration": dataclasses.asdict(self.calibration),
             "bank": None if self.bank is None else self.bank.as_dict(),
             "fitted": self._fitted,
-            "chosen": dataclasses.asdict(self.chosen),
+            "chosen": {name: getattr(self.chosen, name) for name in AIRSettings().open},
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Takes back what ``get_extra_state`` gave; parts and their weights come after it."""
-        chosen = AIRChoices(**state["chosen"]) if "chosen" in state else self.chosen
+        had = state.get("chosen", {})
+        chosen = decided(self.settings, **had)
+        for name, value in had.items():
+            if getattr(chosen, name) != value:
+                raise RuntimeError(f"it was made with {name}={value}")
         if chosen != self.chosen:
             self._build(chosen)
         self.noise_sigma = state["noise_sigma"]

@@ -92,5 +92,5 @@ def test_wandb_online_without_key_or_network_falls_back_at_once(
 
 def test_an_unknown_mode_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    with pytest.raises(ValueError, match="mode=sometimes"):
+    with pytest.raises(ValueError, match="mode is sometimes"):
         WandB(tmp_path, CONFIG, mode="sometimes")

@@ -268,7 +268,7 @@ def test_a_second_video_is_a_mistake() -> None:
 
 def test_arguments_are_turned_into_what_hydra_reads() -> None:
     assert track.arguments(["a.mp4", "--box=1,2,3,4", "agent=csrt", "--cfg", "job"]) == [
-        'video="a.mp4"', "box=[1,2,3,4]", "agent=csrt", "--cfg", "job",
+        "video=a.mp4", "box=[1,2,3,4]", "agent=csrt", "--cfg", "job",
     ]  # fmt: skip
     path = "outputs/train/env.tier=plain,world_model=air/seed=0"
     assert compose("a.mp4", f"checkpoint={path}").checkpoint == path

@@ -135,6 +135,7 @@ def test_single_images_teach_perception_alone(inference: str, rng: torch.Generat
     before = {name: p.clone() for name, p in model.transition.named_parameters()}
     metrics = model.fit(real.without_truth(), rng)
     assert "kl_motion" not in metrics
+    assert model.scene.background.noise.mean() > 1e-3  # it was measured
     assert all(torch.equal(p, before[name]) for name, p in model.transition.named_parameters())
     seen = model.posterior(real.without_truth())
     assert seen.visible.shape == (64, 1, 3)

@@ -156,6 +156,16 @@ class Workshop:
             return None
         return first.read_text() if first.exists() else "import"
 
+    def acquit(self, names: list[str]) -> None:
+        """Shows that tests pass where there is no fault.
+
+        Raises:
+            RuntimeError: One fails: what it noticed was not a fault.
+        """
+        log = self._notes()[1]
+        if apart(lambda: pytest.main([*QUIET, *names]), self.tree, log, 3600):
+            raise RuntimeError(f"tests fail without a fault: see {log}")
+
     def _notes(self) -> tuple[Path, Path]:
         """Files for the test that failed first, and for what pytest says."""
         return self.tree.parent / "first", self.tree.parent / "log"
@@ -198,6 +208,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             out.write(json.dumps(dataclasses.asdict(verdicts[fault])) + "\n")
         result = f"noticed by {by}" if by else "SURVIVES"
         print(f"{number}/{len(drawn)} {result}  {told}", flush=True)
+    shop.acquit(sorted({v.by for f in drawn if (v := verdicts[f]).by and "::" in v.by}))
     survivors = [fault for fault in drawn if verdicts[fault].by is None]
     for fault in survivors:
         print(fault.describe((ROOT / fault.path).read_text()))

@@ -132,6 +132,12 @@ def test_filling_a_ramp_gives_the_ramp_back() -> None:
     assert fill(spoiled, 0, 0, 16, 16).equal(spoiled)  # no rim: nothing to fill from
 
 
+def test_a_gap_between_two_sides_is_bridged_in_a_line() -> None:
+    picture = torch.full((1, 6, 9), 255, dtype=torch.uint8)
+    picture[..., :3], picture[..., 6:] = 40, 120
+    assert fill(picture, 3, 0, 3, 6)[0, 2].tolist() == [40, 40, 40, 60, 80, 100, 120, 120, 120]
+
+
 def test_flying_boxes_stay_inside_at_the_stated_speed(rng: torch.Generator) -> None:
     box = torch.tensor([0.5, 0.5, 0.2, 0.3]).repeat(500, 1)
     velocity = bouncing.launch((500,), rng)

@@ -1,5 +1,7 @@
 """What slots see of a frame when they are corrected by it."""
 
+import dataclasses
+
 import pytest
 import torch
 from jaxtyping import Float
@@ -57,6 +59,22 @@ def test_the_longer_an_object_is_hidden_the_farther_it_is_looked_for(
     doubt = asked[0].scale[:, 0]
     expected = torch.tensor([0.25, 0.25 + 0.8**2, 0.25 + 3.2**2]).sqrt()
     torch.testing.assert_close(doubt, expected)
+
+
+@pytest.mark.parametrize("age", [8.0, 1.0])
+def test_what_is_missing_of_a_known_object_is_hidden(age: float) -> None:
+    torch.manual_seed(0)
+    model = SceneModel((1, SIZE, SIZE), AIRSettings(what_dim=5))
+    model.what_decoder[-1].bias.data += 6.0  # bright and solid
+    slots = slots_at([[12.0, 12.0, 2.5]], [1.0], [0.0])
+    slots = dataclasses.replace(slots, age=torch.full((1, 1), age))
+    prior = Gaussian(slots.where.loc, torch.ones(1, 1, 3))
+    dark = torch.zeros(1, 1, SIZE, SIZE)
+    shown = model.place(model.decode_what(slots.what.loc), slots.where.loc)[:, 0, :1]
+    for frame, passes in ((shown, True), (dark, age < correction.MIN_AGE)):
+        clear = evidence(model, slots, prior, frame, dark, occluders=True)[1].unoccluded
+        assert (clear[0, 0, 10:14, 10:14] > 0.9).all() == passes
+        assert (clear[0, 0, :3, :3] > 0.8).all() or not passes
 
 
 def test_without_a_margin_the_world_ends_at_the_edge() -> None:

@@ -64,7 +64,7 @@ def test_the_longer_an_object_is_hidden_the_farther_it_is_looked_for(
 @pytest.mark.parametrize("age", [8.0, 1.0])
 def test_what_is_missing_of_a_known_object_is_hidden(age: float) -> None:
     torch.manual_seed(0)
-    model = SceneModel((1, SIZE, SIZE), AIRSettings(what_dim=5))
+    model = SceneModel((1, SIZE, SIZE), AIRChoices(what_dim=5))
     model.what_decoder[-1].bias.data += 6.0  # bright and solid
     slots = slots_at([[12.0, 12.0, 2.5]], [1.0], [0.0])
     slots = dataclasses.replace(slots, age=torch.full((1, 1), age))

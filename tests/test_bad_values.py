@@ -30,7 +30,7 @@ from dyna.running.track import arguments as tracking
 from tests import footage
 from tests.conftest import ROOT, names
 
-CASES = int(os.environ.get("DYNA_CASES", "10"))
+CASES = int(os.environ.get("DYNA_CASES", "5"))
 COMMANDS = {
     "train": ("dyna.running.run.Run._drive", "dyna.study.study.run_all"),
     "evaluate": ("dyna.running.evaluate.observe",),

@@ -53,7 +53,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("fits")
 def test_choices_are_said_and_saved() -> None:
-    real, model = _real("pan", 4, 12), AIR((3, 48, 48), **TINY)
+    real, model = _real("pan", 3, 8), AIR((3, 48, 48), **TINY)
     model.fit(real, torch.Generator().manual_seed(3))
     assert set(model.choices) == set(AIRSettings().open)
     assert model.choices["canvas"] is True
@@ -65,14 +65,10 @@ def test_choices_are_said_and_saved() -> None:
 
 
 @pytest.mark.usefixtures("fits")
-def test_choices_are_made_once_and_hang_on_nothing_else() -> None:
-    real, models = _real("plain", 4, 10), [AIR((1, 48, 48), **TINY) for _ in range(2)]
-    for model in models:
-        torch.rand(7)  # what others draw does not matter
-        model.fit(real, torch.Generator().manual_seed(3))
-    first, second = (dict(model.named_parameters()) for model in models)
-    assert all(torch.equal(p, second[name]) for name, p in first.items())
-    model, before, scene = models[0], models[0].choices, models[0].scene
-    model.fit(_real("easy", 4, 10), torch.Generator().manual_seed(3))
+def test_choices_are_made_once() -> None:
+    model = AIR((1, 48, 48), **TINY)
+    model.fit(_real("plain", 2, 8), torch.Generator().manual_seed(3))
+    before, scene = model.choices, model.scene
+    model.fit(_real("easy", 2, 8), torch.Generator().manual_seed(3))
     assert model.choices == before
     assert model.scene is scene

@@ -74,13 +74,13 @@ class AIR(WorldModel[DreamState]):
         self.viewpoint = Viewpoint(self.frame_shape[1:], chosen)
         self.scene = SceneModel(self.frame_shape, chosen)
         self.transition = self._law(chosen.transition, chosen.relation)
-        self.to(self.noise_table.device)
+        self.to(self._place.device)
 
     def _law(self, transition: str, relation: str) -> Transition:
         """A new transition of this kind."""
         log_side, where_dim = math.log(self.chosen.typical_side), self.scene.where_dim
         law = make_transition(transition, relation, self.frame_shape[1:], log_side, where_dim)
-        return law.to(self.noise_table.device)
+        return law.to(self._place.device)
 
     @property
     def choices(self) -> dict[str, Any]:

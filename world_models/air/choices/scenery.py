@@ -7,6 +7,7 @@ from torch import Tensor
 from world_models.air.background.canvas import MOST_PRECISION
 from world_models.air.background.occluders import occluder
 from world_models.air.background.registration import register
+from world_models.blocks.fixed_order import median
 from world_models.blocks.noise import estimate_noise
 
 MOST_EPISODES = 32
@@ -74,7 +75,7 @@ def bars_hide(frames: UInt8[Tensor, "B T C H W"]) -> bool:
     if frames.shape[1] <= LAG:
         return False
     x = frames.float() / 255
-    usual = x.quantile(0.5, 1, interpolation="lower")
+    usual = median(x, 1)
     looks = min(float(frames.shape[1]), MOST_PRECISION)
     flat = occluder(usual, torch.full_like(usual[:, 0], looks))
     noise = max(estimate_noise(frames.flatten(0, 1)[::8]), 1 / 255)

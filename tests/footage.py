@@ -174,3 +174,21 @@ def write_kth(folder: Path, length: int = 12, before: int = 4) -> Path:
     text = f"Each row provides:\nperson number (1-25)\n\n{row}\n9 3 6 1 1 1 1 2 3 4\n"
     (folder / "KTHBoundingBoxInfoTest.txt").write_text(text)
     return folder
+
+
+WRITERS = {
+    "csv": write_folder,
+    "kitti": write_kitti,
+    "kth": write_kth,
+    "mot": write_mot,
+    "otb": write_otb,
+    "vot": write_vot,
+}
+"""By the name of the format."""
+
+
+def break_line(path: Path, place: int, text: str) -> None:
+    """Puts another text into a line of a file; lines are counted from 1."""
+    lines = path.read_text().splitlines()
+    lines[place - 1] = text
+    path.write_text("\n".join(lines))

@@ -101,14 +101,7 @@ def test_otb_has_sequences_with_frame_ranges_of_their_own(
     assert found.frames.paths[0].name == f"{first:04}.png"  # type: ignore[attr-defined]
 
 
-WRITERS = {
-    "csv": footage.write_tracks,
-    "kitti": footage.write_kitti,
-    "kth": footage.write_kth,
-    "mot": footage.write_mot,
-    "otb": footage.write_otb,
-    "vot": footage.write_vot,
-}
+WRITERS = {**footage.WRITERS, "csv": footage.write_tracks}
 TABLE = "tracks.csv"
 TAIL = "1.5 1.6 3.9 1 1 1 0.1"
 WALK = " ".join(f"{t} {t} 20 20" for t in range(12))
@@ -157,8 +150,6 @@ def test_what_cannot_be_meant_is_named(
     name: str, file: str, place: int, text: str, tmp_path: Path
 ) -> None:
     WRITERS[name](tmp_path)
-    lines = (tmp_path / file).read_text().splitlines()
-    lines[place - 1] = text
-    (tmp_path / file).write_text("\n".join(lines))
+    footage.break_line(tmp_path / file, place, text)
     with pytest.raises(ValueError, match=rf"{file}, line {place}: "):
         formats.load(tmp_path)

@@ -20,20 +20,10 @@ def bright(sequence: Sequence, t: int, level: int = 250) -> tuple[int, int, int,
     return *corner, int(columns.max()) + 1 - corner[0], int(rows.max()) + 1 - corner[1]
 
 
-WRITERS = {
-    "csv": footage.write_folder,
-    "kitti": footage.write_kitti,
-    "kth": footage.write_kth,
-    "mot": footage.write_mot,
-    "otb": footage.write_otb,
-    "vot": footage.write_vot,
-}
-
-
 @pytest.mark.parametrize("name", formats.FORMATS)
 @pytest.mark.parametrize("given", ["auto", "named"])
 def test_boxes_lie_on_the_pixels(name: str, given: str, tmp_path: Path) -> None:
-    WRITERS[name](tmp_path / "deep" / "down")
+    footage.WRITERS[name](tmp_path / "deep" / "down")
     (found,) = formats.load(tmp_path, "auto" if given == "auto" else name)
     level = 200 if name == "otb" else 250  # JPEG is not exact
     for t in (0, 5, len(found) - 1):
@@ -120,12 +110,6 @@ def test_kitti_says_which_pictures_are_missing(tmp_path: Path) -> None:
     assert tuple(found.box_px[4, 0]) == footage.path_of(12)[5]
 
 
-def break_line(path: Path, place: int, text: str) -> None:
-    lines = path.read_text().splitlines()
-    lines[place - 1] = text
-    path.write_text("\n".join(lines))
-
-
 @pytest.mark.parametrize(
     ("name", "file", "place", "text"),
     [
@@ -147,8 +131,8 @@ def break_line(path: Path, place: int, text: str) -> None:
 def test_a_malformed_line_is_named(
     name: str, file: str, place: int, text: str, tmp_path: Path
 ) -> None:
-    WRITERS[name](tmp_path)
-    break_line(tmp_path / file, place, text)
+    footage.WRITERS[name](tmp_path)
+    footage.break_line(tmp_path / file, place, text)
     with pytest.raises(ValueError, match=rf"{file}, line {place}: "):
         formats.load(tmp_path)
 
@@ -158,7 +142,7 @@ def test_a_malformed_line_is_named(
     [("csv", "frames"), ("mot", "img1"), ("otb", "img"), ("vot", "color")],
 )
 def test_as_many_boxes_as_frames(name: str, frames: str, tmp_path: Path) -> None:
-    WRITERS[name](tmp_path)
+    footage.WRITERS[name](tmp_path)
     sorted((tmp_path / frames).iterdir())[-1].unlink()
     with pytest.raises(ValueError, match=rf"\d+ frames in .*{frames}"):
         formats.load(tmp_path)
@@ -175,7 +159,7 @@ def test_mot_knows_how_many_frames_there_should_be(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", formats.FORMATS)
 def test_frames_that_are_not_there_are_asked_for(name: str, tmp_path: Path) -> None:
-    WRITERS[name](tmp_path)
+    footage.WRITERS[name](tmp_path)
     for path in tmp_path.rglob("*"):
         if path.suffix in {".png", ".jpg", ".avi"}:
             path.unlink()

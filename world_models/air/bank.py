@@ -28,7 +28,8 @@ class Bank:
 
     ``valid`` slots hold an object that has been followed for a while and is needed beyond doubt;
     every moment has at least one. ``shown`` ones are also well in view, so that a dream can have
-    them as its target. ``order`` lists slots from the hindmost to the foremost; ``camera`` is None
+    them as its target. ``row`` says where the memory of looks has each (-1: nowhere), ``count`` how
+    many objects are believed to be there, hidden ones included. ``order`` lists slots from the hindmost to the foremost; ``camera`` is None
     where nobody watches it.
     """
 
@@ -38,6 +39,8 @@ class Bank:
     what: Float[Tensor, "M K D"]
     valid: Bool[Tensor, "M K"]
     shown: Bool[Tensor, "M K"]
+    row: Int[Tensor, "M K"]
+    count: Int[Tensor, " M"]
     order: Int[Tensor, "M K"]
     z_bg: Float[Tensor, "M E"]
     camera: Snapshot | None = None
@@ -79,17 +82,18 @@ class Bank:
             good = self.shown.any(-1).nonzero()[:, 0]
             other = torch.randint(len(good), (batch,), generator=rng, device=device)
             return self[torch.where(empty, good[other], moments)]
+        there = torch.arange(drawn.valid.shape[1], device=device) < drawn.count[:, None]
         moment, slot = self.valid.nonzero(as_tuple=True)
         picks = torch.randint(len(moment), drawn.valid.shape, generator=rng, device=device)
         moment, slot = moment[picks], slot[picks]
         backgrounds = torch.randint(len(self.valid), (batch,), generator=rng, device=device)
         # Who would be in front of whom nobody knows: they have never met.
         order = torch.rand(picks.shape, generator=rng, device=device).argsort(-1)
-        empty = ~(drawn.valid & self.shown[moment, slot]).any(-1)
+        empty = ~(there & self.shown[moment, slot]).any(-1)
         if bool(empty.any()):
             good, place = self.shown.nonzero(as_tuple=True)
             other = torch.randint(len(good), (batch,), generator=rng, device=device)[:, None]
-            first = drawn.valid & (drawn.valid.cumsum(-1) == 1) & empty[:, None]
+            first = (there.cumsum(-1) == 1) & empty[:, None]
             moment = torch.where(first, good[other], moment)
             slot = torch.where(first, place[other], slot)
         return Bank(
@@ -97,15 +101,22 @@ class Bank:
             velocity=self.velocity[moment, slot],
             hidden=self.hidden[moment, slot],
             what=self.what[moment, slot],
-            valid=drawn.valid,
-            shown=drawn.valid & self.shown[moment, slot],
+            valid=there,
+            shown=there & self.shown[moment, slot],
+            row=self.row[moment, slot],
+            count=drawn.count,
             order=order,
             z_bg=self.z_bg[backgrounds],
             camera=self.camera[backgrounds] if self.camera else None,
         )
 
 
-def moment(slots: Slots, valid: Bool[Tensor, "B K"], shown: Bool[Tensor, "B K"]) -> Bank:
+def moment(
+    slots: Slots,
+    valid: Bool[Tensor, "B K"],
+    shown: Bool[Tensor, "B K"],
+    row: Int[Tensor, "B K"] | None = None,
+) -> Bank:
     """One moment of every scene, with the objects that are valid, and those in view."""
     return Bank(
         where=slots.where.loc,
@@ -114,13 +125,17 @@ def moment(slots: Slots, valid: Bool[Tensor, "B K"], shown: Bool[Tensor, "B K"])
         what=slots.what.loc,
         valid=valid,
         shown=shown,
+        row=torch.full_like(slots.id, -1) if row is None else row,
+        count=(slots.alive > 0).sum(-1),
         order=back_to_front(slots.front),
         z_bg=slots.z_bg,
         camera=slots.camera,
     )
 
 
-def gather(history: list[Slots], inside: Float[Tensor, "B T K"]) -> Bank:
+def gather(
+    history: list[Slots], inside: Float[Tensor, "B T K"], row: Int[Tensor, "T B K"]
+) -> Bank:
     """All moments in which an object has been followed for `MIN_AGE` frames; there may be none.
 
     Where episodes are shorter than that, for as many as they have.
@@ -128,6 +143,7 @@ def gather(history: list[Slots], inside: Float[Tensor, "B T K"]) -> Bank:
     Args:
         history: What was believed after each frame.
         inside: Share of each object's box that lies in the frame, as a dream will have it.
+        row: Where the memory of looks has each object.
     """
     moments: list[Bank] = []
     min_age = min(MIN_AGE, len(history))
@@ -135,11 +151,13 @@ def gather(history: list[Slots], inside: Float[Tensor, "B T K"]) -> Bank:
     stride = 1
     if history[0].camera is not None:
         stride = max(1, len(history) * len(history[0].alive) // MOST_CANVASES)
-    for slots, share in list(zip(history, inside.unbind(1), strict=True))[::-stride][::-1]:
+    for slots, share, rows in list(zip(history, inside.unbind(1), row, strict=True))[::-stride][
+        ::-1
+    ]:
         sure = slots.needed >= NEEDED_AT_MOST
         valid = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= min_age) & sure
         shown = valid & (share > WELL_VISIBLE)
-        moments.append(moment(slots, valid, shown)[valid.any(-1)])
+        moments.append(moment(slots, valid, shown, rows)[valid.any(-1)])
     return _join(moments)
 
 

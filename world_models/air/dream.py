@@ -1,33 +1,39 @@
 """Imagined scenes: how they begin, how they move on, and what they look like."""
 
 import dataclasses
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from envs.scene import WELL_VISIBLE
 from world_models.air.background.canvas import Backdrop
 from world_models.air.bank import Bank
-from world_models.air.frame.readout import mask_extent
 from world_models.air.frame.scene_model import SceneModel
+from world_models.air.looks.looks import Look, Looks
 from world_models.air.motion.transition import Transition
+from world_models.air.sharpening import known_bars
 from world_models.air.viewpoint import Viewpoint
 from world_models.blocks.glimpse import draw_glimpse
+
+LEAST_AREA = 1.0
+"""Pixels of the smallest object whose visible share is told."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DreamState:
-    """A batch of imagined scenes: where everything is; what it looks like never changes.
+    """A batch of imagined scenes: where everything is and what it looks like.
 
     Attributes:
         where: Windows of the objects.
         velocity: Pixels per frame in the world.
         hidden: State of the transition.
-        glimpse: Each object's picture (colour times alpha, alpha), decoded once.
-        extent: Extent of each mask in its window.
+        look: What each object looks like.
         alive: 1 where there is an object.
         order: The slots from the hindmost to the foremost.
         background: The background's picture.
+        bars: Where something stands in front of all objects, 0 to 1; None: nowhere.
         backdrop: What the background is cut from where the view moves over it; else None.
         noise: Where in the noise table this frame's noise begins.
     """
@@ -35,72 +41,109 @@ class DreamState:
     where: Float[Tensor, "B K w"]
     velocity: Float[Tensor, "B K 2"]
     hidden: Float[Tensor, "B K M"]
-    glimpse: Float[Tensor, "B K c g g"]
-    extent: Float[Tensor, "B K 4"]
+    look: Look
     alive: Float[Tensor, "B K"]
     order: Int[Tensor, "B K"]
     background: Float[Tensor, "B C H W"]
     noise: int
+    bars: Float[Tensor, "B H W"] | None = None
     backdrop: Backdrop | None = None
 
 
-def begin(scene: SceneModel, start: Bank) -> DreamState:
-    """The imagined scenes that begin at these moments."""
-    glimpse = scene.decode_what(start.what)
+def blind(state: DreamState) -> Bool[Tensor, " B"]:
+    """Scenes that show nothing that could be followed."""
+    return ~(draw(state)[1] > WELL_VISIBLE).any(-1)
+
+
+def begin(
+    scene: SceneModel, looks: Looks, start: Bank, rng: torch.Generator | None = None
+) -> DreamState:
+    """The imagined scenes that begin at these moments; without ``rng`` looks are as they were."""
     backdrop = start.camera.backdrop() if start.camera else None
     background = backdrop.view(scene.frame_shape[1:]) if backdrop else None
     if background is None:
         background = scene.background.decode(start.z_bg)
+    bars = known_bars(scene, background)
     return DreamState(
         where=start.where,
         velocity=start.velocity,
         hidden=start.hidden,
-        glimpse=glimpse,
-        extent=mask_extent(glimpse[:, :, -1]),
+        look=looks.begin(scene, start.what, start.row, rng),
         alive=start.valid.float(),
         order=start.order,
         background=background,
         noise=0,
+        bars=bars,
         backdrop=backdrop,
     )
 
 
+def exchange(chosen: Bool[Tensor, " B"], one: Any, other: Any) -> Any:
+    """The chosen scenes of one state, and the rest of another."""
+    if isinstance(one, Tensor):
+        return torch.where(chosen.view(-1, *[1] * (one.dim() - 1)), one, other)
+    if dataclasses.is_dataclass(one):
+        names = [f.name for f in dataclasses.fields(one)]
+        parts = {n: exchange(chosen, getattr(one, n), getattr(other, n)) for n in names}
+        return type(one)(**parts)  # type: ignore[operator]
+    return other
+
+
 def advance(
     transition: Transition,
+    looks: Looks,
     viewpoint: Viewpoint,
     state: DreamState,
     camera: Float[Tensor, "B 2"] | None,
     rng: torch.Generator,
 ) -> DreamState:
-    """Moves camera and objects on: a draw of places, the mean of sizes, no change of looks.
-
-    Drawing sizes too would let them wander off in a random walk.
-    """
+    """Moves camera and objects on; velocities change at random by as much as real ones do."""
     moved, backdrop = viewpoint.dream(state.backdrop, camera, rng)
-    expected, hidden = transition(state.where, state.velocity, state.hidden, state.alive, moved)
-    eps = torch.randn(state.velocity.shape, generator=rng, device=state.where.device)
-    xy = expected.loc[..., :2] + expected.scale[..., :2] * eps
-    velocity = xy - state.where[..., :2]
+    kick = torch.randn(state.velocity.shape, generator=rng, device=state.where.device)
+    velocity = state.velocity + transition.jitter * kick
+    where, velocity, hidden = transition.move(
+        state.where, velocity, state.hidden, state.alive, moved
+    )
+    look = looks.advance(state.look, rng)
+    if look.side is not None:
+        where = torch.cat([where[..., :2], look.side], -1)
     size = state.background.shape[-2:]
     return dataclasses.replace(
         state,
-        where=torch.cat([xy, expected.loc[..., 2:]], -1),
-        velocity=velocity if moved is None else velocity + moved[:, None],
+        where=where,
+        look=look,
+        velocity=velocity,
         hidden=hidden,
         background=backdrop.view((size[0], size[1])) if backdrop else state.background,
         backdrop=backdrop,
     )
 
 
-def draw(state: DreamState) -> Float[Tensor, "B C H W"]:
-    """The picture without noise: what `composite` draws, spending nothing on empty slots."""
-    canvas = state.background.clone()
+def draw(state: DreamState) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K"]]:
+    """The picture without noise, and the share of each object that it shows.
+
+    From the foremost object to the background, each gets the light that those in front of it let
+    through; nothing is spent on empty slots.
+    """
+    canvas = torch.zeros_like(state.background)
     size = (canvas.shape[-2], canvas.shape[-1])
-    rank, scene = (state.alive.gather(1, state.order).T > 0).nonzero(as_tuple=True)
-    slot = state.order[scene, rank]
-    layers = draw_glimpse(state.glimpse[scene, slot], state.where[scene, slot], size)
+    light = torch.ones_like(canvas[:, :1]) if state.bars is None else 1 - state.bars[:, None]
+    order = state.order.flip(-1)
+    rank, scene = (state.alive.gather(1, order).T > 0).nonzero(as_tuple=True)
+    slot = order[scene, rank]
+    layers = draw_glimpse(state.look.glimpse[scene, slot], state.where[scene, slot], size)
     sizes = rank.bincount(minlength=state.alive.shape[1]).tolist()
+    shown = []
     for scenes, layer in zip(scene.split(sizes), layers.split(sizes), strict=True):
-        behind = canvas[scenes].mul_(1 - layer[:, -1:])
-        canvas.index_copy_(0, scenes, behind.add_(layer[:, :-1]))
-    return canvas
+        lit = layer * light[scenes]
+        canvas.index_add_(0, scenes, lit[:, :-1])
+        shown.append(lit[:, -1].sum((-1, -2)))
+        light.index_add_(0, scenes, lit[:, -1:], alpha=-1)
+    behind = light if state.bars is None else light + state.bars[:, None]
+    canvas.addcmul_(behind, state.background)
+    area = state.look.glimpse[scene, slot, -1].mean((-1, -2))
+    area = area * state.where[scene, slot][:, [2, -1]].sum(-1).exp()
+    share = torch.cat(shown) / area.clamp(min=LEAST_AREA)
+    visible = torch.zeros_like(state.alive)
+    visible[scene, slot] = share.clamp(max=1)
+    return canvas, visible

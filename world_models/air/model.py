@@ -18,14 +18,17 @@ from torch import Tensor
 from envs.boxes import inside_share
 from envs.scene import View
 from envs.trajectory import Trajectory
-from world_models.air import dream, fitting
+from world_models.air import dream, fitting, sharpening
 from world_models.air.bank import Bank, gather, moment
+from world_models.air.calibration import Calibration, calibrate
 from world_models.air.choices.choose import choose
-from world_models.air.choices.motion import MOST_EPISODES, choose_law
+from world_models.air.choices.motion import MOST_EPISODES, choose_relation
 from world_models.air.dream import DreamState
-from world_models.air.frame.readout import Calibration, calibrate, check_windows, mask_extent
+from world_models.air.frame.readout import check_windows, mask_extent
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.history import follow, to_uint8, tracks
+from world_models.air.looks.looks import LOOKS
+from world_models.air.looks.memory import remember
 from world_models.air.motion.learning import Tracks, fit_motion
 from world_models.air.motion.transition import Transition
 from world_models.air.motion.transitions import make_transition
@@ -37,7 +40,9 @@ from world_models.base import Posterior, WorldModel
 from world_models.blocks.glimpse import window_box
 from world_models.blocks.noise import estimate_noise, noise_slice, noise_table
 
-STAGES = ("background", "static", "sequence", "motion")
+TRIES = 20
+"""Draws of a scene until it shows something to follow."""
+STAGES = ("background", "static", "sequence", "sharpening", "motion")
 """Of learning; the settings have the steps of each."""
 
 
@@ -74,6 +79,7 @@ class AIR(WorldModel[DreamState]):
         self.viewpoint = Viewpoint(self.frame_shape[1:], chosen)
         self.scene = SceneModel(self.frame_shape, chosen)
         self.transition = self._law(chosen.transition, chosen.relation)
+        self.looks = LOOKS[self.settings.looks]()
         self.to(self._place.device)
 
     def _law(self, transition: str, relation: str) -> Transition:
@@ -112,22 +118,47 @@ class AIR(WorldModel[DreamState]):
         else:
             real = real[: self.MOST_STILLS]
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
+        self.calibration = Calibration()
         history = self.posterior(real)
-        self.calibration, boxes = calibrate(
-            self._boxes(history.belief[0], calibrated=False), history.visible[:, 0], real.box[:, 0]
-        )
+        self.calibration, boxes = calibrate(history, real)
         count = history.visible.sum(-1).mean().item()
         metrics |= {"noise": self.noise_sigma, "objects_per_frame": count, **boxes}
-        inside = torch.stack([inside_share(self._boxes(slots)) for slots in history.belief], 1)
-        bank = gather(history.belief, inside)
-        # Single images may all be empty; then there is nothing to dream of.
+        metrics |= self._remember(history, real, rng)
         if real.horizon > 1:
-            fitting.check_found(metrics, bool(bank.shown.any()), effort, real.num_frames)
-        self.bank = bank if bool(bank.shown.any()) else None
+            fitting.check_found(metrics, self.bank is not None, effort, real.num_frames)
         self._fitted = True
         metrics["elbo"] = history.elbo[:, min(1, real.horizon - 1) :].mean().item()
-        metrics["bank_moments"] = float(len(bank.valid)) if self.bank else 0.0
         return metrics
+
+    def _remember(
+        self, history: Posterior, real: Trajectory, rng: torch.Generator
+    ) -> dict[str, float]:
+        """Keeps what dreams are made of: moments to begin at, and how looks went on."""
+        belief = history.belief
+        memory, row = remember(belief)
+        metrics = self.looks.learn(self.scene, memory, rng)
+        inside = torch.stack([inside_share(self._boxes(slots)) for slots in belief], 1)
+        bank = gather(self._in_hindsight(belief, real), inside, row)
+        # Single images may all be empty; then there is nothing to dream of.
+        self.bank = bank if bool(bank.shown.any()) else None
+        return metrics | {"bank_moments": float(len(bank.valid)) if self.bank else 0.0}
+
+    def _in_hindsight(self, belief: list[Slots], real: Trajectory) -> list[Slots]:
+        """Beliefs with the places and velocities that the frames after them tell as well."""
+        camera = self.viewpoint.path(belief, self.viewpoint.before(real.camera))
+        found, _ = tracks(belief, camera, shortest=1).in_hindsight()
+        better = []
+        for t, slots in enumerate(belief):
+            where = torch.cat([found.place[:, t], slots.where.loc[..., 2:]], -1)
+            known = (found.run[:, t] >= 0)[..., None]
+            where = torch.where(known, where, slots.where.loc)
+            velocity = torch.where(known, found.velocity[:, t], slots.velocity)
+            better.append(
+                dataclasses.replace(
+                    slots, where=slots.where._replace(loc=where), velocity=velocity
+                )
+            )
+        return better
 
     def _choose(self, real: Trajectory, rng: torch.Generator) -> None:
         """Settles what the settings leave open, and makes anew what was made for other choices."""
@@ -138,9 +169,9 @@ class AIR(WorldModel[DreamState]):
             with _new_weights(rng):
                 self._build(chosen)
 
-    def _choose_law(self, found: Tracks, rng: torch.Generator) -> dict[str, float]:
-        """Settles how objects move; says what told it."""
-        chosen, told = choose_law(self.settings, self.chosen, found)
+    def _choose_relation(self, found: Tracks, rng: torch.Generator) -> dict[str, float]:
+        """Settles whether objects act on each other; says what told it."""
+        chosen, told = choose_relation(self.settings, self.chosen, found)
         if chosen != self.chosen:
             self.chosen = chosen
             with _new_weights(rng):
@@ -153,7 +184,7 @@ class AIR(WorldModel[DreamState]):
         """Learns to follow objects through episodes, and how they and the camera move."""
         asked = self.viewpoint.before(real.camera)
         camera, metrics = asked, {}
-        undecided = first_time and bool({"transition", "relation"} & {*self.settings.open})
+        undecided = first_time and "relation" in self.settings.open
         if self.viewpoint.prior is not None or undecided:
             shown = slice(None if self.viewpoint.prior is not None else MOST_EPISODES)
             belief = self.posterior(real[shown]).belief
@@ -161,7 +192,7 @@ class AIR(WorldModel[DreamState]):
             if self.viewpoint.prior is not None:
                 camera = path
             if undecided:
-                metrics = self._choose_law(tracks(belief, path), rng)
+                metrics = self._choose_relation(tracks(belief, path), rng)
         metrics |= fitting.fit_sequence(
             self._filter(),
             real.frame,
@@ -171,9 +202,32 @@ class AIR(WorldModel[DreamState]):
             rng,
         )
         history = self.posterior(real)
+        if steps["sharpening"]:
+            metrics |= self._sharpen(history.belief, real, steps["sharpening"], rng)
+            history = self.posterior(real)
         camera, seen = self.viewpoint.learn(history.belief, asked)
         found = tracks(history.belief, camera)
         return metrics | seen | fit_motion(self.transition, found, steps["motion"], rng)
+
+    def _sharpen(
+        self, belief: list[Slots], real: Trajectory, steps: int, rng: torch.Generator
+    ) -> dict[str, float]:
+        """Learns once more from crops what objects look like."""
+        parts = []
+        for t, slots in enumerate(belief):
+            behind = self._behind(slots)
+            bars = sharpening.known_bars(self.scene, behind)
+            frame = fitting.to_float(real.frame[:, t])
+            parts.append(sharpening.cut(self.scene, slots, frame, behind, bars, rng))
+        found = [crops for crops in parts if crops is not None]
+        return sharpening.sharpen(self.scene, sharpening.join(found), steps, rng) if found else {}
+
+    def _behind(self, slots: Slots) -> Float[Tensor, "B C H W"]:
+        """The background's picture, with bars if there are any."""
+        height, width = self.frame_shape[1:]
+        if slots.camera is not None and self.viewpoint.canvas:
+            return slots.camera.backdrop().view((height, width))
+        return self.scene.background.decode(slots.z_bg)
 
     def _filter(self) -> Filter:
         """What follows objects with what has been learned so far."""
@@ -203,14 +257,26 @@ class AIR(WorldModel[DreamState]):
         """The imagined state that continues what the filter believes, all objects kept."""
         slots: Slots = posterior.belief[t]
         kept = slots.alive > 0
-        return dream.begin(self.scene, moment(slots, kept, kept))
+        start = moment(slots, kept, kept)
+        where, velocity = self.transition.settle(start.where, start.velocity, start.hidden)
+        return dream.begin(self.scene, self.looks, dataclasses.replace(start, where=where, velocity=velocity))
 
     @torch.no_grad()
     def start(self, batch_size: int, rng: torch.Generator) -> DreamState:
         """Begins imagined episodes at moments of real ones, replayed or recombined."""
         if self.bank is None:
             raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
-        state = dream.begin(self.scene, self.bank.draw(batch_size, self.settings.recombine, rng))
+        bank, recombine = self.bank, self.settings.recombine
+
+        def begin() -> DreamState:
+            start = bank.draw(batch_size, recombine, rng)
+            return dream.begin(self.scene, self.looks, start, rng)
+
+        state = begin()
+        for _ in range(TRIES):
+            if not bool((bad := dream.blind(state)).any()):
+                break
+            state = dream.exchange(bad, begin(), state)
         return dataclasses.replace(state, noise=self._noise_offset(rng))
 
     @torch.no_grad()
@@ -221,23 +287,23 @@ class AIR(WorldModel[DreamState]):
         camera: Float[Tensor, "B 2"] | None = None,
     ) -> DreamState:
         """Draws the next state; see `world_models.air.dream.advance`."""
-        state = dream.advance(self.transition, self.viewpoint, state, camera, rng)
+        state = dream.advance(self.transition, self.looks, self.viewpoint, state, camera, rng)
         return dataclasses.replace(state, noise=self._noise_offset(rng))
 
     @torch.no_grad()
     def decode(self, state: DreamState) -> View:
         """Draws the frame, with the camera's noise, and reads the calibrated boxes."""
-        canvas = dream.draw(state)
+        canvas, visible = dream.draw(state)
         if self.noise_sigma > 0:
             noise = noise_slice(self.noise_table, state.noise, canvas.numel())
             canvas.add_(noise.view_as(canvas), alpha=self.noise_sigma)
         size = self.frame_shape[1:]
-        box = self.calibration(window_box(state.where, state.extent, size))
+        box = self.calibration(window_box(state.where, state.look.extent, size))
         index = torch.arange(self.num_slots, device=box.device)
         return View(
             frame=to_uint8(canvas),
             box=box,
-            visible=inside_share(box) * state.alive,
+            visible=visible,
             id=torch.where(state.alive > 0, index, -1),
         )
 

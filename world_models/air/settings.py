@@ -54,11 +54,19 @@ class AIRSettings(Settings):
     background_steps: int = setting(200, "gradient steps of the background alone", least=0)
     static_steps: int = setting(700, "gradient steps on single frames", least=0)
     sequence_steps: int = setting(300, "gradient steps on clips", least=0)
+    sharpening_steps: int = setting(
+        1500, "gradient steps on crops of objects that were followed", least=0
+    )
     motion_steps: int = setting(600, "gradient steps of the transition on tracks", least=0)
     recombine: bool = setting(
         True,
         "imagine objects and backgrounds of different episodes together; false: real scenes are "
         "replayed",
+    )
+    looks: str = setting(
+        "replay",
+        "how looks go on in dreams: along those of a real track, or not at all",
+        choices=("replay", "frozen"),
     )
     keep_background: bool | str = setting(
         AUTO, "the background stays the same in an episode; false where the camera moves"
@@ -80,10 +88,10 @@ class AIRSettings(Settings):
         AUTO, "objects are followed this far beyond the edges of the view, pixels", least=0
     )
     transition: str = setting(
-        AUTO,
-        "how objects move; kalman: with a filtered velocity; linear: locally linear; auto: kalman "
-        "where they collide or may be lost from sight, else rnn",
-        choices=("rnn", "kalman", "linear", "constant_velocity"),
+        "kalman",
+        "how objects move; kalman: a recurrent law with a filtered velocity; rnn: one on the last "
+        "move; linear: locally linear",
+        choices=("kalman", "rnn", "linear", "constant_velocity"),
     )
     relation: str = setting(
         AUTO,
@@ -120,7 +128,6 @@ class AIRChoices(AIRSettings):
     canvas: bool = False
     occluders: bool = False
     margin: int = 0
-    transition: str = "rnn"
     relation: str = "none"
 
 

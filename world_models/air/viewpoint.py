@@ -127,14 +127,20 @@ class Viewpoint(nn.Module):
             return None
         return CameraFilter(scene, self.prior)
 
+    def path(
+        self, history: Sequence[Slots], asked_px: Float[Tensor, "B T 2"]
+    ) -> Float[Tensor, "B T 2"]:
+        """How the view moved before each frame (px)."""
+        if self.prior is None:
+            return asked_px
+        return torch.stack([s.camera.moved for s in history if s.camera is not None], 1)
+
     def learn(
         self, history: Sequence[Slots], asked_px: Float[Tensor, "B T 2"]
     ) -> tuple[Float[Tensor, "B T 2"], dict[str, float]]:
         """How the view moved before each frame (px); an inferred camera learns its prior of it."""
-        if self.prior is None:
-            return asked_px, {}
-        path = torch.stack([s.camera.moved for s in history if s.camera is not None], 1)
-        return path, self.prior.fit(path, asked_px)
+        path = self.path(history, asked_px)
+        return path, {} if self.prior is None else self.prior.fit(path, asked_px)
 
     def dream(
         self,

@@ -31,7 +31,7 @@ def choose(settings: AIRSettings, real: Trajectory) -> AIRChoices:
         found |= choose_presence_prior(first_frame, first_box, settings.sigma)
     side = decided(settings, **found).typical_side
     found["inhibition"] = LARGE_INHIBITION if side >= LARGE_SIDE else INHIBITION
-    if {"camera", "canvas", "keep_background", "margin", "occluders", "transition"} & {*wanted}:
+    if {"camera", "canvas", "keep_background", "margin", "occluders"} & {*wanted}:
         moves = view_moves(real.frame)
         found["camera"] = "inferred" if moves else "given"
         found["keep_background"] = not moves
@@ -40,6 +40,4 @@ def choose(settings: AIRSettings, real: Trajectory) -> AIRChoices:
         found["occluders"] = not moves and bars_hide(real.frame)
         moves = decided(settings, **found).camera == "inferred"
         found["canvas"] = moves or decided(settings, **found).occluders
-        # What is lost from sight for a while must be known by its velocity.
-        found["transition"] = "kalman" if found["canvas"] else "rnn"
     return decided(settings, **found)

@@ -1,4 +1,4 @@
-"""Which law objects move by: told by tracks, by bars, and by a view that moves."""
+"""Whether objects act on each other: told by how they part when they have met."""
 
 import torch
 
@@ -53,13 +53,10 @@ def rebound(tracks: Tracks) -> tuple[float, int]:
     return (turned.mean().item() if len(turned) else 0.0), len(turned)
 
 
-def choose_law(
+def choose_relation(
     settings: AIRSettings, chosen: AIRChoices, tracks: Tracks
 ) -> tuple[AIRChoices, dict[str, float]]:
-    """Whether objects act on each other, and the transition that goes with it.
-
-    On what is seen all the time the two transitions are level once they have learned; ``kalman``
-    knows velocities precisely, which counts where objects collide.
+    """Whether objects act on each other.
 
     Args:
         settings: What is not open in them stays.
@@ -67,12 +64,11 @@ def choose_law(
         tracks: Scenes as the filter saw them.
 
     Returns:
-        All choices, and what told them.
+        All choices, and what told this one.
     """
     share, meetings = rebound(tracks)
     collide = meetings >= LEAST_MEETINGS and share > REBOUND
     fixed = settings.transition == "constant_velocity"
-    found = {"relation": "pairwise" if collide and not fixed else "none"}
-    found["transition"] = "kalman" if collide else chosen.transition
     known = {name: getattr(chosen, name) for name in settings.open}
-    return decided(settings, **{**known, **found}), {"rebound": share, "meetings": float(meetings)}
+    known["relation"] = "pairwise" if collide and not fixed else "none"
+    return decided(settings, **known), {"rebound": share, "meetings": float(meetings)}

@@ -1,40 +1,17 @@
-"""Tight boxes from windows and masks, calibrated by what an agent may know: first boxes.
+"""Tight boxes from windows and masks.
 
-A window is loose; the box is the extent of the object's alpha mask inside it. Masks are a little
-too wide or narrow as a whole, which two numbers mend; they are fitted on the first boxes of real
-episodes with a pull towards "no change", so that ten boxes cannot spoil what fifty would mend.
+A window is loose; the box is the extent of the object's alpha mask inside it.
 """
 
-import dataclasses
 import warnings
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from envs.boxes import iou
-
 ALPHA_THRESHOLD = 0.3
-RIDGE = 10.0
-MATCH_IOU = 0.4
 FITTING_SIDES = (0.5, 1.2)
 """Larger sides of boxes that windows can follow well, as shares of the typical side."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Calibration:
-    """Box size in fractions of the frame: ``slope * size + offset``; centre moved by ``shift``."""
-
-    slope: float = 1.0
-    offset: float = 0.0
-    shift_x: float = 0.0
-    shift_y: float = 0.0
-
-    def __call__(self, box: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
-        """Calibrated boxes."""
-        shift = box.new_tensor([self.shift_x, self.shift_y])
-        size = (self.slope * box[..., 2:] + self.offset).clamp(min=0.01)
-        return torch.cat([box[..., :2] + shift, size], -1)
 
 
 def mask_extent(alpha: Float[Tensor, "*n g g"]) -> Float[Tensor, "*n 4"]:
@@ -67,47 +44,6 @@ def _first_crossing(profile: Float[Tensor, "*n g"]) -> Float[Tensor, "*n"]:
     share = (ALPHA_THRESHOLD - outside) / (inside - outside).clamp(min=1e-6)
     position = torch.where(first > 0, first - 0.5 + share.clamp(0, 1), first.float())
     return position[..., 0]
-
-
-def calibrate(
-    predicted: Float[Tensor, "N K 4"], alive: Float[Tensor, "N K"], true: Float[Tensor, "N 4"]
-) -> tuple[Calibration, dict[str, float]]:
-    """Fits the calibration to the first boxes of real episodes.
-
-    Args:
-        predicted: Uncalibrated boxes of all slots in first frames.
-        alive: Which slots hold an object.
-        true: The box that each episode was started with.
-
-    Returns:
-        The calibration, and how well first boxes are found before and after it.
-    """
-    overlap = iou(predicted, true[:, None].expand_as(predicted)) * alive
-    best, slot = overlap.max(-1)
-    matched = best > MATCH_IOU
-    metrics = {
-        "first_box_found": matched.float().mean().item(),
-        "first_box_iou": best.mean().item(),
-    }
-    if int(matched.sum()) < 5:
-        return Calibration(), metrics
-    boxes = predicted[torch.arange(len(slot), device=slot.device), slot][matched]
-    goal = true[matched]
-    x, y = boxes[:, 2:].flatten(), goal[:, 2:].flatten()
-    centred = x - x.mean()
-    spread = centred.square().sum()
-    pull = RIDGE * centred.square().mean()
-    slope = ((centred * (y - y.mean())).sum() + pull) / (spread + pull).clamp(min=1e-9)
-    shift = (goal[:, :2] - boxes[:, :2]).mean(0)
-    calibration = Calibration(
-        slope=slope.item(),
-        offset=(y.mean() - slope * x.mean()).item(),
-        shift_x=shift[0].item(),
-        shift_y=shift[1].item(),
-    )
-    after = iou(calibration(boxes), goal)
-    metrics["first_box_iou_calibrated"] = (after.sum() / len(true)).item()
-    return calibration, metrics
 
 
 def check_windows(

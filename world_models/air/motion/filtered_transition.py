@@ -77,6 +77,7 @@ class FilteredTransition(Transition):
         xy: Float[Tensor, "B K 2"],
         log_side: Float[Tensor, "B K s"],
         velocity: Float[Tensor, "B K 2"],
+        exact: bool = False,
     ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
         """The velocity after one frame, and how far the object gets in it."""
         return velocity, velocity
@@ -90,31 +91,93 @@ class FilteredTransition(Transition):
         camera_px: Float[Tensor, "B 2"] | None = None,
     ) -> tuple[Gaussian, Float[Tensor, "B K M"]]:
         """See `Transition.forward`."""
-        predicted, memory = kalman.unpack(hidden)
+        belief, innovation, memory = self._believe(velocity, hidden)
         noise = self.log_noise.exp()
-        belief, innovation = kalman.correct(
-            predicted, velocity, noise, self.log_var_new.exp(), self.log_patience.exp()
+        here = torch.cat([where[..., :2] + belief.expected, where[..., 2:]], -1)
+        moved, speed, (growth, drift, log_scale), memory = self._law(
+            here, belief.velocity, innovation, memory, present
         )
-        xy, log_side, speed = where[..., :2] + belief.expected, where[..., 2:], belief.velocity
-        place = 1.5 * (xy / self.centre - 1)
-        known = [place, 3 * (log_side - self.log_typical_side), speed / 3, innovation]
-        if self.relation is not None:
-            force, message = self.relation(xy, log_side, speed, present)
-            speed = speed + force
-            known += [force / 3, message]
-        added, memory = self.law(torch.cat(known, -1), memory)
-        push, shift, growth, drift, log_scale = added
-        speed, moved = self.glide(xy, log_side, speed + push)
-        moved = belief.expected + moved + shift
+        moved = belief.expected + moved
         drift = drift.clamp(-8, 3).exp()
         predicted = kalman.predict(belief, speed, moved, drift[..., :2], drift[..., 2:])
-        xy = where[..., :2] + moved
-        if camera_px is not None:
-            xy = xy - camera_px[:, None]
-        loc = torch.cat([xy, log_side + MAX_GROWTH * torch.tanh(growth)], -1)
+        loc = _moved(where, moved, growth, camera_px)
         spread = (predicted.var_position + noise).sqrt()
         scale = torch.cat([spread, log_scale.clamp(-5, 0).exp()], -1)
         return Gaussian(loc, scale), torch.cat([*predicted, memory], -1)
+
+    def settle(
+        self,
+        where: Float[Tensor, "B K w"],
+        velocity: Float[Tensor, "B K 2"],
+        hidden: Float[Tensor, "B K M"],
+    ) -> tuple[Float[Tensor, "B K w"], Float[Tensor, "B K 2"]]:
+        """See `Transition.settle`."""
+        belief, *_ = self._believe(velocity, hidden)
+        here = torch.cat([where[..., :2] + belief.expected, where[..., 2:]], -1)
+        return here, belief.velocity
+
+    def move(
+        self,
+        where: Float[Tensor, "B K w"],
+        velocity: Float[Tensor, "B K 2"],
+        hidden: Float[Tensor, "B K M"],
+        present: Float[Tensor, "B K"],
+        camera_px: Float[Tensor, "B 2"] | None = None,
+    ) -> tuple[Float[Tensor, "B K w"], Float[Tensor, "B K 2"], Float[Tensor, "B K M"]]:
+        """See `Transition.move`."""
+        filtered, memory = hidden.split([kalman.SIZE, hidden.shape[-1] - kalman.SIZE], -1)
+        nothing = torch.zeros_like(velocity)
+        moved, speed, (growth, *_), memory = self._law(
+            where, velocity, nothing, memory, present, exact=True
+        )
+        where = _moved(where, moved, growth, camera_px)
+        return where, speed, torch.cat([filtered, memory], -1)
+
+    def _believe(
+        self, velocity: Float[Tensor, "B K 2"], hidden: Float[Tensor, "B K M"]
+    ) -> tuple[kalman.Kinematics, Float[Tensor, "B K 2"], Float[Tensor, "B K m"]]:
+        """What is believed once the last move was measured; the innovation; what is remembered."""
+        predicted, memory = kalman.unpack(hidden)
+        noise, new, patience = (
+            x.exp() for x in (self.log_noise, self.log_var_new, self.log_patience)
+        )
+        return *kalman.correct(predicted, velocity, noise, new, patience), memory
+
+    def _law(
+        self,
+        where: Float[Tensor, "B K w"],
+        velocity: Float[Tensor, "B K 2"],
+        innovation: Float[Tensor, "B K 2"],
+        memory: Float[Tensor, "B K m"],
+        present: Float[Tensor, "B K"],
+        exact: bool = False,
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...], Tensor]:
+        """How far each object gets, its velocity then, the rest of `law`, and the next memory."""
+        xy, log_side = where[..., :2], where[..., 2:]
+        place = 1.5 * (xy / self.centre - 1)
+        known = [place, 3 * (log_side - self.log_typical_side), velocity / 3, innovation]
+        if self.relation is not None:
+            force, message = self.relation(xy, log_side, velocity, present, exact)
+            velocity = velocity + force
+            known += [force / 3, message]
+        added, memory = self.law(torch.cat(known, -1), memory)
+        push, shift, *rest = added
+        velocity, moved = self.glide(xy, log_side, velocity + push, exact)
+        # What is known exactly moves as fast as it is; the shift mends what the filter believes.
+        return moved if exact else moved + shift, velocity, tuple(rest), memory
+
+
+def _moved(
+    where: Float[Tensor, "B K w"],
+    moved: Float[Tensor, "B K 2"],
+    growth: Float[Tensor, "B K s"],
+    camera_px: Float[Tensor, "B 2"] | None,
+) -> Float[Tensor, "B K w"]:
+    """Windows one frame later, in the view."""
+    xy = where[..., :2] + moved
+    if camera_px is not None:
+        xy = xy - camera_px[:, None]
+    return torch.cat([xy, where[..., 2:] + MAX_GROWTH * torch.tanh(growth)], -1)
 
 
 class TransitionKalman(FilteredTransition):
@@ -156,9 +219,10 @@ class TransitionKalman(FilteredTransition):
         xy: Float[Tensor, "B K 2"],
         log_side: Float[Tensor, "B K s"],
         velocity: Float[Tensor, "B K 2"],
+        exact: bool = False,
     ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
         """Turns back at the edges, where the tracks say that objects do."""
-        return self.edges(xy, log_side, velocity)
+        return self.edges(xy, log_side, velocity, exact)
 
 
 class TransitionLinear(FilteredTransition):

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from world_models.air.motion.smoothing import smooth
 from world_models.air.motion.transition import Transition
 from world_models.blocks.descent import decay, descend
 from world_models.blocks.distributions import kl_gaussian
@@ -21,6 +22,9 @@ OVERSHOOT = 10
 STARTS = 3
 MIN_START = 4
 OVERSHOOT_WEIGHT = 0.1
+SPEED_WEIGHT = 1.0
+LEAST_SPEED = 0.1
+"""Speeds are compared by their ratio, above this (pixels per frame)."""
 MAX_GRADIENT = 20.0
 SETTLED = 3
 """Frames for which an object must have been followed before its future is asked for."""
@@ -36,12 +40,22 @@ class Tracks:
         present: Whether the slot held an object.
         run: Which object that was, counted within the slot; -1 where nothing can be learned from
             it (nobody there, or followed too shortly).
+        place: Where the centres were, in hindsight (`smooth`).
+        velocity: How fast they were, in hindsight: pixels per frame in the world.
     """
 
     where: Float[Tensor, "N T K w"]
     camera: Float[Tensor, "N T 2"]
     present: Bool[Tensor, "N T K"]
     run: Int[Tensor, "N T K"]
+    place: Float[Tensor, "N T K 2"] | None = None
+    velocity: Float[Tensor, "N T K 2"] | None = None
+
+    def in_hindsight(self) -> tuple["Tracks", float]:
+        """With places and velocities; and by how much velocities change by themselves (std)."""
+        path = self.camera.cumsum(1)[:, :, None]
+        place, velocity, jitter = smooth(self.where[..., :2] + path, self.continued())
+        return dataclasses.replace(self, place=place - path, velocity=velocity), jitter
 
     def continued(self) -> Bool[Tensor, "N T K"]:
         """Whether the object was followed in this frame and in the one before."""
@@ -51,7 +65,8 @@ class Tracks:
 
     def __getitem__(self, chosen: Int[Tensor, " n"]) -> "Tracks":
         """Some of the scenes."""
-        return Tracks(*(getattr(self, f.name)[chosen] for f in dataclasses.fields(self)))
+        parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return Tracks(**{k: None if x is None else x[chosen] for k, x in parts.items()})
 
 
 def fit_motion(
@@ -75,6 +90,8 @@ def fit_motion(
     Returns:
         Number of tracks, and both parts of the loss at the end.
     """
+    tracks, jitter = tracks.in_hindsight()
+    transition.jitter.fill_(jitter)
     usable = (tracks.run >= 0).any(-1).any(-1).nonzero()[:, 0]
     if len(usable) == 0:
         return {"num_tracks": 0.0}
@@ -91,7 +108,12 @@ def fit_motion(
         if i >= int(0.9 * steps):
             tail.append((one_step.item(), ahead.item()))
     means = [sum(x) / len(tail) for x in zip(*tail, strict=True)]
-    return {"num_tracks": _count(tracks), "kl_motion": means[0], "overshoot": means[1]}
+    return {
+        "num_tracks": _count(tracks),
+        "kl_motion": means[0],
+        "overshoot": means[1],
+        "jitter": jitter,
+    }
 
 
 def _count(tracks: Tracks) -> float:
@@ -133,26 +155,30 @@ def motion_loss(
     first = torch.randperm(most, generator=rng, device=rng.device)[:STARTS]
     starts = (first + MIN_START).clamp(max=horizon - 2)
     memory = torch.stack(memories, 1)[:, starts].flatten(0, 1)
-    speed = velocity[:, starts].flatten(0, 1)
-    return kl, overshoot(transition, tracks, starts, speed, memory)
+    seen = [x[:, starts].flatten(0, 1) for x in (where, velocity)]
+    return kl, overshoot(transition, tracks, starts, transition.settle(*seen, memory), memory)
 
 
 def overshoot(
     transition: Transition,
     tracks: Tracks,
     starts: Int[Tensor, " S"],
-    velocity: Float[Tensor, "NS K 2"],
+    believed: tuple[Float[Tensor, "NS K w"], Float[Tensor, "NS K 2"]],
     hidden: Float[Tensor, "NS K M"],
 ) -> Float[Tensor, ""]:
     """How far rollouts of the mean stray from the tracks, from several moments of each scene.
 
-    The error grows like its logarithm: where collisions make the future a matter of luck, it
-    should not be the mean of all luck that is learned.
+    They begin as dreams do: half of them with what hindsight says of windows and velocities, the
+    others with what the filter believes (``believed``). The error grows like its logarithm: where
+    collisions make the future a matter of luck, it should not be the mean of all luck that is
+    learned. For the same reason speeds are compared, too: means of directions are slow.
     """
+    assert tracks.place is not None and tracks.velocity is not None
     times = starts[:, None] + torch.arange(OVERSHOOT + 1, device=starts.device)
     inside = times < tracks.where.shape[1]
     times = times.clamp(max=tracks.where.shape[1] - 1)
-    where = tracks.where[:, times].flatten(0, 1)
+    where = torch.cat([tracks.place, tracks.where[..., 2:]], -1)[:, times].flatten(0, 1)
+    speed = tracks.velocity[:, times].flatten(0, 1).norm(dim=-1)
     camera = tracks.camera[:, times].flatten(0, 1)
     present = tracks.present[:, starts].flatten(0, 1).float()
     same = tracks.continued()
@@ -160,27 +186,43 @@ def overshoot(
     settled = torch.stack([same[:, (starts - i).clamp(min=0)] for i in range(SETTLED)]).all(0)
     followed[:, 0] = settled.flatten(0, 1)
     followed = followed.cummin(1).values[:, 1:]
-    window, path = where[:, 0], []
+    after = (torch.arange(len(where), device=where.device) % 2 == 0)[:, None, None]
+    window = torch.where(after, where[:, 0], believed[0])
+    velocity = torch.where(after, tracks.velocity[:, starts].flatten(0, 1), believed[1])
+    path, pace = [], []
     for t in range(1, OVERSHOOT + 1):
-        prior, hidden = transition(window, velocity, hidden, present, camera[:, t])
-        velocity = prior.loc[..., :2] - window[..., :2] + camera[:, t, None]
-        window = prior.loc
+        window, velocity, hidden = transition.move(
+            window, velocity, hidden, present, camera[:, t]
+        )
         path.append(window)
+        pace.append((velocity.square().sum(-1) + LEAST_SPEED**2).sqrt())
     weight = where.new_tensor(TRACK_WEIGHT[: where.shape[-1]])
     distance = (torch.stack(path, 1) - where[:, 1:]) * weight
     error = (distance.square().sum(-1) + 0.25).log()
-    return (error * followed).sum() / followed.sum().clamp(min=1)
+    ratio = (torch.stack(pace, 1) / (speed[:, 1:] + LEAST_SPEED)).log().abs()
+    return ((error + SPEED_WEIGHT * ratio) * followed).sum() / followed.sum().clamp(min=1)
 
 
 def mirror(tracks: Tracks, centre: Float[Tensor, " 2"], rng: torch.Generator) -> Tracks:
     """Mirrors and transposes each scene at random: the eight symmetries of a square frame."""
     shape = (len(tracks.where), 1, 1)
     flips = torch.randint(2, (*shape, 2), generator=rng, device=rng.device).float() * 2 - 1
-    xy, sides = tracks.where[..., :2] - centre, tracks.where[..., 2:]
-    xy, camera = xy * flips, tracks.camera * flips[:, 0]
+    swap = torch.zeros(*shape, 1, device=rng.device).bool()
     if bool(centre[0] == centre[1]):
-        swap = torch.randint(2, (*shape, 1), generator=rng, device=rng.device).bool()
-        xy = torch.where(swap, xy.flip(-1), xy)
-        sides = torch.where(swap, sides.flip(-1), sides)
-        camera = torch.where(swap[:, 0], camera.flip(-1), camera)
-    return dataclasses.replace(tracks, where=torch.cat([xy + centre, sides], -1), camera=camera)
+        swap = torch.randint(2, swap.shape, generator=rng, device=rng.device).bool()
+
+    def turn(x: Tensor) -> Tensor:
+        return torch.where(swap, (x * flips).flip(-1), x * flips)
+
+    xy, sides = tracks.where[..., :2], tracks.where[..., 2:]
+    sides = torch.where(swap, sides.flip(-1), sides)
+    hindsight: dict[str, Tensor] = {}
+    if tracks.place is not None and tracks.velocity is not None:
+        hindsight["place"] = turn(tracks.place - centre) + centre
+        hindsight["velocity"] = turn(tracks.velocity)
+    return dataclasses.replace(
+        tracks,
+        where=torch.cat([turn(xy - centre) + centre, sides], -1),
+        camera=turn(tracks.camera[:, :, None])[:, :, 0],
+        **hindsight,
+    )

@@ -11,11 +11,22 @@ from torch import Tensor, nn
 from world_models.blocks.networks import mlp
 
 
+def decide(chance: Float[Tensor, "*n"], exact: bool) -> Float[Tensor, "*n"]:
+    """Whether something happens: as likely as it is, or (``exact``) yes or no.
+
+    Half a collision is none that the world knows: it takes all the speed away. Gradients pass as
+    if nothing had been decided.
+    """
+    return chance + ((chance > 0.5).to(chance.dtype) - chance).detach() if exact else chance
+
+
 class PairwiseRelation(nn.Module):
     """A push along the line between two objects, and a message, from each object to each other.
 
     A pair is described by what no rotation changes (gap, closing speed, sizes), so that a
-    collision needs to be learned once and not for every direction.
+    collision needs to be learned once and not for every direction. Pushes are opposite and equal
+    but for masses, so momentum is kept; how much of the energy, and how mass grows with size, is
+    learned.
 
     Args:
         log_typical_side: Logarithm of the usual window side, to centre the input.
@@ -25,7 +36,9 @@ class PairwiseRelation(nn.Module):
     def __init__(self, log_typical_side: float, message_dim: int) -> None:
         super().__init__()
         self.log_typical_side = log_typical_side
-        self.pair = mlp([6, 32, 32, 1 + message_dim], last_gain=0.1)
+        self.pair = mlp([6, 32, 32, message_dim], last_gain=0.1)
+        self.elasticity = nn.Parameter(torch.tensor(2.0))
+        self.growth = nn.Parameter(torch.tensor(2.0))
         # Of an object's radius, as a share of its window's side.
         self.log_body = nn.Parameter(torch.tensor(-1.0))
         self.log_sharpness = nn.Parameter(torch.tensor(1.0))
@@ -36,6 +49,7 @@ class PairwiseRelation(nn.Module):
         log_side: Float[Tensor, "B K s"],
         velocity: Float[Tensor, "B K 2"],
         present: Float[Tensor, "B K"],
+        exact: bool = False,
     ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K m"]]:
         """What reaches each object from all others.
 
@@ -44,6 +58,7 @@ class PairwiseRelation(nn.Module):
             log_side: Logarithms of the windows' sides.
             velocity: Pixels per frame.
             present: 1 where a slot holds an object; others send nothing.
+            exact: All this is known exactly, so a collision happens or does not.
 
         Returns:
             Change of velocity, pixels per frame, and summed messages.
@@ -69,9 +84,10 @@ class PairwiseRelation(nn.Module):
         sent = self.pair(torch.stack(about, -1))
         others = present[:, None] * (1 - torch.eye(present.shape[1], device=present.device))
         contact = torch.sigmoid((reach - distance) * self.log_sharpness.exp())
-        share = 2 * torch.sigmoid(sent[..., 0]) * contact * others
-        force = -(closing.clamp(min=0) * share)[..., None] * normal
-        return force.sum(2), (sent[..., 1:] * others[..., None]).sum(2)
+        share = torch.sigmoid(self.growth * (log_side[:, None] - log_side[:, :, None]))
+        kept = 1 + torch.sigmoid(self.elasticity)
+        push = closing.clamp(min=0) * kept * share * decide(contact, exact) * others
+        return -(push[..., None] * normal).sum(2), (sent * others[..., None]).sum(2)
 
 
 class EdgeRelation(nn.Module):
@@ -106,6 +122,7 @@ class EdgeRelation(nn.Module):
         xy: Float[Tensor, "B K 2"],
         log_side: Float[Tensor, "B K s"],
         velocity: Float[Tensor, "B K 2"],
+        exact: bool = False,
     ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
         """The velocity after this frame, and how far the object moves in it (pixels)."""
         ahead = torch.where(velocity < 0, -1.0, 1.0)
@@ -115,6 +132,6 @@ class EdgeRelation(nn.Module):
         size = 3 * (log_side - self.log_typical_side).expand_as(room)
         strength = self.strength(torch.stack([room.clamp(-10, 20) / 4, pace / 3, size], -1))
         contact = torch.sigmoid((pace - room) * self.log_sharpness.exp())
-        turned = torch.sigmoid(strength[..., 0]) * contact
+        turned = torch.sigmoid(strength[..., 0]) * decide(contact, exact)
         after = velocity * (1 - 2 * turned)
         return after, after + 2 * turned * ahead * room

@@ -27,6 +27,8 @@ class Transition(nn.Module, abc.ABC):
     """
 
     centre: Float[Tensor, " 2"]
+    jitter: Float[Tensor, ""]
+    """Scale of what changes velocities at random, in every frame: pixels per frame."""
     hidden_dim: int
     """Size of what is remembered of each object."""
 
@@ -35,6 +37,7 @@ class Transition(nn.Module, abc.ABC):
         height, width = frame_size
         centre = torch.tensor([width / 2, height / 2])
         self.register_buffer("centre", centre, persistent=False)
+        self.register_buffer("jitter", torch.tensor(0.0))
 
     def initial(self, batch_shape: tuple[int, ...]) -> Float[Tensor, "*b M"]:
         """The memory of objects that were just found: zeros."""
@@ -58,6 +61,35 @@ class Transition(nn.Module, abc.ABC):
             present: 1 where a slot holds an object; other slots influence nobody.
             camera_px: How far the camera moves now, pixels.
         """
+
+
+    def settle(
+        self,
+        where: Float[Tensor, "B K w"],
+        velocity: Float[Tensor, "B K 2"],
+        hidden: Float[Tensor, "B K M"],
+    ) -> tuple[Float[Tensor, "B K w"], Float[Tensor, "B K 2"]]:
+        """The windows and velocities that a filter believes in once it has seen the last move."""
+        return where, velocity
+
+    def move(
+        self,
+        where: Float[Tensor, "B K w"],
+        velocity: Float[Tensor, "B K 2"],
+        hidden: Float[Tensor, "B K M"],
+        present: Float[Tensor, "B K"],
+        camera_px: Float[Tensor, "B 2"] | None = None,
+    ) -> tuple[Float[Tensor, "B K w"], Float[Tensor, "B K 2"], Float[Tensor, "B K M"]]:
+        """One frame on, from windows and velocities that are known exactly, as in dreams.
+
+        Arguments as of ``forward``.
+
+        Returns:
+            The next windows, velocities (pixels per frame in the world) and memory.
+        """
+        prior, hidden = self(where, velocity, hidden, present, camera_px)
+        velocity = prior.loc[..., :2] - where[..., :2]
+        return prior.loc, velocity if camera_px is None else velocity + camera_px[:, None], hidden
 
 
 class ConstantVelocity(Transition):

@@ -1,0 +1,1 @@
+"""How the looks of objects go on in dreams: a family, by name."""

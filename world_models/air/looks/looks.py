@@ -1,0 +1,139 @@
+"""What objects look like in dreams, frame by frame: one interface, and its simplest members."""
+
+import abc
+import dataclasses
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from world_models.air.frame.readout import mask_extent
+from world_models.air.frame.scene_model import SceneModel
+from world_models.air.looks.memory import Memory
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What imagined objects look like now.
+
+    Attributes:
+        glimpse: Each object's picture (colour times alpha, alpha) in its window.
+        extent: Extent of each mask in its window, as fractions of it.
+        side: Logarithms of the windows' sides; None: the law of motion says them.
+        row: Where in a `Memory` this is; -1: nowhere.
+        sense: 1 where looks go on as they did, -1 where they go backwards.
+    """
+
+    glimpse: Float[Tensor, "B K c g g"]
+    extent: Float[Tensor, "B K 4"]
+    side: Float[Tensor, "B K s"] | None
+    row: Int[Tensor, "B K"]
+    sense: Int[Tensor, "B K"]
+
+
+class Looks(nn.Module, abc.ABC):
+    """How looks go on."""
+
+    def learn(self, scene: SceneModel, memory: Memory, rng: torch.Generator) -> dict[str, float]:
+        """Learns from what objects looked like; returns metrics."""
+        return {}
+
+    @abc.abstractmethod
+    def begin(
+        self,
+        scene: SceneModel,
+        what: Float[Tensor, "B K D"],
+        row: Int[Tensor, "B K"],
+        rng: torch.Generator | None,
+    ) -> Look:
+        """Looks at the start of dreams.
+
+        Args:
+            scene: Draws objects.
+            what: ``z_what`` of each.
+            row: Where the memory has it; -1: nowhere.
+            rng: Draws what is open; without one nothing is drawn.
+        """
+
+    @abc.abstractmethod
+    def advance(self, look: Look, rng: torch.Generator) -> Look:
+        """Looks one frame later."""
+
+
+class Frozen(Looks):
+    """Nothing ever changes its looks; sizes follow the law of motion."""
+
+    def begin(
+        self,
+        scene: SceneModel,
+        what: Float[Tensor, "B K D"],
+        row: Int[Tensor, "B K"],
+        rng: torch.Generator | None,
+    ) -> Look:
+        """See `Looks.begin`."""
+        glimpse = scene.decode_what(what)
+        return Look(glimpse, mask_extent(glimpse[:, :, -1]), None, row, torch.ones_like(row))
+
+    def advance(self, look: Look, rng: torch.Generator) -> Look:
+        """See `Looks.advance`."""
+        return look
+
+
+class Replay(Frozen):
+    """Each object walks to and fro along what a real one looked like, frame by frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory: Memory | None = None
+        self._pictures: tuple[Tensor, Tensor] | None = None
+
+    def learn(self, scene: SceneModel, memory: Memory, rng: torch.Generator) -> dict[str, float]:
+        """Keeps the memory, and draws all of it once."""
+        self.memory = memory
+        glimpse = torch.cat([scene.decode_what(part) for part in memory.what.split(1024)])
+        self._pictures = glimpse, memory.smooth(mask_extent(glimpse[:, -1]))
+        return {"looks": float(len(memory.what))}
+
+    def begin(
+        self,
+        scene: SceneModel,
+        what: Float[Tensor, "B K D"],
+        row: Int[Tensor, "B K"],
+        rng: torch.Generator | None,
+    ) -> Look:
+        """See `Looks.begin`; either way along the track is as likely."""
+        look = super().begin(scene, what, row, rng)
+        if rng is None:
+            return dataclasses.replace(look, row=torch.full_like(row, -1))
+        sense = 2 * torch.randint(2, row.shape, generator=rng, device=rng.device) - 1
+        return dataclasses.replace(look, sense=sense)
+
+    def advance(self, look: Look, rng: torch.Generator) -> Look:
+        """See `Looks.advance`; at the end of a track it turns round."""
+        memory, pictures = self.memory, self._pictures
+        known = look.row >= 0
+        if memory is None or pictures is None or not bool(known.any()):
+            return look
+        row = look.row.clamp(min=0)
+        ways = torch.stack([memory.before[row], memory.after[row]], -1)
+
+        def step(sense: Tensor) -> Tensor:
+            return ways.gather(-1, (sense[..., None] > 0).long())[..., 0]
+
+        sense = torch.where(step(look.sense) == row, -look.sense, look.sense)
+        row = step(sense)
+        glimpse, extent = pictures
+        side = memory.side[row]
+        if not bool(known.all()):
+            return dataclasses.replace(
+                look,
+                glimpse=torch.where(known[..., None, None, None], glimpse[row], look.glimpse),
+                extent=torch.where(known[..., None], extent[row], look.extent),
+                row=torch.where(known, row, -1),
+                side=None,
+                sense=sense,
+            )
+        return Look(glimpse[row], extent[row], side, row, sense)
+
+
+LOOKS = {"replay": Replay, "frozen": Frozen}

@@ -20,6 +20,11 @@ from world_models.air.objects.slots import Slots
 
 MIN_AGE = 3
 MOST_CANVASES = 4000
+DRAWS = 8
+"""Draws of places for a recombined scene."""
+CLOSEST = 0.02
+"""Share of real moments whose objects may be nearer to each other than those of dreams."""
+FAR = 1e6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +73,10 @@ class Bank:
     def draw(self, batch: int, recombine: bool, rng: torch.Generator) -> "Bank":
         """Draws start moments: replayed, or recombined from different ones.
 
-        A recombined scene keeps how many objects its moment had; each object then comes from a
-        moment of its own, and so does the background. Scenes that happen to show nothing that
-        could be followed are mended: another moment is replayed, or the first object exchanged.
+        A recombined scene shows the objects of one moment, as they look beside each other, at
+        places and with velocities that were seen at others, before a background of yet another.
+        Scenes that happen to show nothing that could be followed are mended: another moment is
+        replayed, or the first object exchanged.
         """
         device = self.valid.device
         moments = torch.randint(len(self.valid), (batch,), generator=rng, device=device)
@@ -82,13 +88,11 @@ class Bank:
             good = self.shown.any(-1).nonzero()[:, 0]
             other = torch.randint(len(good), (batch,), generator=rng, device=device)
             return self[torch.where(empty, good[other], moments)]
-        there = torch.arange(drawn.valid.shape[1], device=device) < drawn.count[:, None]
-        moment, slot = self.valid.nonzero(as_tuple=True)
-        picks = torch.randint(len(moment), drawn.valid.shape, generator=rng, device=device)
-        moment, slot = moment[picks], slot[picks]
         backgrounds = torch.randint(len(self.valid), (batch,), generator=rng, device=device)
+        there = torch.arange(drawn.valid.shape[1], device=device) < drawn.count[:, None]
+        moment, slot = self._places(there, rng)
         # Who would be in front of whom nobody knows: they have never met.
-        order = torch.rand(picks.shape, generator=rng, device=device).argsort(-1)
+        order = torch.rand(slot.shape, generator=rng, device=device).argsort(-1)
         empty = ~(there & self.shown[moment, slot]).any(-1)
         if bool(empty.any()):
             good, place = self.shown.nonzero(as_tuple=True)
@@ -96,19 +100,55 @@ class Bank:
             first = (there.cumsum(-1) == 1) & empty[:, None]
             moment = torch.where(first, good[other], moment)
             slot = torch.where(first, place[other], slot)
+        # Who is there first, in any order; where looks are not known one object lends them twice.
+        chance = torch.rand(slot.shape, generator=rng, device=device)
+        who = (chance - 2 * drawn.valid.to(chance.dtype)).argsort(-1)
+        known = drawn.valid.sum(-1, keepdim=True)
+        who = who.gather(-1, torch.arange(slot.shape[1], device=device).remainder(known))
+        here = moments[:, None].expand_as(who)
+        side = self.where[here, who][..., 2:]
         return Bank(
-            where=self.where[moment, slot],
+            where=torch.cat([self.where[moment, slot][..., :2], side], -1),
             velocity=self.velocity[moment, slot],
             hidden=self.hidden[moment, slot],
-            what=self.what[moment, slot],
+            what=self.what[here, who],
             valid=there,
             shown=there & self.shown[moment, slot],
-            row=self.row[moment, slot],
+            row=self.row[here, who],
             count=drawn.count,
             order=order,
             z_bg=self.z_bg[backgrounds],
             camera=self.camera[backgrounds] if self.camera else None,
         )
+
+    def _places(
+        self, there: Bool[Tensor, "B K"], rng: torch.Generator
+    ) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B K"]]:
+        """Moment and slot from which each object has its place and velocity.
+
+        Of some draws the first is taken in which objects keep the distance that real ones keep,
+        or the one that comes nearest to it.
+        """
+        moment, slot = self.valid.nonzero(as_tuple=True)
+        shape = (DRAWS, *there.shape)
+        picks = torch.randint(len(moment), shape, generator=rng, device=there.device)
+        moment, slot = moment[picks], slot[picks]
+        real = _nearest(self.where, self.valid).sort().values
+        kept = real[int(CLOSEST * len(real))]
+        best = _nearest(self.where[moment, slot], there).clamp(max=kept).argmax(0)
+        scene = torch.arange(len(there), device=there.device)
+        return moment[best, scene], slot[best, scene]
+
+
+def _nearest(where: Float[Tensor, "*n K w"], there: Bool[Tensor, "*n K"]) -> Float[Tensor, "*n"]:
+    """Distance of the two objects that are nearest to each other, pixels; `FAR` if there is one."""
+    xy = where[..., :2]
+    one, other = torch.triu_indices(xy.shape[-2], xy.shape[-2], 1, device=xy.device)
+    if len(one) == 0:
+        return xy.new_full(xy.shape[:-2], FAR)
+    apart = (xy[..., one, :] - xy[..., other, :]).norm(dim=-1)
+    both = there[..., one] & there[..., other]
+    return torch.where(both, apart, FAR).amin(-1)
 
 
 def moment(

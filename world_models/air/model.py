@@ -85,7 +85,10 @@ class AIR(WorldModel[DreamState]):
     def _law(self, transition: str, relation: str) -> Transition:
         """A new transition of this kind."""
         log_side, where_dim = math.log(self.chosen.typical_side), self.scene.where_dim
-        law = make_transition(transition, relation, self.frame_shape[1:], log_side, where_dim)
+        # The edges of a view that moves are no walls.
+        still = self.chosen.keep_background
+        size = self.frame_shape[1:]
+        law = make_transition(transition, relation, size, log_side, where_dim, still)
         return law.to(self._place.device)
 
     @property

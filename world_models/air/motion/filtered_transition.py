@@ -192,10 +192,11 @@ class TransitionKalman(FilteredTransition):
         log_typical_side: float,
         where_dim: int = 3,
         relation: str = "none",
+        walls: bool = True,
         gru_dim: int = 64,
     ) -> None:
         super().__init__(frame_size, log_typical_side, where_dim, relation, gru_dim)
-        self.edges = EdgeRelation(frame_size, log_typical_side)
+        self.edges = EdgeRelation(frame_size, log_typical_side) if walls else None
         own = where_dim + 4
         told = 2 + self.message_dim if self.relation else 0
         self.own_dim = own
@@ -222,6 +223,8 @@ class TransitionKalman(FilteredTransition):
         exact: bool = False,
     ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
         """Turns back at the edges, where the tracks say that objects do."""
+        if self.edges is None:
+            return velocity, velocity
         return self.edges(xy, log_side, velocity, exact)
 
 
@@ -242,6 +245,7 @@ class TransitionLinear(FilteredTransition):
         log_typical_side: float,
         where_dim: int = 3,
         relation: str = "none",
+        walls: bool = True,
     ) -> None:
         super().__init__(frame_size, log_typical_side, where_dim, relation, 0)
         inputs = where_dim + 4 + (2 + self.message_dim if self.relation else 0)

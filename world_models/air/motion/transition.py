@@ -138,6 +138,7 @@ class TransitionRNN(Transition):
         log_typical_side: float,
         where_dim: int = 3,
         relation: str = "none",
+        walls: bool = True,
         gru_dim: int = 64,
     ) -> None:
         super().__init__(frame_size)

@@ -14,8 +14,9 @@ def make_transition(
     frame_size: tuple[int, int],
     log_typical_side: float,
     where_dim: int = 3,
+    walls: bool = True,
 ) -> Transition:
-    """The transition of that name.
+    """The transition of that name; without ``walls`` it knows of no edges that turn objects back.
 
     Raises:
         ValueError: No such transition or relation, or they do not go together.
@@ -30,4 +31,4 @@ def make_transition(
                 f"relation={relation} changes velocities: choose another transition with it"
             )
         return ConstantVelocity(frame_size, where_dim)
-    return LAWS[name](frame_size, log_typical_side, where_dim, relation)
+    return LAWS[name](frame_size, log_typical_side, where_dim, relation, walls)

@@ -15,8 +15,9 @@ from dyna.evaluation.heldout import SEED, observe, speed, start_over
 from dyna.evaluation.metrics import summary
 from dyna.loop.rollout import rollout
 from dyna.pictures import showcase
-from dyna.reporting import comparison
+from dyna.reporting import beside, comparison
 from dyna.running.checks import check_device, check_folder, check_keys
+from dyna.running.dreams import put_beside
 from dyna.running.lock import locked
 from dyna.running.subject import check_fit, from_checkpoint, from_config, held_out
 from dyna.scores import results
@@ -81,16 +82,20 @@ def _score(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     episodes = round(metrics["eval/episodes"])
     print(f"{subject.name}: {episodes} held-out episodes of {env.horizon} frames")
     _table(metrics)
-    model = None
+    model, compared = None, {}
     same = subject.frame_shape == env.scene.frame_shape
     if cfg.world_model and subject.model is not None and same:
         env.batch_size = min(MODEL_EPISODES, episodes)
         model = measure(subject.model, env, SEED + cfg.seed)
+        number = env.batch_size
+        compared = put_beside(subject.agent, env, subject.dream, number, subject.model)
     if model is not None:
         print("world model")
         for group in ("perception", "target", "occlusion", "trust"):
             _table(model[group])
         _rollout_table(model["rollout"])
+    if compared:
+        print(beside.text(compared))
     folder = Path(cfg.folder)
     document = {
         **results.provenance(shlex.join(["python", "-m", "dyna.evaluate", *overrides])),
@@ -100,6 +105,7 @@ def _score(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
         "metrics": metrics,
         "curves": (curves := results.clean(outcome.curves())),
         "world_model": model,
+        "beside": compared,
     }
     path = folder / "evaluation.json"
     path.write_text(json.dumps(document, indent=1) + "\n")

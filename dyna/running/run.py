@@ -18,7 +18,7 @@ from conf.members import find
 from dyna.evaluation import references
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
-from dyna.running import foreign, model_log
+from dyna.running import dreams, foreign, model_log
 from dyna.running.build import build, choice, has_model, make
 from dyna.running.checkpoint import Checkpoints, config_hash
 from dyna.running.lock import locked
@@ -198,13 +198,13 @@ class Run:
         raise SystemExit(128 + stop)
 
     def _finish(self) -> dict[str, Any]:
-        dyna = self.dyna
+        cfg, dyna = self.cfg, self.dyna
         cpu, wall = self._times()
         summary: dict[str, Any] = {
             "name": self.config["name"],
-            "arm": choice("world_model", self.cfg.world_model if dyna.model else None),
-            "agent": choice("agent", self.cfg.agent),
-            "seed": self.cfg.seed,
+            "arm": choice("world_model", cfg.world_model if dyna.model else None),
+            "agent": choice("agent", cfg.agent),
+            "seed": cfg.seed,
             "real_frames": dyna.real,
             "imagined_frames": dyna.imagined,
             "agent_frames": dyna.real + dyna.imagined,
@@ -217,19 +217,20 @@ class Run:
             "config_hash": self.identity,
             **results.provenance(shlex.join(["python", "-m", "dyna", *sys.argv[1:]])),
         }
-        if self.cfg.pictures:
+        if cfg.pictures:
             from dyna.reporting import pages
 
-            summary["references"] = references.score(self.held_out, self.cfg.final_episodes)
+            summary["references"] = references.score(self.held_out, cfg.final_episodes)
             for video in pages.make_videos(self.folder, dyna.agent, self.held_out, dyna.dream):
                 for logger in self.loggers:
                     logger.video(f"videos/{video.stem}", video, summary)
+            summary |= dreams.put_beside(dyna.agent, self.held_out, dyna.dream, cfg.final_episodes)
         for logger in self.loggers:
             logger.summary({k: v for k, v in summary.items() if isinstance(v, int | float | str)})
         temporary = self.folder / "summary.json.tmp"
         temporary.write_text(json.dumps(summary, indent=1) + "\n")
         temporary.replace(self.folder / "summary.json")
-        if self.cfg.pictures:
+        if cfg.pictures:
             pages.write_run_or_warn(self.folder)
         return summary
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dyna.diagnosis.beside import GOOD, verdict
+from dyna.diagnosis.beside import FLOOR, GOOD, verdict
 from dyna.scores import statistics
 from dyna.scores.results import Row
 
@@ -24,14 +24,16 @@ LABELS = {
     "flicker": "difference of successive frames",
     "sharpness": "sharpness of frames",
 }
-HOWS = {"model": "model", "truth": "truth"}
-"""Ways to compare, and what their columns are called."""
+HOWS = {
+    "model": "Model: the world model looks at real and dreamed episodes alike, so what it sees "
+    "wrongly cancels out.",
+    "truth": "Truth: what the scene knows of its objects, beside what the dream says of its own.",
+}
+"""Ways to compare, and what they are."""
 QUARTERS = ("narrowest", "narrow", "wide", "widest")
 NOTE = (
-    "{seeds}Ratios from {low:g} to {high:g} are good, others low or high; a question mark: it may "
-    "be chance. Model: the world model looks at real and dreamed episodes alike, so what it "
-    "measures wrongly cancels. Truth: what the scene knows of its objects, beside what the dream "
-    "says of its own. Speeds are those in the world; spreads and changes of size are standard "
+    "Ratios from {low:g} to {high:g} are good, others low or high; a question mark: it may be "
+    "chance. {hows} Speeds are those in the world; spreads and changes of size are standard "
     "deviations of the logarithm; restyling is how the looks of an object differ five frames "
     "later; hidden objects count."
 )
@@ -63,7 +65,7 @@ class Line:
     def cells(self) -> list[str]:
         """Real, dreamed, and the ratio with its verdict."""
         ratio = f"{self.ratio:.2f} {self.verdict}".strip()
-        return [f"{self.real:#.3g}", f"{self.dreamed:#.3g}", ratio]
+        return [*(f"{x if x > FLOOR else 0:#.3g}" for x in (self.real, self.dreamed)), ratio]
 
     @property
     def wrong(self) -> bool:
@@ -110,15 +112,16 @@ def tables(rows: Sequence[Row]) -> list[dict[str, Any]]:
             for number, text in enumerate(QUARTERS, 1)
         ]
         shown.append(_table("How large the model sees objects", header, body, BOXES_NOTE))
-    seeds = f"Means over {len(rows)} seeds. " if len(rows) > 1 else ""
-    note = NOTE.format(seeds=seeds, low=GOOD[0], high=GOOD[1])
     found = {how: lines(rows, how) for how in HOWS}
     hows = [how for how in HOWS if found[how]]
     header = ["figure"]
-    header += [f"{HOWS[how]}: {part}" for how in hows for part in ("real", "dreamed", "ratio")]
+    header += [f"{how}: {part}" for how in hows for part in ("real", "dreamed", "ratio")]
     names = dict.fromkeys(name for how in hows for name in found[how])
     body = [_row(label(name), [found[how].get(name) for how in hows]) for name in names]
     if body:
+        said = " ".join(HOWS[how] for how in hows)
+        note = NOTE.format(low=GOOD[0], high=GOOD[1], hows=said)
+        note = f"Means over {len(rows)} seeds. {note}" if len(rows) > 1 else note
         shown.append(_table("Dreams beside reality", header, body, note))
     return shown
 

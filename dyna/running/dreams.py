@@ -9,6 +9,7 @@ from dyna.loop.rollout import rollout
 from envs.scene import Scene
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
+from envs.video import Video
 from world_models.base import WorldModel
 
 
@@ -47,4 +48,4 @@ def put_beside(
 
 def with_whole_truth(scene: Scene, episodes: Trajectory) -> Trajectory:
     """The episodes, without truth where it may not be of all objects, as in annotated video."""
-    return episodes if scene.factors is not None else episodes.without_truth()
+    return episodes.without_truth() if isinstance(scene, Video) else episodes

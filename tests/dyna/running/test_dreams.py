@@ -1,12 +1,16 @@
 """The dreams of a run are put beside its held-out episodes, whatever comes of it."""
 
+from pathlib import Path
+
 import pytest
 
 from agents.last_box import LastBox
 from dyna.running.build import imagined
 from dyna.running.dreams import put_beside
+from envs import video
 from envs.digits import make
 from envs.tracking import Tracking
+from tests.footage import write_folder
 from tests.scenes import MovingPatch
 from world_models.cut_paste import CutPaste
 from world_models.oracle import Oracle
@@ -26,10 +30,14 @@ def test_the_simulator_dreams_of_the_same_world() -> None:
     assert found == put_beside(LastBox(), env, dream, episodes=12)
 
 
-def test_truth_that_may_lack_objects_is_left_aside() -> None:
-    env = Tracking(MovingPatch(), batch_size=4, horizon=6)
-    dream = imagined(Oracle(env.scene.frame_shape, MovingPatch()), env, batch_size=4, seed=1)
+def test_truth_that_may_lack_objects_is_left_aside(tmp_path: Path) -> None:
+    settings = {"path": str(write_folder(tmp_path / "clip", 60)), "horizon": 10}
+    env = video.make(split="test", **settings)
+    scene = video.make(split="train", **settings).scene
+    dream = imagined(Oracle(env.scene.frame_shape, scene), env, batch_size=4, seed=1)
     assert put_beside(LastBox(), env, dream) == {}
+    other = Tracking(MovingPatch(channels=3), batch_size=4, horizon=6)
+    assert "beside/truth/objects/ratio" in put_beside(LastBox(), other, dream)
 
 
 def test_a_failure_is_only_a_warning() -> None:

@@ -5,7 +5,6 @@ Real and dreamed episodes go through the same code (``beside`` puts the two toge
 
 import dataclasses
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -180,26 +179,17 @@ def _patches(
 
 def _pictures(frame: UInt8[Tensor, "B T C H W"]) -> dict[str, float]:
     """Contrast, flicker and sharpness, of 255."""
-
-    def later(video: Float[Tensor, "T C H W"]) -> Tensor:
-        return video[1:] - video[:-1]
-
-    def diagonal(video: Float[Tensor, "T C H W"]) -> Tensor:
+    found = []
+    for episode in frame:  # as above
+        video = episode.float()
+        later = video[1:] - video[:-1]
         across = video[..., 1:, 1:] + video[..., :-1, :-1]
-        return across - video[..., 1:, :-1] - video[..., :-1, 1:]
-
-    contrast = _by_episode(frame, lambda video: video.flatten(1).std(1, correction=0).mean())
-    flicker = _by_episode(frame, lambda video: later(video).square().mean())
-    sharpness = _by_episode(frame, lambda video: diagonal(video).square().mean())
+        across = across - video[..., 1:, :-1] - video[..., :-1, 1:]
+        figures = (video.flatten(1).std(1, correction=0), later.square(), across.square())
+        found.append(torch.stack([figure.mean() for figure in figures]))
+    contrast, flicker, sharpness = torch.stack(found).mean(0).tolist()
     return {
         "contrast": contrast,
         "flicker": math.sqrt(flicker),
         "sharpness": math.sqrt(sharpness),
     }
-
-
-def _by_episode(
-    frame: UInt8[Tensor, "B T C H W"], figure: Callable[[Float[Tensor, "T C H W"]], Tensor]
-) -> float:
-    """Mean of a figure over episodes, one after the other: as floats, all are too much at once."""
-    return torch.stack([figure(video.float()) for video in frame]).mean().item()

@@ -30,14 +30,11 @@ def strip(real: Trajectory, dreamed: Trajectory) -> drawing.Array:
     """
     horizon = min(real.horizon, dreamed.horizon)
     number = IMAGES if horizon == 1 else EPISODES
-    pairs = [
-        np.concatenate([_line(above[:horizon], "real"), _line(below[:horizon], "dreamed")])
-        for above, below in zip(
-            sheet.told(real[:number]), sheet.told(dreamed[:number]), strict=False
-        )
+    empty = real.box[:, 0, 2] <= 0  # nothing is tracked there: they come last
+    chosen = real[empty.float().argsort(stable=True)[:number]]
+    lines = [
+        [render.strip(video, MOMENTS, title) for video in sheet.told(episodes.first(horizon))]
+        for title, episodes in (("real", chosen), ("dreamed", dreamed[:number]))
     ]
+    pairs = [np.concatenate(pair) for pair in zip(*lines, strict=False)]
     return render.grid(np.stack(pairs), columns=number if horizon == 1 else 1, gap=14)
-
-
-def _line(video: drawing.Array, title: str) -> drawing.Array:
-    return render.strip(video, MOMENTS, title)

@@ -86,7 +86,7 @@ def lines(rows: Sequence[Row], how: str) -> dict[str, Line]:
         if not known["ratio"]:
             continue
         ratio, number = statistics.mean(known["ratio"]), len(known["ratio"])
-        # What no file holds (JSON knows no infinity) is an error that nobody knows.
+        # One episode or group tells nothing of chance: then anything may be.
         sure = len(known["error"]) == number
         error = statistics.mean(known["error"]) / math.sqrt(number) if sure else math.inf
         real, dreamed = (statistics.mean(known[part]) for part in ("real", "dreamed"))
@@ -155,16 +155,11 @@ def text(row: Mapping[str, Any]) -> str:
     """The tables of one row, in print; empty if nothing was compared."""
     printed = []
     for table in tables([dict(row)]):
-        grid = [table["header"], *(line["cells"] for line in table["body"])]
-        grid[0] = [name.replace(": ", " ") for name in grid[0]]
-        wide = [max(len(cells[i]) for cells in grid) for i in range(len(grid[0]))]
+        header = [name.replace(": ", " ") for name in table["header"]]
+        grid = [header, *(line["cells"] for line in table["body"])]
+        wide = [max(map(len, column)) for column in zip(*grid, strict=True)]
         printed.append(f"  {table['title']}")
-        printed += [
-            "    "
-            + "  ".join(
-                cell.ljust(w) if i == 0 else cell.rjust(w)
-                for i, (cell, w) in enumerate(zip(cells, wide, strict=True))
-            )
-            for cells in grid
-        ]
+        for name, *figures in grid:
+            right = [text.rjust(w) for text, w in zip(figures, wide[1:], strict=True)]
+            printed.append("  ".join(["   ", name.ljust(wide[0]), *right]).rstrip())
     return "\n".join(printed)

@@ -73,10 +73,9 @@ def probe(cfg: DictConfig, seed: int) -> list[Finding]:
     episodes = _held_out(cfg, cfg.env, seed)
     found = diagnose(model, episodes, seed, _protocol(cfg), _foreseen(cfg, seed, episodes))
     dreams = _dreams(cfg, seed, model, train)
-    compared = (
-        {} if dreams is None else beside(with_whole_truth(train.scene, episodes), dreams, model)
-    )
-    row = {**known, **flat(found), **training, **compared}
+    row = {**known, **flat(found), **training}
+    if dreams is not None:
+        row |= beside(with_whole_truth(train.scene, episodes), dreams, model)
     findings = [Finding(row, model, episodes, dreams)]
     if cfg.generalise is not None:
         factors = OmegaConf.to_container(cfg.generalise)
@@ -171,7 +170,9 @@ def _dreams(cfg: DictConfig, seed: int, model: WorldModel, env: Tracking) -> Tra
     dream = imagined(model, env, number, seeding.child(seed, "beside"))
     try:
         return episodes_of(cfg, dream, SEED + seed)
-    except RuntimeError as error:  # of single images a model may have found nothing at all
+    except RuntimeError as error:  # in single images a model may have found nothing at all
+        if env.horizon > 1:
+            raise
         warnings.warn(f"there are no dreams to compare: {error}", stacklevel=2)
         return None
 

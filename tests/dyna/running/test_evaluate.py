@@ -57,6 +57,17 @@ def test_a_checkpoint_gives_the_agent_back_and_the_env_may_differ(tmp_path: Path
     assert "eval/iou" in run(cfg, overrides)["metrics"]
 
 
+def test_dreams_of_a_checkpoint_are_put_beside_reality(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    trained(path, "world_model=oracle", "env.tier=easy", "env.horizon=6")
+    overrides = [f"checkpoint={path}", "episodes=8"]
+    document = run(compose(*overrides, f"folder={tmp_path}"), overrides)
+    assert document["beside"]["beside/truth/speed_5/ratio"] > 0
+    assert "truth ratio" in capsys.readouterr().out
+
+
 def test_a_checkpoint_meets_frames_of_its_own_channels_only(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     trained(path, "world_model=none", "env.tier=plain")

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from dyna.diagnosis.behaviour import Record, seen, statistics, told
 from dyna.diagnosis.matching import match, pick
+from envs.scene import Scene
 from envs.trajectory import Trajectory, Truth
+from envs.video import Video
 from world_models.base import Posterior, WorldModel
 
 GOOD = (0.9, 1.1)
@@ -99,6 +101,11 @@ def beside(
         for part, value in {**dataclasses.asdict(pair), "ratio": pair.ratio}.items()
         if math.isfinite(value)
     }
+
+
+def with_whole_truth(scene: Scene, episodes: Trajectory) -> Trajectory:
+    """The episodes, without truth where it may not be of all objects, as in annotated video."""
+    return episodes.without_truth() if isinstance(scene, Video) else episodes
 
 
 def _alike(real: Trajectory, dreamed: Trajectory) -> Trajectory:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from conf.members import find
-from dyna.diagnosis.beside import EPISODES, beside
+from dyna.diagnosis.beside import EPISODES, beside, with_whole_truth
 from dyna.diagnosis.extrapolation import camera_path
 from dyna.diagnosis.measure import diagnose
 from dyna.diagnosis.protocol import Protocol
@@ -27,7 +27,6 @@ from dyna.reporting import model_page
 from dyna.running import checkpoint, foreign, model_log
 from dyna.running.build import has_model, imagined, make
 from dyna.running.checks import check_device, check_folder, check_keys, check_list
-from dyna.running.dreams import with_whole_truth
 from dyna.running.lock import locked, locked_file
 from dyna.scores import results
 from dyna.scores.privacy import writable

@@ -18,7 +18,7 @@ from conf.members import find
 from dyna.evaluation import references
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
-from dyna.running import dreams, foreign, model_log
+from dyna.running import foreign, model_log
 from dyna.running.build import build, choice, has_model, make
 from dyna.running.checkpoint import Checkpoints, config_hash
 from dyna.running.lock import locked
@@ -90,8 +90,7 @@ class Run:
         dyna = self.dyna
         self._start_cpu, self._start_wall = time.process_time(), time.perf_counter()
         saved = time.monotonic()
-        before = dyna.real + dyna.imagined
-        began = time.perf_counter()
+        before, began = dyna.real + dyna.imagined, time.perf_counter()
         if dyna.model is not None and dyna.fits == 0:
             bar.set_postfix_str("the model is fitted after the real frames", refresh=False)
         for row in dyna.steps():
@@ -219,12 +218,13 @@ class Run:
         }
         if cfg.pictures:
             from dyna.reporting import pages
+            from dyna.running.evaluate import put_beside
 
             summary["references"] = references.score(self.held_out, cfg.final_episodes)
             for video in pages.make_videos(self.folder, dyna.agent, self.held_out, dyna.dream):
                 for logger in self.loggers:
                     logger.video(f"videos/{video.stem}", video, summary)
-            summary |= dreams.put_beside(dyna.agent, self.held_out, dyna.dream, cfg.final_episodes)
+            summary |= put_beside(dyna.agent, self.held_out, dyna.dream, cfg.final_episodes)
         for logger in self.loggers:
             logger.summary({k: v for k, v in summary.items() if isinstance(v, int | float | str)})
         temporary = self.folder / "summary.json.tmp"

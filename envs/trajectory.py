@@ -52,6 +52,11 @@ class Truth:
         """The visible share of the target through time."""
         return self.visible[self._episode, :, self.target]
 
+    def first(self, frames: int | None) -> "Truth":
+        """The first frames of every episode; None: all."""
+        cut = slice(frames)
+        return Truth(self.target, self.box[:, cut], self.visible[:, cut], self.id[:, cut])
+
     @property
     def _episode(self) -> Int[Tensor, " B"]:
         return torch.arange(len(self.target), device=self.target.device)
@@ -140,6 +145,17 @@ class Trajectory:
     def __getitem__(self, episodes: slice | Tensor) -> "Trajectory":
         """The chosen episodes (a slice, indices or a mask over B)."""
         return self.map(lambda x: x[episodes])
+
+    def first(self, frames: int) -> "Trajectory":
+        """The first frames of every episode, without extras and labels."""
+        return Trajectory(
+            frame=self.frame[:, :frames],
+            box=self.box[:, : frames + 1],
+            action=self.action[:, :frames],
+            reward=self.reward[:, :frames],
+            camera=self.camera[:, :frames],
+            truth=None if self.truth is None else self.truth.first(frames),
+        )
 
     def without_truth(self) -> "Trajectory":
         """The same episodes as a model may see them: no truth, no labels, no extras."""

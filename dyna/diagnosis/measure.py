@@ -18,7 +18,7 @@ from dyna.diagnosis.matching import Matches, Target, follow_target, match
 from dyna.diagnosis.occlusion import occlusion
 from dyna.diagnosis.perception import perception, target_figures
 from dyna.diagnosis.protocol import Protocol
-from envs.trajectory import Trajectory, Truth
+from envs.trajectory import Trajectory
 from world_models.base import Posterior, WorldModel
 
 
@@ -53,7 +53,7 @@ def diagnose(
     matches, target = match(posterior, truth), follow_target(posterior, episodes.box[:, 0])
     size = episodes.box.new_tensor([model.frame_shape[2], model.frame_shape[1]])
     start = slice(protocol.frames)
-    early = _first(truth, start)
+    early = truth.first(protocol.frames)
     metrics = _seeing(posterior, episodes, matches, protocol)
     metrics["filtered_frames_per_cpu_second"] = episodes.num_frames / max(seconds, 1e-9)
     followed = Target(target.identity, target.box[:, start])
@@ -75,7 +75,7 @@ def _seeing(
     truth = episodes.truth
     assert truth is not None
     start = slice(protocol.frames)
-    seen, early = _first_seen(posterior, start), _first(truth, start)
+    seen, early = _first_seen(posterior, start), truth.first(protocol.frames)
     paired = Matches(*(getattr(matches, f.name)[:, start] for f in dataclasses.fields(Matches)))
     metrics: dict[str, float] = {}
     if posterior.box.shape[2] > 1 or truth.box.shape[2] == 1:
@@ -87,10 +87,6 @@ def _seeing(
     if episodes.horizon > 1 or bool(scored.any()):
         metrics["elbo"] = scored.mean().item()
     return metrics
-
-
-def _first(truth: Truth, frames: slice) -> Truth:
-    return Truth(truth.target, truth.box[:, frames], truth.visible[:, frames], truth.id[:, frames])
 
 
 def _first_seen(posterior: Posterior, frames: slice) -> Posterior:

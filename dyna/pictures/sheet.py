@@ -48,6 +48,21 @@ class Story(NamedTuple):
     imagined: list[drawing.Array]
 
 
+def told(episodes: Trajectory) -> list[drawing.Array]:
+    """Each of some episodes as a video, with the boxes that its scene tells of.
+
+    Raises:
+        ValueError: They carry no truth.
+    """
+    truth = episodes.truth
+    if truth is None:
+        raise ValueError("episodes without truth cannot be shown with boxes")
+    rows = torch.arange(len(truth.target), device=truth.target.device)
+    target = truth.id[rows, :, truth.target].max(1).values.tolist()  # -1 where it is not there
+    scene = (episodes.frame, truth.box, truth.visible, truth.id)
+    return _Painter(_factor(episodes))(*scene, _true_colours(truth.id), target)
+
+
 @torch.no_grad()
 def tell(
     model: WorldModel,
@@ -58,17 +73,12 @@ def tell(
     seed: int = 0,
 ) -> list[Story]:
     """What a model makes of each of some episodes, which must carry their truth."""
-    truth = episodes.truth
-    if truth is None:
-        raise ValueError("episodes without truth cannot be shown with boxes")
+    real, truth = told(episodes), episodes.truth
+    assert truth is not None
     posterior = model.posterior(episodes.without_truth())
     own = own_colours(posterior, match(posterior, truth).identity)
-    paint = _Painter(max(1, round(SIDE / episodes.frame.shape[-1])))
-    rows = torch.arange(len(truth.target), device=truth.target.device)
-    target = truth.id[rows, :, truth.target].max(1).values.tolist()  # -1 where it is not there
+    paint = _Painter(_factor(episodes))
     followed = follow_target(posterior, episodes.box[:, 0]).identity.tolist()
-    scene = (episodes.frame, truth.box, truth.visible, truth.id)
-    real = paint(*scene, _true_colours(truth.id), target)
     seen = (posterior.reconstruction, posterior.box, posterior.visible, posterior.id)
     filtered = paint(*seen, own, followed)
     steps = min(ahead, episodes.horizon - context)
@@ -162,6 +172,10 @@ def _images(stories: Sequence[Story]) -> drawing.Array:
         for s in stories
     ]
     return render.grid(np.stack(pairs), columns=min(6, len(pairs)))
+
+
+def _factor(episodes: Trajectory) -> int:
+    return max(1, round(SIDE / episodes.frame.shape[-1]))
 
 
 def _titled(picture: drawing.Array, text: str) -> drawing.Array:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dyna.reporting import model_plots, model_tables, pages
+from dyna.pictures.beside import NAME
+from dyna.reporting import beside, model_plots, model_tables, pages
 from dyna.scores import results, statistics
 from dyna.scores.results import Row
 
@@ -13,6 +14,10 @@ PICTURES = (
     "each in the colour of the object that it followed first. +5: five frames after the last that "
     "the model saw. These are the first held-out episodes, not chosen ones."
 )
+BESIDE = (
+    "Three held-out episodes, each above a dream that has nothing to do with it but its length: "
+    "they should look alike, not the same. Boxes are those that the scene and the dream tell of."
+)
 KEY = (
     (
         "target: a white rim (among the model's objects, the one that fitted its first box best)",
@@ -20,6 +25,8 @@ KEY = (
     ),
     ("hidden", "border: 2px dashed #ff9500"),
 )
+
+TOLD_KEY = (("target: a white rim", KEY[0][1]), KEY[1])
 
 
 def write(output: Path, folder: Path) -> Path:
@@ -38,7 +45,7 @@ def write(output: Path, folder: Path) -> Path:
         "headline": headline(asked),
         "charts": model_plots.charts(asked),
         "charts_title": "Prediction, step by step",
-        "tables": _tables(rows),
+        "tables": [*_tables(rows), *beside.tables(asked)],
         "sections": _sections(folder),
         "provenance": pages.provenance_lines(document),
         "details": [("All figures", _everything(rows))],
@@ -76,6 +83,8 @@ def headline(rows: Sequence[Row]) -> list[str]:
         if (known := mean("oracle_error_at_10")) is not None:
             text += f"; constant velocity from the true state: {known:.1f}"
         said.append(f"{text}.")
+    if (like := beside.sentence(rows)) is not None:
+        said.append(like)
     return said
 
 
@@ -94,16 +103,25 @@ def _tables(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _sections(folder: Path) -> list[dict[str, Any]]:
-    clips = []
+    sections, clips = [], []
+    for path in sorted(folder.glob(f"seed=*/{NAME}"))[:1]:
+        clip = {"title": path.parent.name, "strip": pages.uri(path, "image/png"), "video": ""}
+        section = {
+            "title": "Real and dreamed episodes",
+            "text": BESIDE,
+            "key": TOLD_KEY,
+            "wide": True,
+        }
+        sections.append({**section, "rows": "Moments from left to right.", "clips": [clip]})
     for path in sorted(folder.glob("seed=*/sheet.png")):
         clip = {"title": path.parent.name, "strip": pages.uri(path, "image/png"), "video": ""}
         film = path.with_name("film.mp4")
         clips.append(clip | pages.film(film) if film.exists() else clip)
         break  # one seed is enough to look at; the others lie in their folders
-    if not clips:
-        return []
-    section = {"title": "Real, filtered, imagined", "text": PICTURES, "key": KEY, "wide": True}
-    return [{**section, "rows": "Moments of the same episodes.", "clips": clips}]
+    if clips:
+        section = {"title": "Real, filtered, imagined", "text": PICTURES, "key": KEY, "wide": True}
+        sections.append({**section, "rows": "Moments of the same episodes.", "clips": clips})
+    return sections
 
 
 def _everything(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -11,7 +11,7 @@ import yaml
 
 from agents.base import Agent
 from dyna.pictures import render, showcase, video_file
-from dyna.reporting import plots, tables
+from dyna.reporting import beside, plots, tables
 from dyna.reporting.findings import findings, verdicts
 from dyna.scores import results
 from dyna.scores.arms import arm
@@ -127,6 +127,7 @@ def write_run(folder: Path) -> Path:
         "title": f"{name}, seed {row['seed']}",
         "subtitle": f"{row['tier']}, {row['real_frames']:,} real and "
         f"{row['imagined_frames']:,} imagined frames",
+        "tables": beside.tables([summary]),
         "sections": _sections({name: folder}),
         "provenance": provenance_lines(summary),
         "details": [

@@ -87,6 +87,19 @@ def check_frames(cfg: DictConfig, horizon: int) -> None:
         )
 
 
+def imagined(model: WorldModel, env: Tracking, batch_size: int, seed: int) -> Tracking:
+    """The task of an env in a model's imagination: same horizon, actions and camera."""
+    return Tracking(
+        Imagination(model),
+        batch_size,
+        horizon=env.horizon,
+        action_scale=env.action_scale,
+        camera_speed=env.camera_speed,
+        seed=seed,
+        device=str(env.rng.device),
+    )
+
+
 def build(cfg: DictConfig) -> Dyna:
     """Makes the parts of a run; each draws from a seed of its own.
 
@@ -118,15 +131,7 @@ def build(cfg: DictConfig) -> Dyna:
         more = {"scene": task("world_model/scene").scene} if privileged else {}
         with seeding.initialised(seed, "world_model/init"):
             model = make(cfg.world_model, frame_shape=frame_shape, **more).to(device)
-        dream = Tracking(
-            Imagination(model),
-            cfg.batch_size,
-            horizon=env.horizon,
-            action_scale=env.action_scale,
-            camera_speed=env.camera_speed,
-            seed=seeding.child(seed, "imagination"),
-            device=device,
-        )
+        dream = imagined(model, env, cfg.batch_size, seeding.child(seed, "imagination"))
     schedule = Schedule(**{f.name: cfg[f.name] for f in dataclasses.fields(Schedule)})
     replay = Replay(env.horizon, cfg.replay_capacity, device)
     rng = seeding.generator(seed, "world_model/fit", device)

@@ -3,6 +3,7 @@
 import dataclasses
 import shlex
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from conf.members import find
+from dyna.diagnosis.beside import EPISODES, beside, with_whole_truth
 from dyna.diagnosis.extrapolation import camera_path
 from dyna.diagnosis.measure import diagnose
 from dyna.diagnosis.protocol import Protocol
@@ -19,10 +21,11 @@ from dyna.diagnosis.simulator import foresee
 from dyna.evaluation.heldout import SEED
 from dyna.loop import seeding
 from dyna.loop.rollout import rollout
+from dyna.pictures import beside as strip
 from dyna.pictures import sheet
 from dyna.reporting import model_page
 from dyna.running import checkpoint, foreign, model_log
-from dyna.running.build import has_model, make
+from dyna.running.build import has_model, imagined, make
 from dyna.running.checks import check_device, check_folder, check_keys, check_list
 from dyna.running.lock import locked, locked_file
 from dyna.scores import results
@@ -38,11 +41,12 @@ PUBLISHED_STEPS = (1, 5, 10, 20, 30)
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What was found of one model on one kind of episodes."""
+    """What was found of one model on one kind of episodes, and what it dreams, if it was asked."""
 
     row: dict[str, Any]
     model: WorldModel
     episodes: Trajectory
+    dreams: Trajectory | None = None
 
 
 def probe(cfg: DictConfig, seed: int) -> list[Finding]:
@@ -67,7 +71,11 @@ def probe(cfg: DictConfig, seed: int) -> list[Finding]:
     training |= model_log.flat(model.choices)
     episodes = _held_out(cfg, cfg.env, seed)
     found = diagnose(model, episodes, seed, _protocol(cfg), _foreseen(cfg, seed, episodes))
-    findings = [Finding({**known, **flat(found), **training}, model, episodes)]
+    dreams = _dreams(cfg, seed, model, train)
+    row = {**known, **flat(found), **training}
+    if dreams is not None:
+        row |= beside(with_whole_truth(train.scene, episodes), dreams, model)
+    findings = [Finding(row, model, episodes, dreams)]
     if cfg.generalise is not None:
         factors = OmegaConf.to_container(cfg.generalise)
         harder = OmegaConf.merge(cfg.env, {"factors": factors})
@@ -153,6 +161,19 @@ def _tested(cfg: DictConfig, env: DictConfig, seed: int) -> Tracking:
 
 def _held_out(cfg: DictConfig, env: DictConfig, seed: int) -> Trajectory:
     return episodes_of(cfg, _tested(cfg, env, seed), SEED + seed)
+
+
+def _dreams(cfg: DictConfig, seed: int, model: WorldModel, env: Tracking) -> Trajectory | None:
+    """What the model dreams, as long as it was trained, while the same kind of agent acts."""
+    number = min(cfg.test_episodes, EPISODES)
+    dream = imagined(model, env, number, seeding.child(seed, "beside"))
+    try:
+        return episodes_of(cfg, dream, SEED + seed)
+    except RuntimeError as error:  # in single images a model may have found nothing at all
+        if env.horizon > 1:
+            raise
+        warnings.warn(f"there are no dreams to compare: {error}", stacklevel=2)
+        return None
 
 
 def _foreseen(cfg: DictConfig, seed: int, episodes: Trajectory) -> Tensor | None:
@@ -260,13 +281,12 @@ def _measure(
             rows.append(finding.row)
             print(model_log.text(finding.row), flush=True)
         results.write(output, results.provenance(command), rows)
-        pictures = []
+        asked, place, pictures = findings[0], folder / f"seed={seed}", []
         if cfg.pictures:
-            place = folder / f"seed={seed}"
-            pictures = sheet.write(
-                place, findings[0].model, findings[0].episodes, cfg.context, cfg.ahead
-            )
-        model_log.log(cfg, folder / f"seed={seed}", findings[0].row, pictures)
+            pictures = sheet.write(place, asked.model, asked.episodes, cfg.context, cfg.ahead)
+            if asked.dreams is not None:
+                pictures.append(strip.write(place, asked.episodes, asked.dreams))
+        model_log.log(cfg, place, asked.row, pictures)
     print(f"written: {output}")
     if cfg.pictures:
         print(f"written: {model_page.write(output, folder)}")

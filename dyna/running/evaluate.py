@@ -3,18 +3,22 @@
 import json
 import shlex
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig
 
+from agents.base import Agent
 from agents.last_box import LastBox
+from dyna.diagnosis.beside import EPISODES, beside, with_whole_truth
 from dyna.diagnosis.measure import diagnose
-from dyna.evaluation.heldout import SEED, observe, speed, start_over
+from dyna.evaluation.heldout import SEED, available, observe, speed, start_over
 from dyna.evaluation.metrics import summary
 from dyna.loop.rollout import rollout
 from dyna.pictures import showcase
+from dyna.reporting import beside as table
 from dyna.reporting import comparison
 from dyna.running.checks import check_device, check_folder, check_keys
 from dyna.running.lock import locked
@@ -36,6 +40,39 @@ def measure(model: WorldModel, env: Tracking, seed: int) -> dict[str, Any] | Non
         return None
     start_over(env, seed)
     return diagnose(model, rollout(env, LastBox(), explore=False), seed)  # type: ignore[arg-type]
+
+
+def put_beside(
+    agent: Agent,
+    held_out: Tracking,
+    dream: Tracking | None,
+    episodes: int = EPISODES,
+    model: WorldModel | None = None,
+) -> dict[str, float]:
+    """Lets the agent of a run act in both; a failure is only a warning.
+
+    Args:
+        agent: It does not explore.
+        held_out: The real task; its generator and batch size are set anew.
+        dream: The same in the model's imagination; likewise. None: nothing is compared.
+        episodes: How many of either, at most.
+        model: Looks at both, if it is given and can see, which takes seconds.
+
+    Returns:
+        What `beside` finds.
+    """
+    if dream is None:
+        return {}
+    try:
+        shown = []
+        for env in (held_out, dream):
+            start_over(env, SEED)
+            env.batch_size = min(available(env, episodes), EPISODES)
+            shown.append(rollout(env, agent, explore=False))
+        return beside(with_whole_truth(held_out.scene, shown[0]), shown[1], model)
+    except Exception as error:  # the run and its numbers are worth more than this
+        warnings.warn(f"dreams were not put beside reality: {error!r}", stacklevel=2)
+        return {}
 
 
 def validate(cfg: DictConfig) -> None:
@@ -81,16 +118,19 @@ def _score(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     episodes = round(metrics["eval/episodes"])
     print(f"{subject.name}: {episodes} held-out episodes of {env.horizon} frames")
     _table(metrics)
-    model = None
+    model, compared = None, {}
     same = subject.frame_shape == env.scene.frame_shape
     if cfg.world_model and subject.model is not None and same:
         env.batch_size = min(MODEL_EPISODES, episodes)
         model = measure(subject.model, env, SEED + cfg.seed)
     if model is not None:
+        parts = (subject.agent, env, subject.dream)
+        compared = put_beside(*parts, env.batch_size, subject.model)
         print("world model")
         for group in ("perception", "target", "occlusion", "trust"):
             _table(model[group])
         _rollout_table(model["rollout"])
+        print(table.text(compared))
     folder = Path(cfg.folder)
     document = {
         **results.provenance(shlex.join(["python", "-m", "dyna.evaluate", *overrides])),
@@ -100,6 +140,7 @@ def _score(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
         "metrics": metrics,
         "curves": (curves := results.clean(outcome.curves())),
         "world_model": model,
+        "beside": compared,
     }
     path = folder / "evaluation.json"
     path.write_text(json.dumps(document, indent=1) + "\n")

@@ -10,6 +10,7 @@ import yaml
 from omegaconf import DictConfig
 
 from conf.members import find
+from dyna.reporting import beside
 from dyna.running.build import make
 from dyna.running.logger import JSONL, Logger
 from dyna.scores.privacy import writable, write_config
@@ -83,6 +84,7 @@ def text(row: Mapping[str, Any]) -> str:
             if f"{name}error" in step
         ]  # fmt: skip
         lines.append(f"  {step['step']:3.0f}: {'   '.join(figures)}")
+    lines += [table] if (table := beside.text(row)) else []
     return "\n".join(lines)
 
 

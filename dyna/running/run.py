@@ -90,8 +90,7 @@ class Run:
         dyna = self.dyna
         self._start_cpu, self._start_wall = time.process_time(), time.perf_counter()
         saved = time.monotonic()
-        before = dyna.real + dyna.imagined
-        began = time.perf_counter()
+        before, began = dyna.real + dyna.imagined, time.perf_counter()
         if dyna.model is not None and dyna.fits == 0:
             bar.set_postfix_str("the model is fitted after the real frames", refresh=False)
         for row in dyna.steps():
@@ -198,13 +197,13 @@ class Run:
         raise SystemExit(128 + stop)
 
     def _finish(self) -> dict[str, Any]:
-        dyna = self.dyna
+        cfg, dyna = self.cfg, self.dyna
         cpu, wall = self._times()
         summary: dict[str, Any] = {
             "name": self.config["name"],
-            "arm": choice("world_model", self.cfg.world_model if dyna.model else None),
-            "agent": choice("agent", self.cfg.agent),
-            "seed": self.cfg.seed,
+            "arm": choice("world_model", cfg.world_model if dyna.model else None),
+            "agent": choice("agent", cfg.agent),
+            "seed": cfg.seed,
             "real_frames": dyna.real,
             "imagined_frames": dyna.imagined,
             "agent_frames": dyna.real + dyna.imagined,
@@ -217,19 +216,21 @@ class Run:
             "config_hash": self.identity,
             **results.provenance(shlex.join(["python", "-m", "dyna", *sys.argv[1:]])),
         }
-        if self.cfg.pictures:
+        if cfg.pictures:
             from dyna.reporting import pages
+            from dyna.running.evaluate import put_beside
 
-            summary["references"] = references.score(self.held_out, self.cfg.final_episodes)
+            summary["references"] = references.score(self.held_out, cfg.final_episodes)
             for video in pages.make_videos(self.folder, dyna.agent, self.held_out, dyna.dream):
                 for logger in self.loggers:
                     logger.video(f"videos/{video.stem}", video, summary)
+            summary |= put_beside(dyna.agent, self.held_out, dyna.dream, cfg.final_episodes)
         for logger in self.loggers:
             logger.summary({k: v for k, v in summary.items() if isinstance(v, int | float | str)})
         temporary = self.folder / "summary.json.tmp"
         temporary.write_text(json.dumps(summary, indent=1) + "\n")
         temporary.replace(self.folder / "summary.json")
-        if self.cfg.pictures:
+        if cfg.pictures:
             pages.write_run_or_warn(self.folder)
         return summary
 

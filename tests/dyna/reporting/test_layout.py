@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dyna.pictures import render
 from dyna.reporting import model_page, pages, plots
+from dyna.reporting.beside import LABELS
 from dyna.scores import results
 from tests.dyna.rows import HEADER, row, study_rows
 
@@ -49,7 +51,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     film(folder / "seed=0", "film")
-    (folder / "seed=0" / "film.png").rename(folder / "seed=0" / "sheet.png")
+    for name in ("sheet.png", "beside.png"):
+        shutil.copy(folder / "seed=0" / "film.png", folder / "seed=0" / name)
     figures = ("count_accuracy", "box_iou", "switches", "target_iou", "refound_1_5", "elbo",
                "predicted_1_5", "held_1_5", "extrapolated_1_5", "reconstruction_mse",
                "iou_at_5", "bounce_iou_at_5", "copy_iou_at_5", "oracle_iou_at_5", "error_at_10",
@@ -58,13 +61,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
                "no_action_iou_at_5", "target_iou_at_5", "error_at_20", "bounce_error_at_20",
                "reward_error_at_5", "parameters", "cpu_seconds")  # fmt: skip
     steps = [{"step": t, "error": 1.0 * t, "iou": 0.5} for t in (1, 2)]
-    known = {
+    known: dict[str, Any] = {
         "arm": "air",
         "tier": "interaction",
         "episodes": 200,
         "cpu_seconds": 1,
         "steps": steps,
     }
+    names = [f"{how}/{name}" for how in ("model", "truth") for name in (*LABELS, "speed_19")]
+    names += [f"boxes/{axis}_{n}" for axis in ("width", "height") for n in range(1, 5)]
+    parts = {"real": 123.456, "dreamed": 0.00123456, "ratio": 0.123456, "error": 0.01}
+    known |= {f"beside/{name}/{part}": value for name in names for part, value in parts.items()}
     rows = [{**known, **dict.fromkeys(figures, 123.456), "seed": seed} for seed in range(2)]
     results.write(folder / "world_model.json", HEADER, rows)
     return model_page.write(folder / "world_model.json", folder)

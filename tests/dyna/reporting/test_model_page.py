@@ -1,15 +1,18 @@
 """What is shown of a world model that was measured: pictures, page, tables, rows of loggers."""
 
 import json
+import re
 from pathlib import Path
 
 import hydra
 import numpy as np
 import pytest
 
+from dyna.diagnosis import beside
 from dyna.diagnosis.matching import match
 from dyna.diagnosis.measure import diagnose
 from dyna.diagnosis.protocol import Protocol
+from dyna.pictures import beside as strip
 from dyna.pictures import sheet
 from dyna.reporting import blocks, model_page, model_tables
 from dyna.running import model_log
@@ -119,6 +122,26 @@ def test_page_stands_alone(rows: list[Row], hard: Trajectory, tmp_path: Path) ->
     assert 'poster="data:image/jpeg;base64,' in text
     assert "target: a white rim" in text
     assert 'src="http' not in text
+    assert 'class="wrong"' not in text
+    assert "Real and dreamed episodes" not in text
+
+
+def test_page_puts_dreams_beside_reality(
+    rows: list[Row], hard: Trajectory, tmp_path: Path
+) -> None:
+    found = beside.beside(hard, episodes("plain", horizon=14, number=8))
+    output = tmp_path / "world_model_hard.json"
+    asked = [{**row, **found} for row in rows[:1]]
+    results.write(output, results.provenance("python -m dyna.diagnose"), [*asked, rows[3]])
+    strip.write(tmp_path / "seed=0", hard, hard)
+    text = model_page.write(output, tmp_path).read_text()
+    table = text[text.index("<h2>Dreams beside reality") : text.index("<h2>Real and dreamed")]
+    assert table.count('class="wrong"') == len(
+        re.findall(r'class="wrong">\d+\.\d+ (?:low|high)<', table)
+    )
+    assert re.search(r'class="wrong">\d+\.\d+ low<', table)
+    assert "Dreams are like the world in" in text
+    assert text.count("data:image/png;base64,") == 1
 
 
 def test_loggers_get_the_figures_step_by_step(rows: list[Row], tmp_path: Path) -> None:

@@ -117,6 +117,13 @@ def test_page_of_a_run(tmp_path):
     assert "Dyna (air) reaches IoU 0.625 (1 seed)." in text
     assert "nothing tells whether Dyna (air) earns its keep" in text
     assert "world_models.air.AIR" in text
+    assert "Dreams beside reality" not in text
+    compared = {"real": 2.0, "dreamed": 1.0, "ratio": 0.5, "error": 0.1}
+    summary |= {f"beside/truth/speed/{name}": value for name, value in compared.items()}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    text = pages.write_run(tmp_path).read_text()
+    assert "Dreams beside reality" in text
+    assert 'class="wrong">0.50 low</td>' in text
 
 
 @pytest.mark.parametrize(

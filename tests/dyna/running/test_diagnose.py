@@ -70,12 +70,19 @@ def test_figures_are_printed_and_written(
     assert harder["test_factors"] == {"min_objects": 4, "max_objects": 5}
     assert harder["test_slots"] == 6
     assert document["command"] == "python -m dyna.diagnose 'seeds=[3]'"
-    assert f"box IoU {row['box_iou']:.3f}" in capsys.readouterr().out
+    for how in ("model", "truth"):
+        assert row[f"beside/{how}/objects/real"] > 0
+        assert row[f"beside/{how}/speed_19/ratio"] > 0  # as long as training, not as the test
+        assert f"beside/{how}/speed_30/ratio" not in row
+    assert not any(name.startswith("beside/") for name in harder)
+    printed = capsys.readouterr().out
+    assert f"box IoU {row['box_iou']:.3f}" in printed
+    assert printed.count("Dreams beside reality") == 1
     (again,) = diagnose.run(
         compose(*brief, f"output={output}", f"load={models}", *steps),
         [],
     )
-    same = ("box_iou", "error_at_10", "cpu_seconds", "elbo")
+    same = ("box_iou", "error_at_10", "cpu_seconds", "elbo", "beside/model/speed/dreamed")
     assert [again[name] for name in same] == pytest.approx([row[name] for name in same], rel=1e-4)
     with pytest.raises(ValueError, match="another world model"):
         diagnose.run(compose(*brief, f"load={models}", "world_model.what_dim=8"), [])
@@ -90,7 +97,7 @@ def test_published_files_are_written_only_where_asked(
     monkeypatch.chdir(tmp_path)
     row = {"seed": 0, "cpu_seconds": 0.0, "target_iou": 0.0, "target_found": 0.0}
     row |= {"target_lost": 0.0, "reconstruction_mse": 0.0, "steps": [], "episodes": 1}
-    found = types.SimpleNamespace(row=row, model=None, episodes=None)
+    found = types.SimpleNamespace(row=row, model=None, episodes=None, dreams=None)
     monkeypatch.setattr(diagnose, "probe", lambda cfg, seed: [found])
     place = Path("world_model_plain.json")
     diagnose.run(compose("seeds=[0]", "pictures=false"), [])

@@ -8,9 +8,18 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from agents.last_box import LastBox
+from dyna.loop.rollout import rollout
 from dyna.running import checkpoint, subject
-from dyna.running.build import build
-from dyna.running.evaluate import run
+from dyna.running.build import build, imagined
+from dyna.running.evaluate import put_beside, run
+from envs import video
+from envs.digits import make
+from envs.tracking import Tracking
+from tests.footage import write_folder
+from tests.scenes import MovingPatch
+from world_models.cut_paste import CutPaste
+from world_models.oracle import Oracle
 
 
 def compose(*overrides: str, config_name: str = "evaluate") -> DictConfig:
@@ -32,10 +41,16 @@ def test_the_command_scores_a_reference_and_writes_it_down(
 
 
 def trained(path: Path, *overrides: str) -> torch.Tensor:
-    """Writes the checkpoint of a run that has just begun; gives a weight of its agent."""
+    """Writes the checkpoint of a run that has just begun; gives a weight of its agent.
+
+    Its world model, if there is one, has seen one batch of episodes.
+    """
     cfg = compose("folder=x", *overrides, config_name="train")
     config = OmegaConf.to_container(cfg, resolve=True)
     dyna = build(cfg)
+    if dyna.model is not None:
+        real = rollout(dyna.env, LastBox()).without_truth()
+        dyna.model.fit(real, torch.Generator().manual_seed(0))
     with torch.no_grad():
         weight = next(iter(dyna.agent.policy.parameters()))  # type: ignore[attr-defined]
         weight.fill_(0.123)
@@ -55,6 +70,19 @@ def test_a_checkpoint_gives_the_agent_back_and_the_env_may_differ(tmp_path: Path
     assert torch.equal(restored, weight)
     cfg = compose(*overrides, f"folder={tmp_path}")
     assert "eval/iou" in run(cfg, overrides)["metrics"]
+
+
+def test_dreams_of_a_checkpoint_are_put_beside_reality(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    model = ("world_model=vae_rnn", "world_model.steps=2", "world_model.clip=4")
+    trained(path, *model, "env.tier=easy", "env.horizon=6", "batch_size=4")
+    overrides = [f"checkpoint={path}", "episodes=8"]
+    document = run(compose(*overrides, f"folder={tmp_path}"), overrides)
+    assert document["beside"]["beside/truth/speed_5/ratio"] > 0
+    assert document["beside"]["beside/model/objects/ratio"] == 1
+    assert "model ratio" in capsys.readouterr().out
 
 
 def test_a_checkpoint_meets_frames_of_its_own_channels_only(tmp_path: Path) -> None:
@@ -91,3 +119,35 @@ def test_a_missing_checkpoint_is_named() -> None:
 def test_bad_values_fail_before_any_work(override: str) -> None:
     with pytest.raises(ValueError, match=override.partition("=")[0]):
         run(compose(override, "folder=x"), [override])
+
+
+def task(tier: str = "easy") -> Tracking:
+    return make(tier=tier, split="test", batch_size=3, horizon=8)
+
+
+def test_the_simulator_dreams_of_the_same_world() -> None:
+    env = task()
+    dream = imagined(Oracle(env.scene.frame_shape, task().scene), env, batch_size=5, seed=1)
+    found = put_beside(LastBox(), env, dream, episodes=12)
+    assert (env.batch_size, dream.batch_size, dream.horizon) == (12, 12, 8)
+    assert {name.split("/")[1] for name in found} == {"truth"}  # it cannot look at frames
+    assert found["beside/truth/speed/ratio"] == pytest.approx(1, abs=0.3)
+    assert found == put_beside(LastBox(), env, dream, episodes=12)
+
+
+def test_truth_that_may_lack_objects_is_left_aside(tmp_path: Path) -> None:
+    settings = {"path": str(write_folder(tmp_path / "clip", 60)), "horizon": 10}
+    env = video.make(split="test", **settings)
+    scene = video.make(split="train", **settings).scene
+    dream = imagined(Oracle(env.scene.frame_shape, scene), env, batch_size=4, seed=1)
+    assert put_beside(LastBox(), env, dream) == {}
+    other = Tracking(MovingPatch(channels=3), batch_size=4, horizon=6)
+    assert "beside/truth/objects/ratio" in put_beside(LastBox(), other, dream)
+
+
+def test_a_failure_is_only_a_warning() -> None:
+    env = task()
+    dream = imagined(CutPaste(env.scene.frame_shape), env, batch_size=3, seed=0)
+    with pytest.warns(UserWarning, match="not put beside reality"):
+        assert put_beside(LastBox(), env, dream, episodes=3) == {}  # it was never fitted
+    assert put_beside(LastBox(), env, None) == {}

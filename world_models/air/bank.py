@@ -33,9 +33,9 @@ class Bank:
 
     ``valid`` slots hold an object that has been followed for a while and is needed beyond doubt;
     every moment has at least one. ``shown`` ones are also well in view, so that a dream can have
-    them as its target. ``row`` says where the memory of looks has each (-1: nowhere), ``count`` how
-    many objects are believed to be there, hidden ones included. ``order`` lists slots from the hindmost to the foremost; ``camera`` is None
-    where nobody watches it.
+    them as its target. ``row`` says where the memory of looks has each (-1: nowhere), ``count``
+    how many objects are believed to be there, hidden ones included. ``order`` lists slots from
+    the hindmost to the foremost; ``camera`` is None where nobody watches it.
     """
 
     where: Float[Tensor, "M K w"]
@@ -140,8 +140,8 @@ class Bank:
         return moment[best, scene], slot[best, scene]
 
 
-def _nearest(where: Float[Tensor, "*n K w"], there: Bool[Tensor, "*n K"]) -> Float[Tensor, "*n"]:
-    """Distance of the two objects that are nearest to each other, pixels; `FAR` if there is one."""
+def _nearest(where: Float[Tensor, "*n K w"], there: Bool[Tensor, "*#n K"]) -> Float[Tensor, "*n"]:
+    """Least distance of two objects, pixels; `FAR` if there are no two."""
     xy = where[..., :2]
     one, other = torch.triu_indices(xy.shape[-2], xy.shape[-2], 1, device=xy.device)
     if len(one) == 0:

@@ -3,7 +3,8 @@
 Masks are a little too wide or narrow as a whole, and windows a little beside the object: one ratio
 and one shift mend both. First boxes say them directly. Rewards say them, too: a box that the agent
 has moved near the target, and its IoU, tell where the target's edges are. Sizes are not regressed
-on sizes: measured ones are noisy, so small boxes would come out too large and large ones too small.
+on sizes: measured ones are noisy, so that small boxes would come out too large, large ones too
+small.
 """
 
 import dataclasses
@@ -44,9 +45,7 @@ class Calibration:
         return torch.cat([box[..., :2] + shift, self.ratio * box[..., 2:]], -1)
 
 
-def calibrate(
-    uncalibrated: Posterior, real: Trajectory
-) -> tuple[Calibration, dict[str, float]]:
+def calibrate(uncalibrated: Posterior, real: Trajectory) -> tuple[Calibration, dict[str, float]]:
     """The calibration under which first boxes and rewards are most likely.
 
     Errors count robustly (Geman and McClure): a slot may hold another object.

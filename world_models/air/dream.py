@@ -82,10 +82,10 @@ def exchange(chosen: Bool[Tensor, " B"], one: Any, other: Any) -> Any:
     """The chosen scenes of one state, and the rest of another."""
     if isinstance(one, Tensor):
         return torch.where(chosen.view(-1, *[1] * (one.dim() - 1)), one, other)
-    if dataclasses.is_dataclass(one):
+    if dataclasses.is_dataclass(one) and not isinstance(one, type):
         names = [f.name for f in dataclasses.fields(one)]
         parts = {n: exchange(chosen, getattr(one, n), getattr(other, n)) for n in names}
-        return type(one)(**parts)  # type: ignore[operator]
+        return dataclasses.replace(one, **parts)
     return other
 
 
@@ -106,7 +106,8 @@ def advance(
     )
     look = looks.advance(state.look, rng)
     if look.side is not None:
-        where = torch.cat([where[..., :2], look.side], -1)
+        side = torch.where((look.row >= 0)[..., None], look.side, where[..., 2:])
+        where = torch.cat([where[..., :2], side], -1)
     size = state.background.shape[-2:]
     return dataclasses.replace(
         state,

@@ -18,7 +18,7 @@ from torch import Tensor
 from envs.boxes import inside_share
 from envs.scene import View
 from envs.trajectory import Trajectory
-from world_models.air import dream, fitting, sharpening
+from world_models.air import dream, fitting
 from world_models.air.bank import Bank, gather, moment
 from world_models.air.calibration import Calibration, calibrate
 from world_models.air.choices.choose import choose
@@ -26,15 +26,17 @@ from world_models.air.choices.motion import MOST_EPISODES, choose_relation
 from world_models.air.dream import DreamState
 from world_models.air.frame.readout import check_windows, mask_extent
 from world_models.air.frame.scene_model import SceneModel
+from world_models.air.hindsight import crops, look_back
 from world_models.air.history import follow, to_uint8, tracks
 from world_models.air.looks.looks import LOOKS
-from world_models.air.looks.memory import remember
+from world_models.air.looks.memory import Memory, remember
 from world_models.air.motion.learning import Tracks, fit_motion
 from world_models.air.motion.transition import Transition
 from world_models.air.motion.transitions import make_transition
 from world_models.air.objects.filtering import Filter
 from world_models.air.objects.slots import Slots
 from world_models.air.settings import AIRChoices, AIRSettings, decided
+from world_models.air.sharpening import sharpen
 from world_models.air.viewpoint import Viewpoint
 from world_models.base import Posterior, WorldModel
 from world_models.blocks.glimpse import window_box
@@ -137,31 +139,15 @@ class AIR(WorldModel[DreamState]):
         self, history: Posterior, real: Trajectory, rng: torch.Generator
     ) -> dict[str, float]:
         """Keeps what dreams are made of: moments to begin at, and how looks went on."""
-        belief = history.belief
+        camera = self.viewpoint.path(history.belief, self.viewpoint.before(real.camera))
+        belief = look_back(self.scene, history.belief, real.frame, self.viewpoint.canvas, camera)
         memory, row = remember(belief)
-        metrics = self.looks.learn(self.scene, memory, rng)
+        metrics = self.looks.learn(memory, rng)
         inside = torch.stack([inside_share(self._boxes(slots)) for slots in belief], 1)
-        bank = gather(self._in_hindsight(belief, real), inside, row)
+        bank = gather(belief, inside, row)
         # Single images may all be empty; then there is nothing to dream of.
         self.bank = bank if bool(bank.shown.any()) else None
         return metrics | {"bank_moments": float(len(bank.valid)) if self.bank else 0.0}
-
-    def _in_hindsight(self, belief: list[Slots], real: Trajectory) -> list[Slots]:
-        """Beliefs with the places and velocities that the frames after them tell as well."""
-        camera = self.viewpoint.path(belief, self.viewpoint.before(real.camera))
-        found, _ = tracks(belief, camera, shortest=1).in_hindsight()
-        better = []
-        for t, slots in enumerate(belief):
-            where = torch.cat([found.place[:, t], slots.where.loc[..., 2:]], -1)
-            known = (found.run[:, t] >= 0)[..., None]
-            where = torch.where(known, where, slots.where.loc)
-            velocity = torch.where(known, found.velocity[:, t], slots.velocity)
-            better.append(
-                dataclasses.replace(
-                    slots, where=slots.where._replace(loc=where), velocity=velocity
-                )
-            )
-        return better
 
     def _choose(self, real: Trajectory, rng: torch.Generator) -> None:
         """Settles what the settings leave open, and makes anew what was made for other choices."""
@@ -205,32 +191,14 @@ class AIR(WorldModel[DreamState]):
             rng,
         )
         history = self.posterior(real)
-        if steps["sharpening"]:
-            metrics |= self._sharpen(history.belief, real, steps["sharpening"], rng)
+        canvas = self.viewpoint.canvas
+        found = crops(self.scene, history.belief, real.frame, canvas, rng)
+        if found is not None and self.settings.sharpening_steps > 0:
+            metrics |= sharpen(self.scene, found, steps["sharpening"], rng)
             history = self.posterior(real)
         camera, seen = self.viewpoint.learn(history.belief, asked)
-        found = tracks(history.belief, camera)
-        return metrics | seen | fit_motion(self.transition, found, steps["motion"], rng)
-
-    def _sharpen(
-        self, belief: list[Slots], real: Trajectory, steps: int, rng: torch.Generator
-    ) -> dict[str, float]:
-        """Learns once more from crops what objects look like."""
-        parts = []
-        for t, slots in enumerate(belief):
-            behind = self._behind(slots)
-            bars = sharpening.known_bars(self.scene, behind)
-            frame = fitting.to_float(real.frame[:, t])
-            parts.append(sharpening.cut(self.scene, slots, frame, behind, bars, rng))
-        found = [crops for crops in parts if crops is not None]
-        return sharpening.sharpen(self.scene, sharpening.join(found), steps, rng) if found else {}
-
-    def _behind(self, slots: Slots) -> Float[Tensor, "B C H W"]:
-        """The background's picture, with bars if there are any."""
-        height, width = self.frame_shape[1:]
-        if slots.camera is not None and self.viewpoint.canvas:
-            return slots.camera.backdrop().view((height, width))
-        return self.scene.background.decode(slots.z_bg)
+        followed = tracks(history.belief, camera)
+        return metrics | seen | fit_motion(self.transition, followed, steps["motion"], rng)
 
     def _filter(self) -> Filter:
         """What follows objects with what has been learned so far."""
@@ -262,7 +230,8 @@ class AIR(WorldModel[DreamState]):
         kept = slots.alive > 0
         start = moment(slots, kept, kept)
         where, velocity = self.transition.settle(start.where, start.velocity, start.hidden)
-        return dream.begin(self.scene, self.looks, dataclasses.replace(start, where=where, velocity=velocity))
+        start = dataclasses.replace(start, where=where, velocity=velocity)
+        return dream.begin(self.scene, self.looks, start)
 
     @torch.no_grad()
     def start(self, batch_size: int, rng: torch.Generator) -> DreamState:
@@ -324,6 +293,7 @@ class AIR(WorldModel[DreamState]):
             "noise_sigma": self.noise_sigma,
             "calibration": dataclasses.asdict(self.calibration),
             "bank": None if self.bank is None else self.bank.as_dict(),
+            "looks": None if self.looks.memory is None else self.looks.memory.as_dict(),
             "fitted": self._fitted,
             "chosen": {name: getattr(self.chosen, name) for name in AIRSettings().open},
         }
@@ -340,6 +310,8 @@ class AIR(WorldModel[DreamState]):
         self.noise_sigma = state["noise_sigma"]
         self.calibration = Calibration(**state["calibration"])
         self.bank = None if state["bank"] is None else Bank.from_dict(state["bank"])
+        looks = state["looks"]
+        self.looks.memory = None if looks is None else Memory(**looks)
         self._fitted = state["fitted"]
 
 

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from world_models.air.background.occluders import occluder
@@ -30,6 +30,8 @@ AREA_COST = 1.0
 background, and reach beyond the object."""
 CLEAR = 0.6
 """Share of an object that must be seen."""
+WHOLE, ALONE = 0.9, 0.8
+"""Share of an object, and of its window, that must be free for one frame to tell its looks."""
 MOST_JITTER_PX = 1.0
 KNOWN = 4.0
 """Looks after which a background is known, to find bars in it."""
@@ -59,6 +61,11 @@ class Crops:
     background: Float[Tensor, "N C g g"]
     clear: Float[Tensor, "N 1 g g"]
     area: Float[Tensor, " N"]
+
+    def evidence(self) -> Float[Tensor, "N f"]:
+        """What the encoder sees of each."""
+        seen = torch.cat([self.frame - self.background, self.frame - self.others], 1)
+        return 2 * seen.flatten(1)
 
     def some(self, rows: Tensor, turn: int) -> "Crops":
         """Some of them, in one of the eight symmetries of a square."""
@@ -104,9 +111,25 @@ def cut(
         rng: Draws windows.
     """
     seen = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= MIN_AGE)
-    scenes, index = (seen & (slots.visible > CLEAR)).nonzero(as_tuple=True)
-    if len(scenes) == 0:
+    chosen = seen & (slots.visible > CLEAR)
+    if not bool(chosen.any()):
         return None
+    where = slots.where._replace(scale=slots.where.scale.clamp(max=MOST_JITTER_PX))
+    windows = [sample_gaussian(*where, rng) for _ in range(VERSIONS)]
+    return join([_look(scene, slots, chosen, w, frame, background, bars) for w in windows])
+
+
+def _look(
+    scene: SceneModel,
+    slots: Slots,
+    chosen: Bool[Tensor, "B K"],
+    where: Float[Tensor, "B K w"],
+    frame: Float[Tensor, "B C H W"],
+    background: Float[Tensor, "B C H W"],
+    bars: Float[Tensor, "B H W"] | None,
+) -> Crops:
+    """What the windows ``where`` of the chosen slots show."""
+    scenes, index = chosen.nonzero(as_tuple=True)
     layers = scene.place(scene.decode_what(slots.what.loc), slots.where.loc)
     presence = slots.alive * (slots.unseen == 0)
     others, _ = blend_others(background, layers, presence, slots.front)
@@ -117,15 +140,33 @@ def cut(
         clear = clear * (1 - bars)[:, None]
     picture = [frame[scenes], others[scenes, index], background[scenes]]
     whole = torch.cat([*picture, clear[scenes, index][:, None]], 1)
-    loc, scale = (x[scenes, index] for x in slots.where)
-    parts = []
-    for _ in range(VERSIONS):
-        where = sample_gaussian(loc, scale.clamp(max=MOST_JITTER_PX), rng)
-        crop = read_glimpse(whole, where, scene.GLIMPSE)
-        channels = frame.shape[1]
-        area = (where[:, 2] + where[:, -1]).exp() / scene.GLIMPSE**2
-        parts.append(Crops(*crop.split([channels, channels, channels, 1], 1), area))
-    return join(parts)
+    crop = read_glimpse(whole, where[scenes, index], scene.GLIMPSE)
+    channels = frame.shape[1]
+    area = where[scenes, index][:, [2, -1]].sum(-1).exp() / scene.GLIMPSE**2
+    shown, others, behind, free = crop.split([channels, channels, channels, 1], 1)
+    return Crops(shown, others, behind, free, area)
+
+
+@torch.no_grad()
+def fresh(
+    scene: SceneModel,
+    slots: Slots,
+    frame: Float[Tensor, "B C H W"],
+    background: Float[Tensor, "B C H W"],
+    bars: Float[Tensor, "B H W"] | None,
+) -> Float[Tensor, "B K D"]:
+    """``z_what`` as this frame alone tells it, where it shows nearly all of an object.
+
+    What a filter believes is a mean over time, and the mean of what turns is a blur.
+    """
+    chosen = (slots.alive > 0) & (slots.unseen == 0) & (slots.visible > WHOLE)
+    what = slots.what.loc.clone()
+    if bool(chosen.any()):
+        crops = _look(scene, slots, chosen, slots.where.loc, frame, background, bars)
+        alone = crops.clear.mean((1, 2, 3)) > ALONE
+        described, _ = scene.what_posterior(crops.evidence())
+        what[chosen] = torch.where(alone[:, None], described.loc, what[chosen])
+    return what
 
 
 def join(parts: Sequence[Crops]) -> Crops:
@@ -134,9 +175,7 @@ def join(parts: Sequence[Crops]) -> Crops:
     return Crops(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
 
-def sharpen(
-    scene: SceneModel, crops: Crops, steps: int, rng: torch.Generator
-) -> dict[str, float]:
+def sharpen(scene: SceneModel, crops: Crops, steps: int, rng: torch.Generator) -> dict[str, float]:
     """Learns to describe and draw what crops show; what is taken for an object stays the same.
 
     Args:
@@ -164,8 +203,7 @@ def _loss(
     scene: SceneModel, teacher: torch.nn.Module, crops: Crops, rng: torch.Generator
 ) -> Float[Tensor, ""]:
     """Nats of crops: misfit where no other object is, the latent's KL, the mask's area."""
-    seen = torch.cat([crops.frame - crops.background, crops.frame - crops.others], 1)
-    seen = 2 * seen.flatten(1)
+    seen = crops.evidence()
     what, logits = scene.what_posterior(seen)
     with torch.no_grad():
         taught = teacher(seen)[:, -1]

@@ -108,9 +108,7 @@ class SceneModel(nn.Module):
         glimpse = read_glimpse(evidence, z_where, self.GLIMPSE)
         return self.what_posterior(glimpse.flatten(1))
 
-    def what_posterior(
-        self, seen: Float[Tensor, "N f"]
-    ) -> tuple[Gaussian, Float[Tensor, " N"]]:
+    def what_posterior(self, seen: Float[Tensor, "N f"]) -> tuple[Gaussian, Float[Tensor, " N"]]:
         """What the evidence in a window says: a Gaussian over z_what, and the logit of z_pres."""
         out = self.what_encoder(seen)
         loc, raw_scale = out[:, : self.what_dim], out[:, self.what_dim : 2 * self.what_dim]

@@ -19,7 +19,8 @@ class Look:
     Attributes:
         glimpse: Each object's picture (colour times alpha, alpha) in its window.
         extent: Extent of each mask in its window, as fractions of it.
-        side: Logarithms of the windows' sides; None: the law of motion says them.
+        side: Logarithms of the windows' sides where there is a row; elsewhere, and if it is None,
+            the law of motion says them.
         row: Where in a `Memory` this is; -1: nowhere.
         sense: 1 where looks go on as they did, -1 where they go backwards.
     """
@@ -32,9 +33,15 @@ class Look:
 
 
 class Looks(nn.Module, abc.ABC):
-    """How looks go on."""
+    """How looks go on.
 
-    def learn(self, scene: SceneModel, memory: Memory, rng: torch.Generator) -> dict[str, float]:
+    Attributes:
+        memory: What objects have looked like, if that is needed.
+    """
+
+    memory: Memory | None = None
+
+    def learn(self, memory: Memory, rng: torch.Generator) -> dict[str, float]:
         """Learns from what objects looked like; returns metrics."""
         return {}
 
@@ -84,15 +91,19 @@ class Replay(Frozen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.memory: Memory | None = None
         self._pictures: tuple[Tensor, Tensor] | None = None
 
-    def learn(self, scene: SceneModel, memory: Memory, rng: torch.Generator) -> dict[str, float]:
-        """Keeps the memory, and draws all of it once."""
-        self.memory = memory
-        glimpse = torch.cat([scene.decode_what(part) for part in memory.what.split(1024)])
-        self._pictures = glimpse, memory.smooth(mask_extent(glimpse[:, -1]))
+    def learn(self, memory: Memory, rng: torch.Generator) -> dict[str, float]:
+        """Keeps the memory."""
+        self.memory, self._pictures = memory, None
         return {"looks": float(len(memory.what))}
+
+    def draw(self, scene: SceneModel) -> None:
+        """Draws all that is remembered, once; afterwards pictures are only looked up."""
+        if self.memory is None or self._pictures is not None:
+            return
+        glimpse = torch.cat([scene.decode_what(part) for part in self.memory.what.split(1024)])
+        self._pictures = glimpse, self.memory.smooth(mask_extent(glimpse[:, -1]))
 
     def begin(
         self,
@@ -105,6 +116,7 @@ class Replay(Frozen):
         look = super().begin(scene, what, row, rng)
         if rng is None:
             return dataclasses.replace(look, row=torch.full_like(row, -1))
+        self.draw(scene)
         sense = 2 * torch.randint(2, row.shape, generator=rng, device=rng.device) - 1
         return dataclasses.replace(look, sense=sense)
 
@@ -123,17 +135,13 @@ class Replay(Frozen):
         sense = torch.where(step(look.sense) == row, -look.sense, look.sense)
         row = step(sense)
         glimpse, extent = pictures
-        side = memory.side[row]
-        if not bool(known.all()):
-            return dataclasses.replace(
-                look,
-                glimpse=torch.where(known[..., None, None, None], glimpse[row], look.glimpse),
-                extent=torch.where(known[..., None], extent[row], look.extent),
-                row=torch.where(known, row, -1),
-                side=None,
-                sense=sense,
-            )
-        return Look(glimpse[row], extent[row], side, row, sense)
+        return Look(
+            glimpse=torch.where(known[..., None, None, None], glimpse[row], look.glimpse),
+            extent=torch.where(known[..., None], extent[row], look.extent),
+            side=memory.side[row],
+            row=torch.where(known, row, -1),
+            sense=sense,
+        )
 
 
 LOOKS = {"replay": Replay, "frozen": Frozen}

@@ -6,6 +6,7 @@ scene stay together, so that what objects do to each other can be learned.
 """
 
 import dataclasses
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -65,8 +66,9 @@ class Tracks:
 
     def __getitem__(self, chosen: Int[Tensor, " n"]) -> "Tracks":
         """Some of the scenes."""
-        parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return Tracks(**{k: None if x is None else x[chosen] for k, x in parts.items()})
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        some: dict[str, Any] = {k: None if x is None else x[chosen] for k, x in parts.items()}
+        return Tracks(**some)
 
 
 def fit_motion(
@@ -155,8 +157,9 @@ def motion_loss(
     first = torch.randperm(most, generator=rng, device=rng.device)[:STARTS]
     starts = (first + MIN_START).clamp(max=horizon - 2)
     memory = torch.stack(memories, 1)[:, starts].flatten(0, 1)
-    seen = [x[:, starts].flatten(0, 1) for x in (where, velocity)]
-    return kl, overshoot(transition, tracks, starts, transition.settle(*seen, memory), memory)
+    window, speed = (x[:, starts].flatten(0, 1) for x in (where, velocity))
+    believed = transition.settle(window, speed, memory)
+    return kl, overshoot(transition, tracks, starts, believed, memory)
 
 
 def overshoot(
@@ -173,7 +176,8 @@ def overshoot(
     collisions make the future a matter of luck, it should not be the mean of all luck that is
     learned. For the same reason speeds are compared, too: means of directions are slow.
     """
-    assert tracks.place is not None and tracks.velocity is not None
+    assert tracks.place is not None
+    assert tracks.velocity is not None
     times = starts[:, None] + torch.arange(OVERSHOOT + 1, device=starts.device)
     inside = times < tracks.where.shape[1]
     times = times.clamp(max=tracks.where.shape[1] - 1)
@@ -191,9 +195,7 @@ def overshoot(
     velocity = torch.where(after, tracks.velocity[:, starts].flatten(0, 1), believed[1])
     path, pace = [], []
     for t in range(1, OVERSHOOT + 1):
-        window, velocity, hidden = transition.move(
-            window, velocity, hidden, present, camera[:, t]
-        )
+        window, velocity, hidden = transition.move(window, velocity, hidden, present, camera[:, t])
         path.append(window)
         pace.append((velocity.square().sum(-1) + LEAST_SPEED**2).sqrt())
     weight = where.new_tensor(TRACK_WEIGHT[: where.shape[-1]])

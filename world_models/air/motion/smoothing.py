@@ -85,7 +85,7 @@ def _filter(
     drift = nothing + jitter
     beliefs, likely = [], position.new_zeros(())
     for t in range(position.shape[1]):
-        state = state._replace(begun=torch.where(same[:, t, :, None], state.begun, 0.0))
+        state = kalman.Kinematics(*(torch.where(same[:, t, :, None], x, 0.0) for x in state))
         old = (state.begun > 0).expand_as(nothing)
         moved = position[:, t] - position[:, max(t - 1, 0)]
         spread = state.var_position + noise

@@ -62,7 +62,6 @@ class Transition(nn.Module, abc.ABC):
             camera_px: How far the camera moves now, pixels.
         """
 
-
     def settle(
         self,
         where: Float[Tensor, "B K w"],

@@ -1,0 +1,97 @@
+"""Episodes seen once more, when all of their frames are known: what dreams are made of.
+
+A filter never looks ahead. Whoever looks back knows better where an object was and how fast, and
+need not take for its looks the mean of what it looked like so far.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from world_models.air.fitting import to_float
+from world_models.air.frame.scene_model import SceneModel
+from world_models.air.history import tracks
+from world_models.air.objects.slots import Slots
+from world_models.air.sharpening import Crops, cut, fresh, join, known_bars
+
+
+class Shown(NamedTuple):
+    """A frame in [0, 1], its background, and where bars stand in front of objects."""
+
+    frame: Float[Tensor, "B C H W"]
+    background: Float[Tensor, "B C H W"]
+    bars: Float[Tensor, "B H W"] | None
+
+
+def crops(
+    scene: SceneModel,
+    belief: list[Slots],
+    frames: UInt8[Tensor, "B T C H W"],
+    canvas: bool,
+    rng: torch.Generator,
+) -> Crops | None:
+    """What windows of all objects show that were well seen; None if there was none.
+
+    Args:
+        scene: Draws objects and backgrounds.
+        belief: After each frame.
+        frames: The episodes.
+        canvas: Whether backgrounds are those that were gathered pixel by pixel.
+        rng: Draws windows.
+    """
+    parts = [
+        cut(scene, slots, *_shown(scene, slots, frames[:, t], canvas), rng)
+        for t, slots in enumerate(belief)
+    ]
+    found = [part for part in parts if part is not None]
+    return join(found) if found else None
+
+
+def look_back(
+    scene: SceneModel,
+    belief: list[Slots],
+    frames: UInt8[Tensor, "B T C H W"],
+    canvas: bool,
+    camera_px: Float[Tensor, "B T 2"],
+) -> list[Slots]:
+    """Beliefs with the places and velocities that later frames tell, and looks of the moment.
+
+    Args:
+        scene: Draws objects and backgrounds.
+        belief: After each frame.
+        frames: The episodes.
+        canvas: Whether backgrounds are those that were gathered pixel by pixel.
+        camera_px: How far the view moved before each frame, pixels.
+    """
+    found, _ = tracks(belief, camera_px, shortest=1).in_hindsight()
+    assert found.place is not None
+    assert found.velocity is not None
+    better = []
+    for t, slots in enumerate(belief):
+        known = (found.run[:, t] >= 0)[..., None]
+        where = torch.cat([found.place[:, t], slots.where.loc[..., 2:]], -1)
+        where = torch.where(known, where, slots.where.loc)
+        what = fresh(scene, slots, *_shown(scene, slots, frames[:, t], canvas))
+        better.append(
+            dataclasses.replace(
+                slots,
+                where=slots.where._replace(loc=where),
+                velocity=torch.where(known, found.velocity[:, t], slots.velocity),
+                what=slots.what._replace(loc=what),
+            )
+        )
+    return better
+
+
+def _shown(
+    scene: SceneModel, slots: Slots, frame: UInt8[Tensor, "B C H W"], canvas: bool
+) -> Shown:
+    if canvas and slots.camera is not None:
+        height, width = scene.frame_shape[1:]
+        background = slots.camera.backdrop().view((height, width))
+    else:
+        background = scene.background.decode(slots.z_bg)
+    return Shown(to_float(frame), background, known_bars(scene, background))

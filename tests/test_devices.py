@@ -25,7 +25,7 @@ from tests.conftest import PACKAGES, ROOT, names
 from tests.other_device import DEVICE, Moved, back, move, pretended
 from tests.usual import USUAL
 from world_models.air.choices.choose import choose
-from world_models.air.choices.motion import choose_law
+from world_models.air.choices.motion import choose_relation
 from world_models.air.motion.learning import Tracks
 from world_models.air.settings import AIRChoices, AIRSettings
 from world_models.base import WorldModel
@@ -93,7 +93,7 @@ def test_air_chooses_on_the_device() -> None:
     path = torch.rand(4, 8, 2, 3, device="cuda")
     present = torch.ones(4, 8, 2, dtype=torch.bool, device="cuda")
     tracks = Tracks(path, path[:, :, 0, :2], present, present.long())
-    assert choose_law(AIRSettings(), AIRChoices(), tracks)[0].relation == "none"
+    assert choose_relation(AIRSettings(), AIRChoices(), tracks)[0].relation == "none"
 
 
 def dream(model: WorldModel, device: str) -> Trajectory:

@@ -17,11 +17,13 @@ from world_models.blocks import kalman
 
 NOISE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Variances of measured positions to choose from, pixels^2."""
-JITTER = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+JITTER = (0.0003, 0.0006, 0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 """Variances of the change of a velocity in a frame to choose from, (pixels per frame)^2."""
 PATIENCE = 3.0
 NEW = 6.0
 """Variance of the velocity of an object of which nothing is known, (pixels per frame)^2."""
+DOUBT = 4.0
+"""Squared difference, in variances, from which past and future contradict each other."""
 MOST_NATS = 4.5
 """Nats that one surprise costs at most: collisions shall not pass for jitter."""
 
@@ -58,9 +60,22 @@ def smooth(
     sure = 1 / one.var_position, 1 / other.var_position
     place = one.position * sure[0] + other.position * sure[1] - position / noise
     place = place / (sure[0] + sure[1] - 1 / noise).clamp(min=1 / noise)
-    sure = 1 / one.var_velocity, 1 / other.var_velocity
-    velocity = (one.velocity * sure[0] - other.velocity * sure[1]) / (sure[0] + sure[1])
-    return place, velocity, jitter**0.5
+    return place, _join(one, other), jitter**0.5
+
+
+def _join(one: Filtered, other: Filtered) -> Float[Tensor, "N T K 2"]:
+    """Velocities that the past and the future tell together.
+
+    Where they contradict each other the velocity has just changed, or is about to, and their mean
+    is one that the object never had: then that counts of which more is known.
+    """
+    past, future = one.velocity, -other.velocity
+    spread = one.var_velocity + other.var_velocity
+    weight = other.var_velocity / spread
+    contrary = ((past - future).square() > DOUBT * spread).any(-1, keepdim=True)
+    surer = one.var_velocity.sum(-1, keepdim=True) < other.var_velocity.sum(-1, keepdim=True)
+    weight = torch.where(contrary, surer.to(weight.dtype), weight)
+    return weight * past + (1 - weight) * future
 
 
 def _likeliest(

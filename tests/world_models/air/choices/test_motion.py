@@ -1,9 +1,9 @@
-"""Which law is chosen: whether objects that meet pass or bounce, and what hides them."""
+"""Whether objects act on each other is chosen: by whether those that meet pass or bounce."""
 
 import pytest
 import torch
 
-from world_models.air.choices.motion import choose_law, rebound
+from world_models.air.choices.motion import choose_relation, rebound
 from world_models.air.motion.learning import Tracks
 from world_models.air.settings import AIRChoices, AIRSettings
 
@@ -34,23 +34,20 @@ def test_objects_that_bounce_are_told_from_those_that_pass() -> None:
 
 @pytest.mark.parametrize("collide", [True, False])
 def test_objects_that_collide_act_on_each_other(collide: bool) -> None:
-    chosen, told = choose_law(AIRSettings(), AIRChoices(), _tracks(collide))
-    law = ("kalman", "pairwise") if collide else ("rnn", "none")
-    assert (chosen.transition, chosen.relation) == law
+    chosen, told = choose_relation(AIRSettings(), AIRChoices(), _tracks(collide))
+    assert chosen.relation == ("pairwise" if collide else "none")
+    assert chosen.transition == "kalman"
     assert told["meetings"] >= 15
 
 
 def test_a_few_meetings_tell_nothing() -> None:
     few = _tracks(True)[torch.arange(5)]
-    assert choose_law(AIRSettings(), AIRChoices(), few)[0].relation == "none"
+    assert choose_relation(AIRSettings(), AIRChoices(), few)[0].relation == "none"
 
 
 def test_what_is_set_and_what_was_chosen_stays() -> None:
     tracks = _tracks(True)
-    chosen, _ = choose_law(AIRSettings(transition="linear"), AIRChoices(margin=7), tracks)
+    chosen, _ = choose_relation(AIRSettings(transition="linear"), AIRChoices(margin=7), tracks)
     assert (chosen.transition, chosen.relation, chosen.margin) == ("linear", "pairwise", 7)
-    assert choose_law(AIRSettings(relation="none"), AIRChoices(), tracks)[0].relation == "none"
-    still = AIRSettings(transition="constant_velocity")
-    assert choose_law(still, AIRChoices(), tracks)[0].relation == "none"
-    lost = choose_law(AIRSettings(), AIRChoices(transition="kalman"), _tracks(False))[0]
-    assert lost.transition == "kalman"
+    for settings in (AIRSettings(relation="none"), AIRSettings(transition="constant_velocity")):
+        assert choose_relation(settings, AIRChoices(), tracks)[0].relation == "none"

@@ -1,5 +1,7 @@
 """Learning how objects move from tracks: what costs what, what teaches, and for how long."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import Tensor
@@ -20,7 +22,12 @@ def _tracks(where_dim: int = 3) -> Tracks:
     present[:, :2, 1] = present[:, 11:, 1] = False
     run = torch.where(present, 0, -1)
     where = torch.cat([start + speed * time, sides], -1)
-    return Tracks(where, torch.zeros(6, 12, 2), present, run)
+    return _known(Tracks(where, torch.zeros(6, 12, 2), present, run))
+
+
+def _known(tracks: Tracks) -> Tracks:
+    """With places and velocities in hindsight."""
+    return tracks.in_hindsight()[0]
 
 
 def test_rollouts_begin_where_some_frames_are_left(
@@ -33,8 +40,9 @@ def test_rollouts_begin_where_some_frames_are_left(
         return torch.zeros(())
 
     monkeypatch.setattr(learning, "overshoot", spy)
+    tracks = _tracks()
     for _ in range(20):
-        motion_loss(make("constant_velocity", "none"), _tracks(), rng)
+        motion_loss(make("constant_velocity", "none"), tracks, rng)
     assert set(found) == set(range(learning.MIN_START, 12 - learning.SETTLED))
 
 
@@ -52,9 +60,8 @@ def test_every_transition_learns(
 
 def test_a_scene_that_is_too_short_asks_for_no_future(rng: torch.Generator) -> None:
     tracks = _tracks()
-    short = Tracks(
-        *(getattr(tracks, name)[:, :3] for name in ("where", "camera", "present", "run"))
-    )
+    names = [f.name for f in dataclasses.fields(Tracks)]
+    short = Tracks(*(getattr(tracks, name)[:, :3] for name in names))
     assert motion_loss(make("constant_velocity", "none"), short, rng)[1] == 0
 
 
@@ -74,7 +81,7 @@ def test_all_of_a_law_can_be_learned(name: str, relation: str, rng: torch.Genera
     transition, tracks = make(name, relation), _tracks()
     tracks.where[:, 6:, :, :2] = tracks.where[:, :6, :, :2].flip(1)  # they turn round
     tracks.where[..., :2] = 24 + 3 * (tracks.where[..., :2] - 24)
-    sum(motion_loss(transition, tracks, rng)).backward()
+    sum(motion_loss(transition, _known(tracks), rng)).backward()
     idle = [n for n, p in transition.named_parameters() if p.grad is None or not p.grad.any()]
     assert not idle
 
@@ -84,7 +91,7 @@ def test_slots_that_teach_nothing_cost_nothing(rng: torch.Generator) -> None:
     clean = motion_loss(transition, tracks, torch.Generator().manual_seed(0))
     tracks.where[:, :2, 1, :2] = 1e3
     tracks.where[:, 11:, 1, :2] = -1e3
-    spoiled = motion_loss(transition, tracks, torch.Generator().manual_seed(0))
+    spoiled = motion_loss(transition, _known(tracks), torch.Generator().manual_seed(0))
     assert all(torch.equal(a, b) for a, b in zip(clean, spoiled, strict=True))
     nothing = Tracks(tracks.where, tracks.camera, tracks.present, torch.full_like(tracks.run, -1))
     assert fit_motion(transition, nothing, 1, rng) == {"num_tracks": 0.0}
@@ -95,8 +102,8 @@ def test_what_a_moving_camera_shows_costs_what_a_still_one_shows(rng: torch.Gene
     tracks.camera[:, 1:] = 3 * torch.randn(6, 11, 2, generator=rng)
     seen = tracks.where.clone()
     seen[..., :2] -= tracks.camera.cumsum(1)[:, :, None]
-    panned = Tracks(seen, tracks.camera, tracks.present, tracks.run)
-    still = Tracks(tracks.where, torch.zeros(6, 12, 2), tracks.present, tracks.run)
+    panned = _known(Tracks(seen, tracks.camera, tracks.present, tracks.run))
+    still = _known(Tracks(tracks.where, torch.zeros(6, 12, 2), tracks.present, tracks.run))
     costs = [motion_loss(transition, t, torch.Generator().manual_seed(0)) for t in (panned, still)]
     for a, b in zip(*costs, strict=True):
         torch.testing.assert_close(a, b, atol=1e-3, rtol=0)
@@ -136,6 +143,39 @@ def test_ten_frames_ahead_teach_what_noise_hides_from_one(rng: torch.Generator) 
     assert law.kept > 0.7
 
 
+def test_what_slows_down_costs_its_loss_of_speed(
+    rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside what it strays: rollouts that hedge between directions are slow, not far away."""
+    time = torch.arange(16.0)[None, :, None, None]
+    xy = 24 + torch.tensor([3.0, -4.0]) * time.expand(6, 16, 2, 1)
+    where = torch.cat([xy, torch.full((6, 16, 2, 1), SIDE)], -1)
+    present = torch.ones(6, 16, 2, dtype=torch.bool)
+    run = torch.zeros(6, 16, 2, dtype=torch.long)
+    tracks = _known(Tracks(where, torch.zeros(6, 16, 2), present, run))
+    law, costs = Damped(), []
+    law.kept.data.fill_(0.9)
+    for weight in (1.0, 0.0):
+        monkeypatch.setattr(learning, "SPEED_WEIGHT", weight)
+        believed = tracks.where[:, 4], tracks.velocity[:, 4]
+        starts, hidden = torch.tensor([4]), torch.zeros(6, 2, 0)
+        costs.append(learning.overshoot(law, tracks, starts, believed, hidden).item())
+    assert costs[0] - costs[1] == pytest.approx(5.5 * 0.105, rel=0.1)
+
+
+def test_a_law_remembers_how_much_velocities_change_by_themselves(rng: torch.Generator) -> None:
+    law = make("constant_velocity", "none")
+    kick = 0.1 * torch.randn(30, 20, 2, 2, generator=rng)
+    xy = 24 + kick.cumsum(1).cumsum(1) + 0.2 * torch.randn(kick.shape, generator=rng)
+    where = torch.cat([xy, torch.full((30, 20, 2, 1), SIDE)], -1)
+    present = torch.ones(30, 20, 2, dtype=torch.bool)
+    tracks = Tracks(where, torch.zeros(30, 20, 2), present, torch.zeros_like(present).long())
+    found = fit_motion(law, tracks, 1, rng)["jitter"]
+    assert found == pytest.approx(law.jitter.item())
+    assert 0.05 < found < 0.2
+    assert "jitter" in law.state_dict()
+
+
 @pytest.mark.parametrize("where_dim", [3, 4])
 def test_mirrored_scenes_keep_their_distances(where_dim: int, rng: torch.Generator) -> None:
     tracks = _tracks(where_dim)
@@ -145,3 +185,7 @@ def test_mirrored_scenes_keep_their_distances(where_dim: int, rng: torch.Generat
     apart = [(a[:, :, 0] - a[:, :, 1]).norm(dim=-1) for a in (xy, other)]
     assert torch.allclose(*apart, atol=1e-4)
     assert torch.allclose((xy - 24).norm(dim=-1), (other - 24).norm(dim=-1), atol=1e-4)
+    offset = [x.where[..., :2] - x.place for x in (tracks, mirrored)]
+    assert torch.allclose(offset[0].norm(dim=-1), offset[1].norm(dim=-1), atol=1e-4)
+    ahead = [(x.place[:, 6] + x.velocity[:, 6]) - x.place[:, 7] for x in (tracks, mirrored)]
+    assert torch.allclose(ahead[0].norm(dim=-1), ahead[1].norm(dim=-1), atol=1e-4)

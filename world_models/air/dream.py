@@ -17,6 +17,8 @@ from world_models.air.sharpening import known_bars
 from world_models.air.viewpoint import Viewpoint
 from world_models.blocks.glimpse import draw_glimpse
 
+TRIES = 20
+"""Draws of a scene until it shows something to follow."""
 LEAST_AREA = 1.0
 """Pixels of the smallest object whose visible share is told."""
 
@@ -53,6 +55,28 @@ class DreamState:
 def blind(state: DreamState) -> Bool[Tensor, " B"]:
     """Scenes that show nothing that could be followed."""
     return ~(draw(state)[1] > WELL_VISIBLE).any(-1)
+
+
+def start(
+    scene: SceneModel,
+    looks: Looks,
+    bank: Bank,
+    batch_size: int,
+    recombine: bool,
+    rng: torch.Generator,
+) -> DreamState:
+    """Imagined scenes, each with something to follow."""
+
+    def some() -> DreamState:
+        return begin(scene, looks, bank.draw(batch_size, recombine, rng), rng)
+
+    state = some()
+    for _ in range(TRIES):
+        without = blind(state)
+        if not bool(without.any()):
+            break
+        state = exchange(without, some(), state)
+    return state
 
 
 def begin(

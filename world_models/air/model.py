@@ -5,10 +5,8 @@ propagation in time. Nothing is labelled: frames teach perception and motion; th
 real episodes only calibrate how masks become boxes.
 """
 
-import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -40,10 +38,9 @@ from world_models.air.sharpening import sharpen
 from world_models.air.viewpoint import Viewpoint
 from world_models.base import Posterior, WorldModel
 from world_models.blocks.glimpse import window_box
+from world_models.blocks.new_weights import new_weights
 from world_models.blocks.noise import estimate_noise, noise_slice, noise_table
 
-TRIES = 20
-"""Draws of a scene until it shows something to follow."""
 STAGES = ("background", "static", "sequence", "sharpening", "motion")
 """Of learning; the settings have the steps of each."""
 
@@ -87,9 +84,8 @@ class AIR(WorldModel[DreamState]):
     def _law(self, transition: str, relation: str) -> Transition:
         """A new transition of this kind."""
         log_side, where_dim = math.log(self.chosen.typical_side), self.scene.where_dim
+        still, size = self.chosen.keep_background, self.frame_shape[1:]
         # The edges of a view that moves are no walls.
-        still = self.chosen.keep_background
-        size = self.frame_shape[1:]
         law = make_transition(transition, relation, size, log_side, where_dim, still)
         return law.to(self._place.device)
 
@@ -100,10 +96,8 @@ class AIR(WorldModel[DreamState]):
 
     def fit(self, real: Trajectory, rng: torch.Generator, effort: float = 1.0) -> dict[str, float]:
         """Learns from all real episodes so far; later calls refine what earlier ones found."""
-        steps = {
-            stage: max(1, round(effort * getattr(self.settings, f"{stage}_steps")))
-            for stage in STAGES
-        }
+        wanted = {stage: getattr(self.settings, f"{stage}_steps") for stage in STAGES}
+        steps = {stage: max(1, round(effort * number)) for stage, number in wanted.items()}
         flat = real.frame.flatten(0, 1)
         first_time = not self._fitted
         if first_time:
@@ -128,26 +122,26 @@ class AIR(WorldModel[DreamState]):
         self.calibration, boxes = calibrate(history, real)
         count = history.visible.sum(-1).mean().item()
         metrics |= {"noise": self.noise_sigma, "objects_per_frame": count, **boxes}
-        metrics |= self._remember(history, real, rng)
+        metrics |= self._remember(history, real)
         if real.horizon > 1:
             fitting.check_found(metrics, self.bank is not None, effort, real.num_frames)
         self._fitted = True
-        metrics["elbo"] = history.elbo[:, min(1, real.horizon - 1) :].mean().item()
-        return metrics
+        return metrics | {"elbo": history.elbo[:, min(1, real.horizon - 1) :].mean().item()}
 
-    def _remember(
-        self, history: Posterior, real: Trajectory, rng: torch.Generator
-    ) -> dict[str, float]:
+    def _remember(self, history: Posterior, real: Trajectory) -> dict[str, float]:
         """Keeps what dreams are made of: moments to begin at, and how looks went on."""
         camera = self.viewpoint.path(history.belief, self.viewpoint.before(real.camera))
         belief = look_back(self.scene, history.belief, real.frame, self.viewpoint.canvas, camera)
         memory, row = remember(belief)
-        metrics = self.looks.learn(memory, rng)
+        self.looks.keep(memory)
         inside = torch.stack([inside_share(self._boxes(slots)) for slots in belief], 1)
         bank = gather(belief, inside, row)
         # Single images may all be empty; then there is nothing to dream of.
         self.bank = bank if bool(bank.shown.any()) else None
-        return metrics | {"bank_moments": float(len(bank.valid)) if self.bank else 0.0}
+        return {
+            "bank_moments": float(len(bank.valid)) if self.bank else 0.0,
+            "looks": float(len(memory.what)),
+        }
 
     def _choose(self, real: Trajectory, rng: torch.Generator) -> None:
         """Settles what the settings leave open, and makes anew what was made for other choices."""
@@ -155,7 +149,7 @@ class AIR(WorldModel[DreamState]):
         if real.horizon > 1:
             check_windows(real.box[:, 0], self.frame_shape[1:], chosen.typical_side)
         if chosen != self.chosen:
-            with _new_weights(rng):
+            with new_weights(rng):
                 self._build(chosen)
 
     def _choose_relation(self, found: Tracks, rng: torch.Generator) -> dict[str, float]:
@@ -163,7 +157,7 @@ class AIR(WorldModel[DreamState]):
         chosen, told = choose_relation(self.settings, self.chosen, found)
         if chosen != self.chosen:
             self.chosen = chosen
-            with _new_weights(rng):
+            with new_weights(rng):
                 self.transition = self._law(chosen.transition, chosen.relation)
         return told
 
@@ -238,17 +232,8 @@ class AIR(WorldModel[DreamState]):
         """Begins imagined episodes at moments of real ones, replayed or recombined."""
         if self.bank is None:
             raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
-        bank, recombine = self.bank, self.settings.recombine
-
-        def begin() -> DreamState:
-            start = bank.draw(batch_size, recombine, rng)
-            return dream.begin(self.scene, self.looks, start, rng)
-
-        state = begin()
-        for _ in range(TRIES):
-            if not bool((bad := dream.blind(state)).any()):
-                break
-            state = dream.exchange(bad, begin(), state)
+        recombine = self.settings.recombine
+        state = dream.start(self.scene, self.looks, self.bank, batch_size, recombine, rng)
         return dataclasses.replace(state, noise=self._noise_offset(rng))
 
     @torch.no_grad()
@@ -279,10 +264,11 @@ class AIR(WorldModel[DreamState]):
             id=torch.where(state.alive > 0, index, -1),
         )
 
-    def _boxes(self, slots: Slots, calibrated: bool = True) -> Float[Tensor, "B K 4"]:
+    def _boxes(self, slots: Slots) -> Float[Tensor, "B K 4"]:
         alpha = self.scene.decode_what(slots.what.loc)[:, :, -1]
-        box = window_box(slots.where.loc, mask_extent(alpha), self.frame_shape[1:])
-        return self.calibration(box) if calibrated else box
+        return self.calibration(
+            window_box(slots.where.loc, mask_extent(alpha), self.frame_shape[1:])
+        )
 
     def _noise_offset(self, rng: torch.Generator) -> int:
         return int(torch.randint(len(self.noise_table) // 2, (), generator=rng, device=rng.device))
@@ -310,15 +296,5 @@ class AIR(WorldModel[DreamState]):
         self.noise_sigma = state["noise_sigma"]
         self.calibration = Calibration(**state["calibration"])
         self.bank = None if state["bank"] is None else Bank.from_dict(state["bank"])
-        looks = state["looks"]
-        self.looks.memory = None if looks is None else Memory(**looks)
+        self.looks.keep(None if state["looks"] is None else Memory(**state["looks"]))
         self._fitted = state["fitted"]
-
-
-@contextlib.contextmanager
-def _new_weights(rng: torch.Generator) -> Iterator[None]:
-    """New parts draw their weights from ``rng`` alone, whatever was drawn elsewhere before."""
-    with torch.random.fork_rng(devices=[]):
-        seed = torch.randint(1 << 31, (), generator=rng, device=rng.device)
-        torch.default_generator.manual_seed(int(seed))
-        yield

@@ -41,9 +41,8 @@ class Looks(nn.Module, abc.ABC):
 
     memory: Memory | None = None
 
-    def learn(self, memory: Memory, rng: torch.Generator) -> dict[str, float]:
-        """Learns from what objects looked like; returns metrics."""
-        return {}
+    def keep(self, memory: Memory | None) -> None:
+        """Keeps what objects have looked like; those that need none forget it."""
 
     @abc.abstractmethod
     def begin(
@@ -93,10 +92,9 @@ class Replay(Frozen):
         super().__init__()
         self._pictures: tuple[Tensor, Tensor] | None = None
 
-    def learn(self, memory: Memory, rng: torch.Generator) -> dict[str, float]:
+    def keep(self, memory: Memory | None) -> None:
         """Keeps the memory."""
         self.memory, self._pictures = memory, None
-        return {"looks": float(len(memory.what))}
 
     def draw(self, scene: SceneModel) -> None:
         """Draws all that is remembered, once; afterwards pictures are only looked up."""

@@ -12,11 +12,11 @@ from envs.trajectory import Trajectory
 from tests.usual import USUAL
 from tests.world_models.air.objects.test_slots import SIZE, slots_at
 from world_models.air.frame.scene_model import SceneModel
-from world_models.air.model import AIR
+from world_models.air.model import AIR, STAGES
 from world_models.air.settings import AIRChoices
 from world_models.air.viewpoint import uncovered
 
-TINY = {"background_steps": 1, "static_steps": 1, "sequence_steps": 1, "motion_steps": 1}
+TINY = {f"{stage}_steps": 1 for stage in STAGES}
 
 
 @pytest.fixture(scope="module")

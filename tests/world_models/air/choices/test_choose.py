@@ -10,10 +10,10 @@ from envs.simulator.tiers import named
 from envs.trajectory import Trajectory
 from envs.watching import watch
 from world_models.air.choices.choose import choose
-from world_models.air.model import AIR
+from world_models.air.model import AIR, STAGES
 from world_models.air.settings import AIRSettings
 
-TINY = {"background_steps": 3, "static_steps": 3, "sequence_steps": 2, "motion_steps": 3}
+TINY = {f"{stage}_steps": 2 for stage in STAGES}
 
 
 def _real(tier: str, number: int = 12, frames: int = 20) -> Trajectory:

@@ -1,0 +1,75 @@
+"""Looking back: places and velocities that later frames tell, and what crops come from."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.world_models.air.objects.test_slots import SIZE, slots_at
+from world_models.air.frame.scene_model import SceneModel
+from world_models.air.hindsight import crops, look_back
+from world_models.air.objects.slots import Slots
+from world_models.air.settings import AIRChoices
+from world_models.air.sharpening import VERSIONS
+
+FRAMES = 14
+NOISE = 0.3
+
+
+@pytest.fixture
+def scene() -> SceneModel:
+    torch.manual_seed(0)
+    return SceneModel(
+        (1, SIZE, SIZE), AIRChoices(what_dim=5, background="smooth", background_dim=2)
+    )
+
+
+def _episode(rng: torch.Generator, view: Tensor) -> tuple[Tensor, list[Slots]]:
+    """Where an object is in a view that moves, and what is believed of it; it is lost once."""
+    time = torch.arange(float(FRAMES))[:, None]
+    path = 6 + torch.tensor([0.8, 0.4]) * time - view.cumsum(0)
+    belief = []
+    for t, (x, y) in enumerate((path + NOISE * torch.randn(FRAMES, 2, generator=rng)).tolist()):
+        unseen = 1.0 if t == 4 else 0.0
+        slots = slots_at([[x, y, 2.0]], [1.0], [unseen])
+        belief.append(dataclasses.replace(slots, visible=torch.full((1, 1), 0.8 - unseen)))
+    return path, belief
+
+
+def _frames(rng: torch.Generator) -> Tensor:
+    shape = (1, FRAMES, 1, SIZE, SIZE)
+    return torch.randint(256, shape, generator=rng).to(torch.uint8)
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.5])
+def test_later_frames_tell_where_objects_were_and_how_fast(
+    speed: float, scene: SceneModel, rng: torch.Generator
+) -> None:
+    view = torch.full((FRAMES, 2), speed)
+    path, belief = _episode(rng, view)
+    found = look_back(scene, belief, _frames(rng), False, view[None])
+    place = torch.stack([s.where.loc[0, 0, :2] for s in found])
+    seen = torch.stack([s.where.loc[0, 0, :2] for s in belief])
+    later = slice(5, None)
+    assert (place - path)[later].square().mean() < 0.6 * (seen - path)[later].square().mean()
+    velocity = torch.stack([s.velocity[0, 0] for s in found])[later]
+    assert torch.allclose(velocity, torch.tensor([0.8, 0.4]), atol=0.2)
+    assert torch.equal(place[4], seen[4]), "nobody saw it there"
+    assert torch.equal(found[4].velocity, belief[4].velocity)
+    assert all(
+        torch.equal(a.where.loc[..., 2], b.where.loc[..., 2])
+        for a, b in zip(found, belief, strict=True)
+    )
+    assert all(torch.equal(a.id, b.id) for a, b in zip(found, belief, strict=True))
+
+
+def test_crops_come_from_all_frames_in_which_it_was_seen(
+    scene: SceneModel, rng: torch.Generator
+) -> None:
+    _, belief = _episode(rng, torch.zeros(FRAMES, 2))
+    found = crops(scene, belief, _frames(rng), False, rng)
+    assert found is not None
+    assert len(found.area) == VERSIONS * (FRAMES - 1)
+    empty = [dataclasses.replace(s, alive=0 * s.alive) for s in belief]
+    assert crops(scene, empty, _frames(rng), False, rng) is None

@@ -72,13 +72,24 @@ def has_model(cfg: DictConfig) -> bool:
     return cfg.world_model is not None and cfg.world_model.get("_target_") is not None
 
 
-def check_frames(cfg: DictConfig, horizon: int) -> None:
+def num_rounds(cfg: DictConfig, env: Tracking) -> int:
+    """How often to collect, fit and imagine: as it is set, or else what suits the env.
+
+    Where actions move the camera, an agent that has learned nothing loses its target from sight,
+    and its episodes teach a model little: so a second half of them comes from one that has dreamed.
+    """
+    if cfg.rounds is not None:
+        return int(cfg.rounds)
+    return 2 if env.camera_speed > 0 and cfg.real_frames >= 2 * env.horizon else 1
+
+
+def check_frames(cfg: DictConfig, horizon: int, rounds: int) -> None:
     """Makes sure that there are real frames for one whole episode at least.
 
     Raises:
         ValueError: There are not; with a world model, in some round.
     """
-    rounds = cfg.rounds if cfg.imagined_frames > 0 and has_model(cfg) else 1
+    rounds = rounds if cfg.imagined_frames > 0 and has_model(cfg) else 1
     if cfg.real_frames < rounds * horizon:
         each = f" in each of {rounds} rounds" if rounds > 1 else ""
         raise ValueError(
@@ -118,7 +129,8 @@ def build(cfg: DictConfig) -> Dyna:
             )
 
     env = task("env/train")
-    check_frames(cfg, env.horizon)
+    rounds = num_rounds(cfg, env)
+    check_frames(cfg, env.horizon, rounds)
     frame_shape = env.scene.frame_shape
     with seeding.initialised(seed, "agent/init"):
         agent = make(
@@ -132,7 +144,8 @@ def build(cfg: DictConfig) -> Dyna:
         with seeding.initialised(seed, "world_model/init"):
             model = make(cfg.world_model, frame_shape=frame_shape, **more).to(device)
         dream = imagined(model, env, cfg.batch_size, seeding.child(seed, "imagination"))
-    schedule = Schedule(**{f.name: cfg[f.name] for f in dataclasses.fields(Schedule)})
+    budgets = {f.name: cfg[f.name] for f in dataclasses.fields(Schedule)}
+    schedule = Schedule(**{**budgets, "rounds": rounds})
     replay = Replay(env.horizon, cfg.replay_capacity, device)
     rng = seeding.generator(seed, "world_model/fit", device)
     return Dyna(env, agent, model, dream, replay, rng, schedule)

@@ -37,7 +37,7 @@ class PairwiseRelation(nn.Module):
         super().__init__()
         self.log_typical_side = log_typical_side
         self.pair = mlp([6, 32, 32, message_dim], last_gain=0.1)
-        self.elasticity = nn.Parameter(torch.tensor(2.0))
+        self.elasticity = nn.Parameter(torch.tensor(4.0))
         self.growth = nn.Parameter(torch.tensor(2.0))
         # Of an object's radius, as a share of its window's side.
         self.log_body = nn.Parameter(torch.tensor(-1.0))
@@ -112,7 +112,7 @@ class EdgeRelation(nn.Module):
         self.strength = mlp([3, 16, 1], last_gain=0.1)
         last = self.strength[-1]
         assert isinstance(last, nn.Linear)
-        last.bias.data.fill_(1.0)
+        last.bias.data.fill_(3.0)
         self.log_body = nn.Parameter(torch.tensor(-1.0))
         self.beyond = nn.Parameter(torch.tensor(0.0))
         self.log_sharpness = nn.Parameter(torch.tensor(1.0))

@@ -33,7 +33,7 @@ def _begun(
 ) -> tuple[Memory, Look]:
     memory = _memory(rng)
     with torch.no_grad():
-        looks.learn(memory, rng)
+        looks.keep(memory)
         what = torch.where((row >= 0)[..., None], memory.what[row.clamp(min=0)], 0.5)
         return memory, looks.begin(scene, what, row, rng)
 
@@ -94,7 +94,7 @@ def test_looks_stay_where_nothing_may_be_drawn(scene: SceneModel, rng: torch.Gen
     """A rollout from what the filter believes is a prediction: a coin tells nothing of looks."""
     looks = Replay()
     with torch.no_grad():
-        looks.learn(_memory(rng), rng)
+        looks.keep(_memory(rng))
         first = looks.begin(scene, torch.zeros(1, 2, 5), torch.tensor([[2, 10]]), None)
     later = looks.advance(first, rng)
     assert torch.equal(later.glimpse, first.glimpse)

@@ -8,6 +8,7 @@ small.
 """
 
 import dataclasses
+import math
 
 import torch
 from jaxtyping import Bool, Float
@@ -85,7 +86,7 @@ def calibrate(uncalibrated: Posterior, real: Trajectory) -> tuple[Calibration, d
             loss.backward()
             optimiser.step()
     log_ratio, *shift = found.tolist()
-    calibration = Calibration(float(torch.tensor(log_ratio).exp()), *shift)
+    calibration = Calibration(math.exp(log_ratio), *shift)
     after = iou(calibration(first), goal)
     metrics |= {
         "first_box_iou_calibrated": (after.sum() / len(given)).item(),

@@ -57,7 +57,7 @@ class AIRSettings(Settings):
     sharpening_steps: int = setting(
         1500, "gradient steps on crops of objects that were followed", least=0
     )
-    motion_steps: int = setting(600, "gradient steps of the transition on tracks", least=0)
+    motion_steps: int = setting(300, "gradient steps of the transition on tracks", least=0)
     recombine: bool = setting(
         True,
         "imagine objects and backgrounds of different episodes together; false: real scenes are "

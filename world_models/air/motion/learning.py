@@ -16,6 +16,7 @@ from world_models.air.motion.smoothing import smooth
 from world_models.air.motion.transition import Transition
 from world_models.blocks.descent import decay, descend
 from world_models.blocks.distributions import kl_gaussian
+from world_models.blocks.fixed_order import running_sum
 
 TRACK_SCALE = (0.35, 0.35, 0.03, 0.03)
 TRACK_WEIGHT = (1.0, 1.0, 10.0, 10.0)
@@ -54,7 +55,7 @@ class Tracks:
 
     def in_hindsight(self) -> tuple["Tracks", float]:
         """With places and velocities; and by how much velocities change by themselves (std)."""
-        path = self.camera.cumsum(1)[:, :, None]
+        path = running_sum(self.camera, 1)[:, :, None]
         place, velocity, jitter = smooth(self.where[..., :2] + path, self.continued())
         return dataclasses.replace(self, place=place - path, velocity=velocity), jitter
 

@@ -32,7 +32,9 @@ def validate(cfg: DictConfig) -> None:
     """
     numbers = ("effort", "refit_effort", "checkpoint_every")
     flags = ("overwrite", "progress", "pictures", "publish", "debug")
-    check_keys(cfg, LOWEST, numbers, flags, texts=("name", "folder", "start"), optional=("rounds",))
+    check_keys(
+        cfg, LOWEST, numbers, flags, texts=("name", "folder", "start"), optional=("rounds",)
+    )
     check_device(str(cfg.device))
     check_name("name", cfg.name)
     check_folder("folder", cfg.folder)

@@ -76,7 +76,7 @@ def num_rounds(cfg: DictConfig, env: Tracking) -> int:
     """How often to collect, fit and imagine: as it is set, or else what suits the env.
 
     Where actions move the camera, an agent that has learned nothing loses its target from sight,
-    and its episodes teach a model little: so a second half of them comes from one that has dreamed.
+    and its episodes teach a model little: half of them come from one that has dreamed already.
     """
     if cfg.rounds is not None:
         return int(cfg.rounds)

@@ -65,6 +65,8 @@ class Scene(abc.ABC):
     """How many episodes there are, served in order and then again; None: they never end."""
     factors: Factors | None = None
     """What varies between its episodes, where a simulator draws them; None: nobody can say."""
+    tells_all: bool = True
+    """Whether its views name every object that they show; people annotate only some."""
     min_objects: int = 1
     """The fewest objects that a new scene holds; with 0 some scenes have nothing to track."""
 

@@ -116,6 +116,7 @@ class Video(Scene):
     """
 
     num_targets = 1
+    tells_all = False
 
     def __init__(
         self,

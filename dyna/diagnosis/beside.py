@@ -17,7 +17,6 @@ from dyna.diagnosis.behaviour import Record, seen, statistics, told
 from dyna.diagnosis.matching import match, pick
 from envs.scene import Scene
 from envs.trajectory import Trajectory, Truth
-from envs.video import Video
 from world_models.base import Posterior, WorldModel
 
 GOOD = (0.9, 1.1)
@@ -104,8 +103,8 @@ def beside(
 
 
 def with_whole_truth(scene: Scene, episodes: Trajectory) -> Trajectory:
-    """The episodes, without truth where it may not be of all objects, as in annotated video."""
-    return episodes.without_truth() if isinstance(scene, Video) else episodes
+    """The episodes, without truth where the scene does not tell of all objects."""
+    return episodes if scene.tells_all else episodes.without_truth()
 
 
 def _alike(real: Trajectory, dreamed: Trajectory) -> Trajectory:

@@ -65,10 +65,8 @@ class Bank:
     @staticmethod
     def from_dict(state: dict[str, Any]) -> "Bank":
         """Takes back what `as_dict` gave."""
-        camera = state.get("camera")
-        shown = state.get("shown", state["valid"])  # older checkpoints do not say
-        state = {**state, "shown": shown, "camera": Snapshot(**camera) if camera else None}
-        return Bank(**state)
+        camera = state["camera"]
+        return Bank(**{**state, "camera": Snapshot(**camera) if camera else None})
 
     def draw(self, batch: int, recombine: bool, rng: torch.Generator) -> "Bank":
         """Draws start moments: replayed, or recombined from different ones.

@@ -42,8 +42,13 @@ class Calibration:
 
     def __call__(self, box: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
         """Calibrated boxes."""
-        shift = box.new_tensor([self.shift_x, self.shift_y])
-        return torch.cat([box[..., :2] + shift, self.ratio * box[..., 2:]], -1)
+        return _mended(box, self.ratio, box.new_tensor([self.shift_x, self.shift_y]))
+
+
+def _mended(
+    box: Float[Tensor, "*n 4"], ratio: float | Float[Tensor, ""], shift: Float[Tensor, " 2"]
+) -> Float[Tensor, "*n 4"]:
+    return torch.cat([box[..., :2] + shift, ratio * box[..., 2:]], -1)
 
 
 def calibrate(uncalibrated: Posterior, real: Trajectory) -> tuple[Calibration, dict[str, float]]:
@@ -78,7 +83,7 @@ def calibrate(uncalibrated: Posterior, real: Trajectory) -> tuple[Calibration, d
         found = torch.zeros(3, requires_grad=True, device=box.device)
         optimiser = torch.optim.Adam([found], LEARNING_RATE)
         for _ in range(STEPS):
-            guess, other = (_apply(found, x) for x in (first, seen))
+            guess, other = (_mended(x, found[0].exp(), found[1:]) for x in (first, seen))
             loss = _robust((guess[:, 2:] / goal[:, 2:]).log() / SIZE_SCALE)
             loss = loss + _robust((guess - goal)[:, :2] / goal[:, 2:] / PLACE_SCALE)
             loss = loss + _robust((iou(scored, other) - reward) / REWARD_SCALE)
@@ -108,10 +113,6 @@ def _target(
     place = same.int().argmax(-1)
     path = box.gather(2, place[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]
     return path, same.any(-1), overlap
-
-
-def _apply(found: Float[Tensor, " 3"], box: Float[Tensor, "n 4"]) -> Float[Tensor, "n 4"]:
-    return torch.cat([box[:, :2] + found[1:], box[:, 2:] * found[0].exp()], -1)
 
 
 def _robust(error: Float[Tensor, "*n"]) -> Float[Tensor, ""]:

@@ -13,7 +13,6 @@ from world_models.air.bank import Bank
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.looks.looks import Look, Looks
 from world_models.air.motion.transition import Transition
-from world_models.air.sharpening import known_bars
 from world_models.air.viewpoint import Viewpoint
 from world_models.blocks.glimpse import draw_glimpse
 
@@ -87,7 +86,6 @@ def begin(
     background = backdrop.view(scene.frame_shape[1:]) if backdrop else None
     if background is None:
         background = scene.background.decode(start.z_bg)
-    bars = known_bars(scene, background)
     return DreamState(
         where=start.where,
         velocity=start.velocity,
@@ -97,7 +95,7 @@ def begin(
         order=start.order,
         background=background,
         noise=0,
-        bars=bars,
+        bars=scene.bars(background),
         backdrop=backdrop,
     )
 
@@ -128,7 +126,7 @@ def advance(
     where, velocity, hidden = transition.move(
         state.where, velocity, state.hidden, state.alive, moved
     )
-    look = looks.advance(state.look, rng)
+    look = looks.advance(state.look)
     if look.side is not None:
         side = torch.where((look.row >= 0)[..., None], look.side, where[..., 2:])
         where = torch.cat([where[..., :2], side], -1)

@@ -5,7 +5,6 @@ need not take for its looks the mean of what it looked like so far.
 """
 
 import dataclasses
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, UInt8
@@ -15,15 +14,7 @@ from world_models.air.fitting import to_float
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.history import tracks
 from world_models.air.objects.slots import Slots
-from world_models.air.sharpening import Crops, cut, fresh, join, known_bars
-
-
-class Shown(NamedTuple):
-    """A frame in [0, 1], its background, and where bars stand in front of objects."""
-
-    frame: Float[Tensor, "B C H W"]
-    background: Float[Tensor, "B C H W"]
-    bars: Float[Tensor, "B H W"] | None
+from world_models.air.sharpening import MOST_CROPS, VERSIONS, Crops, Shown, cut, fresh, join
 
 
 def crops(
@@ -42,8 +33,9 @@ def crops(
         canvas: Whether backgrounds are those that were gathered pixel by pixel.
         rng: Draws windows.
     """
+    most = max(1, MOST_CROPS // (VERSIONS * len(belief)))
     parts = [
-        cut(scene, slots, *_shown(scene, slots, frames[:, t], canvas), rng)
+        cut(scene, slots, _shown(scene, slots, frames[:, t], canvas), most, rng)
         for t, slots in enumerate(belief)
     ]
     found = [part for part in parts if part is not None]
@@ -67,14 +59,12 @@ def look_back(
         camera_px: How far the view moved before each frame, pixels.
     """
     found, _ = tracks(belief, camera_px, shortest=1).in_hindsight()
-    assert found.place is not None
-    assert found.velocity is not None
     better = []
     for t, slots in enumerate(belief):
         known = (found.run[:, t] >= 0)[..., None]
         where = torch.cat([found.place[:, t], slots.where.loc[..., 2:]], -1)
         where = torch.where(known, where, slots.where.loc)
-        what = fresh(scene, slots, *_shown(scene, slots, frames[:, t], canvas))
+        what = fresh(scene, slots, _shown(scene, slots, frames[:, t], canvas))
         better.append(
             dataclasses.replace(
                 slots,
@@ -94,4 +84,4 @@ def _shown(
         background = slots.camera.backdrop().view((height, width))
     else:
         background = scene.background.decode(slots.z_bg)
-    return Shown(to_float(frame), background, known_bars(scene, background))
+    return Shown(to_float(frame), background, scene.bars(background))

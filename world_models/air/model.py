@@ -1,8 +1,8 @@
 """AIR as a world model: objects and a background, followed through time, dreamed ahead.
 
 Attend, Infer, Repeat (Eslami et al., 2016) gives the latents, SQAIR (Kosiorek et al., 2018) the
-propagation in time. Nothing is labelled: frames teach perception and motion; the first boxes of
-real episodes only calibrate how masks become boxes.
+propagation in time. Nothing is labelled: frames teach perception and motion; first boxes and
+rewards of real episodes tell how large objects are and how masks become boxes.
 """
 
 import dataclasses
@@ -286,7 +286,7 @@ class AIR(WorldModel[DreamState]):
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Takes back what ``get_extra_state`` gave; parts and their weights come after it."""
-        had = state.get("chosen", {})
+        had = state["chosen"]
         chosen = decided(self.settings, **had)
         for name, value in had.items():
             if getattr(chosen, name) != value:

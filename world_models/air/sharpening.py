@@ -10,12 +10,12 @@ image, as far as drawing it goes.
 import copy
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from world_models.air.background.occluders import occluder
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.depth import blend_others
 from world_models.air.objects.slots import Slots
@@ -33,12 +33,13 @@ CLEAR = 0.6
 WHOLE, ALONE = 0.9, 0.8
 """Share of an object, and of its window, that must be free for one frame to tell its looks."""
 MOST_JITTER_PX = 1.0
-KNOWN = 4.0
-"""Looks after which a background is known, to find bars in it."""
 MIN_AGE = 2
 VERSIONS = 2
 """Windows that are drawn for each sight of an object."""
 MOST_CROPS = 8000
+"""That are kept: a little over 1,000 frames with four objects in each."""
+EPISODES = 64
+"""That are drawn at a time."""
 BATCH = 128
 LEARNING_RATE = 1e-3
 MAX_GRADIENT = 300.0
@@ -81,80 +82,44 @@ class Crops:
         return Crops(*(turned(getattr(self, f.name)) for f in dataclasses.fields(self)))
 
 
-@torch.no_grad()
-def known_bars(
-    scene: SceneModel, background: Float[Tensor, "B C H W"]
-) -> Float[Tensor, "B H W"] | None:
-    """Where something stands in front of all objects; None where that is not asked."""
-    if not scene.occluders:
-        return None
-    return occluder(background, torch.full_like(background[:, 0], KNOWN))
+class Shown(NamedTuple):
+    """Frames in [0, 1], their backgrounds, and where bars stand in front of objects, 0 to 1."""
+
+    frame: Float[Tensor, "B C H W"]
+    background: Float[Tensor, "B C H W"]
+    bars: Float[Tensor, "B H W"] | None
 
 
 @torch.no_grad()
 def cut(
-    scene: SceneModel,
-    slots: Slots,
-    frame: Float[Tensor, "B C H W"],
-    background: Float[Tensor, "B C H W"],
-    bars: Float[Tensor, "B H W"] | None,
-    rng: torch.Generator,
+    scene: SceneModel, slots: Slots, shown: Shown, most: int, rng: torch.Generator
 ) -> Crops | None:
     """What the windows of well seen objects show in one frame; None if there is none.
 
     Args:
         scene: Draws the objects.
         slots: What is believed of them.
-        frame: In [0, 1].
-        background: Its background.
-        bars: Where something else stands in front of objects, 0 to 1.
+        shown: The frame of every episode.
+        most: Of more objects than this some are drawn.
         rng: Draws windows.
     """
     seen = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= MIN_AGE)
     chosen = seen & (slots.visible > CLEAR)
-    if not bool(chosen.any()):
+    number = int(chosen.sum())
+    if number > most:
+        kept = torch.randperm(number, generator=rng, device=rng.device)[:most]
+        some = torch.zeros(number, dtype=torch.bool, device=chosen.device)
+        some[kept] = True
+        chosen = chosen.masked_scatter(chosen, some)
+    if number == 0:
         return None
     where = slots.where._replace(scale=slots.where.scale.clamp(max=MOST_JITTER_PX))
     windows = [sample_gaussian(*where, rng) for _ in range(VERSIONS)]
-    return join([_look(scene, slots, chosen, w, frame, background, bars) for w in windows])
-
-
-def _look(
-    scene: SceneModel,
-    slots: Slots,
-    chosen: Bool[Tensor, "B K"],
-    where: Float[Tensor, "B K w"],
-    frame: Float[Tensor, "B C H W"],
-    background: Float[Tensor, "B C H W"],
-    bars: Float[Tensor, "B H W"] | None,
-) -> Crops:
-    """What the windows ``where`` of the chosen slots show."""
-    scenes, index = chosen.nonzero(as_tuple=True)
-    layers = scene.place(scene.decode_what(slots.what.loc), slots.where.loc)
-    presence = slots.alive * (slots.unseen == 0)
-    others, _ = blend_others(background, layers, presence, slots.front)
-    alpha = layers[:, :, -1] * presence[..., None, None]
-    own = torch.eye(alpha.shape[1], dtype=torch.bool, device=alpha.device)[:, :, None, None]
-    clear = (1 - alpha[:, None]).masked_fill(own, 1.0).prod(2)
-    if bars is not None:
-        clear = clear * (1 - bars)[:, None]
-    picture = [frame[scenes], others[scenes, index], background[scenes]]
-    whole = torch.cat([*picture, clear[scenes, index][:, None]], 1)
-    crop = read_glimpse(whole, where[scenes, index], scene.GLIMPSE)
-    channels = frame.shape[1]
-    area = where[scenes, index][:, [2, -1]].sum(-1).exp() / scene.GLIMPSE**2
-    shown, others, behind, free = crop.split([channels, channels, channels, 1], 1)
-    return Crops(shown, others, behind, free, area)
+    return join([_look(scene, slots, chosen, w, shown) for w in windows])
 
 
 @torch.no_grad()
-def fresh(
-    scene: SceneModel,
-    slots: Slots,
-    frame: Float[Tensor, "B C H W"],
-    background: Float[Tensor, "B C H W"],
-    bars: Float[Tensor, "B H W"] | None,
-) -> Float[Tensor, "B K D"]:
+def fresh(scene: SceneModel, slots: Slots, shown: Shown) -> Float[Tensor, "B K D"]:
     """``z_what`` as this frame alone tells it, where it shows nearly all of an object.
 
     What a filter believes is a mean over time, and the mean of what turns is a blur.
@@ -162,11 +127,52 @@ def fresh(
     chosen = (slots.alive > 0) & (slots.unseen == 0) & (slots.visible > WHOLE)
     what = slots.what.loc.clone()
     if bool(chosen.any()):
-        crops = _look(scene, slots, chosen, slots.where.loc, frame, background, bars)
+        crops = _look(scene, slots, chosen, slots.where.loc, shown)
         alone = crops.clear.mean((1, 2, 3)) > ALONE
         described, _ = scene.what_posterior(crops.evidence())
         what[chosen] = torch.where(alone[:, None], described.loc, what[chosen])
     return what
+
+
+def _look(
+    scene: SceneModel,
+    slots: Slots,
+    chosen: Bool[Tensor, "B K"],
+    where: Float[Tensor, "B K w"],
+    shown: Shown,
+) -> Crops:
+    """What the windows ``where`` of the chosen slots show, some episodes at a time."""
+    rows = chosen.any(-1).nonzero()[:, 0].split(EPISODES)
+    return join([_look_at(scene, slots, chosen, where, shown, some) for some in rows])
+
+
+def _look_at(
+    scene: SceneModel,
+    slots: Slots,
+    chosen: Bool[Tensor, "B K"],
+    where: Float[Tensor, "B K w"],
+    shown: Shown,
+    rows: Int[Tensor, " b"],
+) -> Crops:
+    """See `_look`: what they show in the episodes ``rows``."""
+    background = shown.background[rows]
+    layers = scene.place(scene.decode_what(slots.what.loc[rows]), slots.where.loc[rows])
+    presence = (slots.alive * (slots.unseen == 0))[rows]
+    others, _ = blend_others(background, layers, presence, slots.front[rows])
+    alpha = layers[:, :, -1] * presence[..., None, None]
+    own = torch.eye(alpha.shape[1], dtype=torch.bool, device=alpha.device)[:, :, None, None]
+    clear = (1 - alpha[:, None]).masked_fill(own, 1.0).prod(2)
+    if shown.bars is not None:
+        clear = clear * (1 - shown.bars[rows])[:, None]
+    episode, slot = chosen[rows].nonzero(as_tuple=True)
+    picture = [shown.frame[rows][episode], others[episode, slot], background[episode]]
+    whole = torch.cat([*picture, clear[episode, slot][:, None]], 1)
+    window = where[rows][episode, slot]
+    crop = read_glimpse(whole, window, scene.GLIMPSE)
+    channels = background.shape[1]
+    frame, without, behind, free = crop.split([channels, channels, channels, 1], 1)
+    area = window[:, [2, -1]].sum(-1).exp() / scene.GLIMPSE**2
+    return Crops(frame, without, behind, free, area)
 
 
 def join(parts: Sequence[Crops]) -> Crops:

@@ -9,6 +9,7 @@ from envs.scene import WELL_VISIBLE
 from envs.tracking import Tracking
 from tests.world_models.air.objects.test_slots import slots_at
 from world_models.air.bank import Bank, gather
+from world_models.air.frame.scene_model import SceneModel
 from world_models.air.model import AIR
 
 NOWHERE = torch.full((3, 1, 2), -1)
@@ -154,7 +155,7 @@ def test_a_scene_whose_objects_hide_behind_each_other_or_a_bar_is_drawn_again(
     model.bank = gather(moments, torch.ones(1, 2, 1), NOWHERE[:2, :, :1])
     bars = torch.zeros(64, 48, 48)
     bars[:, :, 24:] = 1.0
-    monkeypatch.setattr(dream, "known_bars", lambda *_: bars)
+    monkeypatch.setattr(SceneModel, "bars", lambda *_: bars)
     state = model.start(64, rng)
     assert torch.equal(state.where[..., 0], torch.full((64, 1), 8.0))
     assert not dream.blind(state).any()

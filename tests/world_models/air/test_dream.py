@@ -11,7 +11,7 @@ from tests.world_models.air.objects.test_slots import SIZE, slots_at
 from world_models.air import dream
 from world_models.air.bank import moment
 from world_models.air.frame.scene_model import SceneModel, composite
-from world_models.air.looks.looks import Frozen, Look
+from world_models.air.looks.looks import Look, Looks
 from world_models.air.motion.transitions import make_transition
 from world_models.air.settings import AIRChoices
 from world_models.air.viewpoint import Viewpoint
@@ -35,7 +35,7 @@ def state(scene: SceneModel) -> dream.DreamState:
     looks = slots.what._replace(loc=torch.randn(1, 3, 5))
     slots = dataclasses.replace(slots, what=looks, hidden=torch.zeros(1, 3, 0))
     with torch.no_grad():
-        return dream.begin(scene, Frozen(), moment(slots, slots.alive > 0, slots.alive > 0))
+        return dream.begin(scene, Looks(), moment(slots, slots.alive > 0, slots.alive > 0))
 
 
 def _squares(places: list[list[float]], bars: Tensor | None = None) -> dream.DreamState:
@@ -121,7 +121,7 @@ def test_bars_are_known_where_they_are_looked_for() -> None:
     def bars(scene: SceneModel) -> Tensor | None:
         scene.background.decode = lambda *_: picture
         start = moment(slots, slots.alive > 0, slots.alive > 0)
-        return dream.begin(scene, Frozen(), start).bars
+        return dream.begin(scene, Looks(), start).bars
 
     with torch.no_grad():
         without, found = (bars(scene) for scene in scenes)
@@ -163,7 +163,7 @@ def test_looks_stay_and_objects_move_against_the_camera(state: dream.DreamState)
     for camera in (torch.zeros(1, 2), torch.tensor([[0.25, -0.125]])):
         rng = torch.Generator().manual_seed(0)
         with torch.no_grad():
-            moved.append(dream.advance(transition, Frozen(), viewpoint, state, camera, rng))
+            moved.append(dream.advance(transition, Looks(), viewpoint, state, camera, rng))
     assert torch.equal(moved[0].look.glimpse, state.look.glimpse)
     shift = (moved[1].where - moved[0].where)[..., :2]
     assert torch.allclose(shift, torch.tensor([-6.0, 3.0]).expand_as(shift), atol=1e-5)
@@ -180,7 +180,7 @@ def test_velocities_change_at_random_as_much_as_real_ones_do(rng: torch.Generato
         transition.jitter.fill_(jitter)
         now, last = state, state.velocity
         for _ in range(20):
-            now = dream.advance(transition, Frozen(), viewpoint, now, None, rng)
+            now = dream.advance(transition, Looks(), viewpoint, now, None, rng)
             assert (now.velocity - last).std() == pytest.approx(jitter, rel=0.3)
             last = now.velocity
         assert now.velocity.std() == pytest.approx(jitter * 20**0.5, rel=0.3)
@@ -189,7 +189,7 @@ def test_velocities_change_at_random_as_much_as_real_ones_do(rng: torch.Generato
 
 
 def test_where_looks_say_the_size_of_the_window_it_is_theirs(state: dream.DreamState) -> None:
-    class Growing(Frozen):
+    class Growing(Looks):
         def advance(self, look: Look, rng: torch.Generator) -> Look:
             row = torch.tensor([[7, 9, -1]])
             return dataclasses.replace(look, row=row, side=torch.full((1, 3, 1), 1.5))

@@ -42,7 +42,7 @@ def _cut(
 ) -> sharpening.Crops:
     frame = torch.rand(1, 1, SIZE, SIZE, generator=rng)
     dark = torch.full_like(frame, 0.25)
-    crops = sharpening.cut(scene, slots, frame, dark, bars, rng)
+    crops = sharpening.cut(scene, slots, sharpening.Shown(frame, dark, bars), 100, rng)
     assert crops is not None
     return crops
 
@@ -97,7 +97,39 @@ def test_only_objects_that_are_well_seen_and_known_are_cut_out(
     changes: dict[str, Tensor], scene: SceneModel, rng: torch.Generator
 ) -> None:
     slots, dark = _slots([(12.0, 12.0)], **changes), torch.zeros(1, 1, SIZE, SIZE)
-    assert sharpening.cut(scene, slots, dark, dark, None, rng) is None
+    assert sharpening.cut(scene, slots, sharpening.Shown(dark, dark, None), 100, rng) is None
+
+
+def test_of_many_objects_some_are_cut_out_whatever_is_drawn_at_a_time(
+    scene: SceneModel, rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = _slots([(6.0, 6.0), (16.0, 16.0)])
+    many = Slots(
+        **{
+            name: (
+                Gaussian(*(p.repeat(5, *[1] * (p.dim() - 1)) for p in x))
+                if isinstance(x, Gaussian)
+                else x.repeat(5, *[1] * (x.dim() - 1))
+                if isinstance(x, Tensor)
+                else x
+            )
+            for name, x in vars(slots).items()
+        }
+    )
+    dark = torch.zeros(5, 1, SIZE, SIZE)
+    frame = dark + torch.arange(5.0).view(-1, 1, 1, 1)
+    shown = sharpening.Shown(frame, dark, None)
+
+    def found(most: int) -> Tensor:
+        crops = sharpening.cut(scene, many, shown, most, torch.Generator().manual_seed(0))
+        assert crops is not None
+        return crops.frame[:, 0, 8, 8]
+
+    whole = found(100)
+    assert len(whole) == 10 * sharpening.VERSIONS
+    assert len(found(4)) == 4 * sharpening.VERSIONS
+    monkeypatch.setattr(sharpening, "EPISODES", 2)
+    assert torch.equal(found(100), whole)
 
 
 def test_windows_are_drawn_from_what_is_believed_but_not_far_off(
@@ -202,15 +234,16 @@ def test_what_one_frame_shows_whole_tells_looks_and_nothing_else_does(
     scene: SceneModel, rng: torch.Generator
 ) -> None:
     frame, dark = torch.rand(1, 1, SIZE, SIZE, generator=rng), torch.zeros(1, 1, SIZE, SIZE)
+    shown = sharpening.Shown(frame, dark, None)
     slots = _slots([(5.0, 12.0), (17.0, 12.0)], visible=torch.tensor([[1.0, 0.8]]))
     with torch.no_grad():
-        what = sharpening.fresh(scene, slots, frame, dark, None)
+        what = sharpening.fresh(scene, slots, shown)
         evidence = scene.evidence(frame, dark, dark)
         alone, _ = scene.describe(evidence, slots.where.loc[:, 0])
     torch.testing.assert_close(what[0, 0], alone.loc[0], atol=1e-2, rtol=1e-2)
     assert torch.equal(what[0, 1], slots.what.loc[0, 1])
     crowd = _slots([(10.0, 12.0), (14.0, 12.0)])
-    assert torch.equal(sharpening.fresh(scene, crowd, frame, dark, None), crowd.what.loc)
+    assert torch.equal(sharpening.fresh(scene, crowd, shown), crowd.what.loc)
     bars = torch.ones(1, SIZE, SIZE)
-    barred = sharpening.fresh(scene, _slots([(12.0, 12.0)]), frame, dark, bars)
+    barred = sharpening.fresh(scene, _slots([(12.0, 12.0)]), shown._replace(bars=bars))
     assert torch.equal(barred, torch.zeros(1, 1, 5))

@@ -24,6 +24,8 @@ LEAST_SHARE = 0.04
 """Nor are things that cover less than this share of the view."""
 LEAST_LOOKS = 0.6
 """Pixels that were seen less are not known."""
+KNOWN = 4.0
+"""Looks after which a pixel is known."""
 LEAST_WEIGHT = 0.1
 """Weights smaller than this count as this much."""
 MOST_DEVIATION = 2.5
@@ -51,6 +53,11 @@ def occluder(
     around = _mean(flat, LEAST_WIDTH) / _mean(known, LEAST_WIDTH).clamp(min=LEAST_WEIGHT)
     wide = _open(flat + (1 - known) * around)[:, 0]
     return wide * (wide.mean((-1, -2)) > LEAST_SHARE)[:, None, None]
+
+
+def in_front(background: Float[Tensor, "B C H W"]) -> Float[Tensor, "B H W"]:
+    """`occluder` in a background that is known everywhere."""
+    return occluder(background, torch.full_like(background[:, 0], KNOWN))
 
 
 def paint(

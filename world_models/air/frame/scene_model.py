@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from world_models.air.background.autoencoder import Background
 from world_models.air.background.linear import LinearBackground
+from world_models.air.background.occluders import in_front
 from world_models.air.frame.attend import RecurrentAttention
 from world_models.air.settings import AIRChoices
 from world_models.blocks.distributions import Gaussian
@@ -76,6 +77,10 @@ class SceneModel(nn.Module):
         self.register_buffer("log_window", torch.tensor(window).log())
         unit = torch.tensor([0.5, 0.5] + [0.05] * (self.where_dim - 2))
         self.register_buffer("where_unit", unit, persistent=False)
+
+    def bars(self, background: Float[Tensor, "B C H W"]) -> Float[Tensor, "B H W"] | None:
+        """Where a known background stands in front of objects, 0 to 1; None: nothing may."""
+        return in_front(background) if self.occluders else None
 
     def evidence(
         self,

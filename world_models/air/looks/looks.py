@@ -1,6 +1,5 @@
-"""What objects look like in dreams, frame by frame: one interface, and its simplest members."""
+"""What objects look like in dreams: as they did at first, or changing as real ones do."""
 
-import abc
 import dataclasses
 
 import torch
@@ -32,19 +31,20 @@ class Look:
     sense: Int[Tensor, "B K"]
 
 
-class Looks(nn.Module, abc.ABC):
-    """How looks go on.
+class Looks(nn.Module):
+    """Nothing ever changes its looks; sizes follow the law of motion. Others go on from there."""
 
-    Attributes:
-        memory: What objects have looked like, if that is needed.
-    """
-
-    memory: Memory | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory: Memory | None = None
 
     def keep(self, memory: Memory | None) -> None:
-        """Keeps what objects have looked like; those that need none forget it."""
+        """Keeps what objects have looked like."""
+        self.memory = memory
 
-    @abc.abstractmethod
+    def draw(self, scene: SceneModel) -> None:
+        """Draws what is remembered, where that is needed."""
+
     def begin(
         self,
         scene: SceneModel,
@@ -58,34 +58,23 @@ class Looks(nn.Module, abc.ABC):
             scene: Draws objects.
             what: ``z_what`` of each.
             row: Where the memory has it; -1: nowhere.
-            rng: Draws what is open; without one nothing is drawn.
+            rng: Draws which way looks go on, either as likely; without one they stay.
         """
-
-    @abc.abstractmethod
-    def advance(self, look: Look, rng: torch.Generator) -> Look:
-        """Looks one frame later."""
-
-
-class Frozen(Looks):
-    """Nothing ever changes its looks; sizes follow the law of motion."""
-
-    def begin(
-        self,
-        scene: SceneModel,
-        what: Float[Tensor, "B K D"],
-        row: Int[Tensor, "B K"],
-        rng: torch.Generator | None,
-    ) -> Look:
-        """See `Looks.begin`."""
+        self.draw(scene)
         glimpse = scene.decode_what(what)
-        return Look(glimpse, mask_extent(glimpse[:, :, -1]), None, row, torch.ones_like(row))
+        sense = torch.ones_like(row)
+        if rng is None:
+            row = torch.full_like(row, -1)
+        else:
+            sense = 2 * torch.randint(2, row.shape, generator=rng, device=rng.device) - 1
+        return Look(glimpse, mask_extent(glimpse[:, :, -1]), None, row, sense)
 
-    def advance(self, look: Look, rng: torch.Generator) -> Look:
-        """See `Looks.advance`."""
+    def advance(self, look: Look) -> Look:
+        """Looks one frame later."""
         return look
 
 
-class Replay(Frozen):
+class Replay(Looks):
     """Each object walks to and fro along what a real one looked like, frame by frame."""
 
     def __init__(self) -> None:
@@ -93,35 +82,21 @@ class Replay(Frozen):
         self._pictures: tuple[Tensor, Tensor] | None = None
 
     def keep(self, memory: Memory | None) -> None:
-        """Keeps the memory."""
-        self.memory, self._pictures = memory, None
+        """See `Looks.keep`."""
+        super().keep(memory)
+        self._pictures = None
 
+    @torch.no_grad()
     def draw(self, scene: SceneModel) -> None:
-        """Draws all that is remembered, once; afterwards pictures are only looked up."""
-        if self.memory is None or self._pictures is not None:
-            return
-        glimpse = torch.cat([scene.decode_what(part) for part in self.memory.what.split(1024)])
-        self._pictures = glimpse, self.memory.smooth(mask_extent(glimpse[:, -1]))
+        """See `Looks.draw`: once, and then pictures are only looked up."""
+        if self.memory is not None and self._pictures is None:
+            parts = self.memory.what.split(1024)
+            glimpse = torch.cat([scene.decode_what(part) for part in parts])
+            self._pictures = glimpse, self.memory.smooth(mask_extent(glimpse[:, -1]))
 
-    def begin(
-        self,
-        scene: SceneModel,
-        what: Float[Tensor, "B K D"],
-        row: Int[Tensor, "B K"],
-        rng: torch.Generator | None,
-    ) -> Look:
-        """See `Looks.begin`; either way along the track is as likely."""
-        look = super().begin(scene, what, row, rng)
-        if rng is None:
-            return dataclasses.replace(look, row=torch.full_like(row, -1))
-        self.draw(scene)
-        sense = 2 * torch.randint(2, row.shape, generator=rng, device=rng.device) - 1
-        return dataclasses.replace(look, sense=sense)
-
-    def advance(self, look: Look, rng: torch.Generator) -> Look:
+    def advance(self, look: Look) -> Look:
         """See `Looks.advance`; at the end of a track it turns round."""
-        memory, pictures = self.memory, self._pictures
-        known = look.row >= 0
+        memory, pictures, known = self.memory, self._pictures, look.row >= 0
         if memory is None or pictures is None or not bool(known.any()):
             return look
         row = look.row.clamp(min=0)
@@ -142,4 +117,4 @@ class Replay(Frozen):
         )
 
 
-LOOKS = {"replay": Replay, "frozen": Frozen}
+LOOKS = {"replay": Replay, "frozen": Looks}

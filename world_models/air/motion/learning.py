@@ -6,7 +6,7 @@ scene stay together, so that what objects do to each other can be learned.
 """
 
 import dataclasses
-from typing import Any
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -31,6 +31,8 @@ MAX_GRADIENT = 20.0
 SETTLED = 3
 """Frames for which an object must have been followed before its future is asked for."""
 
+Some = TypeVar("Some", bound="Tracks")
+
 
 @dataclasses.dataclass(frozen=True)
 class Tracks:
@@ -42,22 +44,19 @@ class Tracks:
         present: Whether the slot held an object.
         run: Which object that was, counted within the slot; -1 where nothing can be learned from
             it (nobody there, or followed too shortly).
-        place: Where the centres were, in hindsight (`smooth`).
-        velocity: How fast they were, in hindsight: pixels per frame in the world.
     """
 
     where: Float[Tensor, "N T K w"]
     camera: Float[Tensor, "N T 2"]
     present: Bool[Tensor, "N T K"]
     run: Int[Tensor, "N T K"]
-    place: Float[Tensor, "N T K 2"] | None = None
-    velocity: Float[Tensor, "N T K 2"] | None = None
 
-    def in_hindsight(self) -> tuple["Tracks", float]:
+    def in_hindsight(self) -> tuple["Hindsight", float]:
         """With places and velocities; and by how much velocities change by themselves (std)."""
         path = running_sum(self.camera, 1)[:, :, None]
         place, velocity, jitter = smooth(self.where[..., :2] + path, self.continued())
-        return dataclasses.replace(self, place=place - path, velocity=velocity), jitter
+        known = (self.where, self.camera, self.present, self.run)
+        return Hindsight(*known, place=place - path, velocity=velocity), jitter
 
     def continued(self) -> Bool[Tensor, "N T K"]:
         """Whether the object was followed in this frame and in the one before."""
@@ -65,11 +64,22 @@ class Tracks:
         same[:, 1:] = (self.run[:, 1:] == self.run[:, :-1]) & (self.run[:, 1:] >= 0)
         return same
 
-    def __getitem__(self, chosen: Int[Tensor, " n"]) -> "Tracks":
+    def __getitem__(self: Some, chosen: Int[Tensor, " n"]) -> Some:
         """Some of the scenes."""
-        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        some: dict[str, Any] = {k: None if x is None else x[chosen] for k, x in parts.items()}
-        return Tracks(**some)
+        return type(self)(**{name: x[chosen] for name, x in vars(self).items()})
+
+
+@dataclasses.dataclass(frozen=True)
+class Hindsight(Tracks):
+    """Tracks of which later frames have told more (`smooth`).
+
+    Attributes:
+        place: Where the centres were.
+        velocity: How fast they were: pixels per frame in the world.
+    """
+
+    place: Float[Tensor, "N T K 2"]
+    velocity: Float[Tensor, "N T K 2"]
 
 
 def fit_motion(
@@ -93,7 +103,7 @@ def fit_motion(
     Returns:
         Number of tracks, and both parts of the loss at the end.
     """
-    tracks, jitter = tracks.in_hindsight()
+    known, jitter = tracks.in_hindsight()
     transition.jitter.fill_(jitter)
     usable = (tracks.run >= 0).any(-1).any(-1).nonzero()[:, 0]
     if len(usable) == 0:
@@ -104,7 +114,7 @@ def fit_motion(
     for i in range(steps):
         optimiser.param_groups[0]["lr"] = learning_rate * decay(i / steps, 0.5, 0.02)
         picks = torch.randint(len(usable), (batch,), generator=rng, device=rng.device)
-        scenes = mirror(tracks[usable[picks]], transition.centre, rng)
+        scenes = mirror(known[usable[picks]], transition.centre, rng)
         one_step, ahead = motion_loss(transition, scenes, rng)
         loss = one_step + OVERSHOOT_WEIGHT * ahead
         descend(loss, optimiser, parameters, MAX_GRADIENT)
@@ -126,7 +136,7 @@ def _count(tracks: Tracks) -> float:
 
 
 def motion_loss(
-    transition: Transition, tracks: Tracks, rng: torch.Generator
+    transition: Transition, tracks: Hindsight, rng: torch.Generator
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """One-step KL of (blurred) tracks to the prior, and the error of open-loop rollouts.
 
@@ -165,7 +175,7 @@ def motion_loss(
 
 def overshoot(
     transition: Transition,
-    tracks: Tracks,
+    tracks: Hindsight,
     starts: Int[Tensor, " S"],
     believed: tuple[Float[Tensor, "NS K w"], Float[Tensor, "NS K 2"]],
     hidden: Float[Tensor, "NS K M"],
@@ -177,13 +187,11 @@ def overshoot(
     collisions make the future a matter of luck, it should not be the mean of all luck that is
     learned. For the same reason speeds are compared, too: means of directions are slow.
     """
-    assert tracks.place is not None
-    assert tracks.velocity is not None
     times = starts[:, None] + torch.arange(OVERSHOOT + 1, device=starts.device)
     inside = times < tracks.where.shape[1]
     times = times.clamp(max=tracks.where.shape[1] - 1)
     where = torch.cat([tracks.place, tracks.where[..., 2:]], -1)[:, times].flatten(0, 1)
-    speed = tracks.velocity[:, times].flatten(0, 1).norm(dim=-1)
+    speed = _pace(tracks.velocity[:, times].flatten(0, 1))
     camera = tracks.camera[:, times].flatten(0, 1)
     present = tracks.present[:, starts].flatten(0, 1).float()
     same = tracks.continued()
@@ -198,15 +206,20 @@ def overshoot(
     for t in range(1, OVERSHOOT + 1):
         window, velocity, hidden = transition.move(window, velocity, hidden, present, camera[:, t])
         path.append(window)
-        pace.append((velocity.square().sum(-1) + LEAST_SPEED**2).sqrt())
+        pace.append(_pace(velocity))
     weight = where.new_tensor(TRACK_WEIGHT[: where.shape[-1]])
     distance = (torch.stack(path, 1) - where[:, 1:]) * weight
     error = (distance.square().sum(-1) + 0.25).log()
-    ratio = (torch.stack(pace, 1) / (speed[:, 1:] + LEAST_SPEED)).log().abs()
+    ratio = (torch.stack(pace, 1) / speed[:, 1:]).log().abs()
     return ((error + SPEED_WEIGHT * ratio) * followed).sum() / followed.sum().clamp(min=1)
 
 
-def mirror(tracks: Tracks, centre: Float[Tensor, " 2"], rng: torch.Generator) -> Tracks:
+def _pace(velocity: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n"]:
+    """Speeds that have a ratio, however slow they are."""
+    return (velocity.square().sum(-1) + LEAST_SPEED**2).sqrt()
+
+
+def mirror(tracks: Hindsight, centre: Float[Tensor, " 2"], rng: torch.Generator) -> Hindsight:
     """Mirrors and transposes each scene at random: the eight symmetries of a square frame."""
     shape = (len(tracks.where), 1, 1)
     flips = torch.randint(2, (*shape, 2), generator=rng, device=rng.device).float() * 2 - 1
@@ -219,13 +232,10 @@ def mirror(tracks: Tracks, centre: Float[Tensor, " 2"], rng: torch.Generator) ->
 
     xy, sides = tracks.where[..., :2], tracks.where[..., 2:]
     sides = torch.where(swap, sides.flip(-1), sides)
-    hindsight: dict[str, Tensor] = {}
-    if tracks.place is not None and tracks.velocity is not None:
-        hindsight["place"] = turn(tracks.place - centre) + centre
-        hindsight["velocity"] = turn(tracks.velocity)
     return dataclasses.replace(
         tracks,
         where=torch.cat([turn(xy - centre) + centre, sides], -1),
         camera=turn(tracks.camera[:, :, None])[:, :, 0],
-        **hindsight,
+        place=turn(tracks.place - centre) + centre,
+        velocity=turn(tracks.velocity),
     )

@@ -87,7 +87,7 @@ def _likeliest(
         for noise in NOISE
         for jitter in JITTER
     ]
-    return max(found)[1:]
+    return max(found, key=lambda row: row[0])[1:]  # with no tracks, the quietest
 
 
 def _filter(

@@ -5,7 +5,7 @@ import torch
 
 from world_models.air.frame.readout import mask_extent
 from world_models.air.frame.scene_model import SceneModel
-from world_models.air.looks.looks import Frozen, Look, Looks, Replay
+from world_models.air.looks.looks import Look, Looks, Replay
 from world_models.air.looks.memory import Memory
 from world_models.air.settings import AIRChoices
 
@@ -46,7 +46,7 @@ def test_replay_walks_to_and_fro_and_never_leaves_its_track(
     _, look = _begun(looks, scene, row, rng)
     rows = [row]
     for _ in range(FRAMES):
-        look = looks.advance(look, rng)
+        look = looks.advance(look)
         rows.append(look.row)
     path = torch.stack(rows)
     step = path[1:] - path[:-1]
@@ -67,7 +67,7 @@ def test_replay_shows_what_the_memory_has(scene: SceneModel, rng: torch.Generato
     looks = Replay()
     memory, look = _begun(looks, scene, torch.tensor([[2, 10]]), rng)
     for _ in range(9):
-        look = looks.advance(look, rng)
+        look = looks.advance(look)
         with torch.no_grad():
             glimpse = scene.decode_what(memory.what)
         extent = memory.smooth(mask_extent(glimpse[:, -1]))
@@ -84,7 +84,7 @@ def test_what_the_memory_does_not_have_stays_as_it_is(
     _, first = _begun(looks, scene, torch.tensor([[-1, 10]]), rng)
     look = first
     for _ in range(3):
-        look = looks.advance(look, rng)
+        look = looks.advance(look)
     assert look.row[0, 0] == -1
     assert torch.equal(look.glimpse[0, 0], first.glimpse[0, 0])
     assert not torch.equal(look.glimpse[0, 1], first.glimpse[0, 1])
@@ -96,17 +96,17 @@ def test_looks_stay_where_nothing_may_be_drawn(scene: SceneModel, rng: torch.Gen
     with torch.no_grad():
         looks.keep(_memory(rng))
         first = looks.begin(scene, torch.zeros(1, 2, 5), torch.tensor([[2, 10]]), None)
-    later = looks.advance(first, rng)
+    later = looks.advance(first)
     assert torch.equal(later.glimpse, first.glimpse)
     assert (later.row == -1).all()
 
 
 def test_frozen_looks_never_change(scene: SceneModel, rng: torch.Generator) -> None:
-    looks = Frozen()
+    looks = Looks()
     _, first = _begun(looks, scene, torch.tensor([[2, 10]]), rng)
     look = first
     for _ in range(FRAMES):
-        look = looks.advance(look, rng)
+        look = looks.advance(look)
     assert torch.equal(look.glimpse, first.glimpse)
     assert torch.equal(look.extent, first.extent)
     assert look.side is None

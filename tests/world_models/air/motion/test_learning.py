@@ -8,12 +8,12 @@ from torch import Tensor
 
 from tests.world_models.air.motion.test_transition import FAMILY, SIDE, make
 from world_models.air.motion import learning
-from world_models.air.motion.learning import Tracks, fit_motion, mirror, motion_loss
+from world_models.air.motion.learning import Hindsight, Tracks, fit_motion, mirror, motion_loss
 from world_models.air.motion.transition import Transition
 from world_models.blocks.distributions import Gaussian
 
 
-def _tracks(where_dim: int = 3) -> Tracks:
+def _tracks(where_dim: int = 3) -> Hindsight:
     """Straight flights of two objects, the second of which is found late and lost early."""
     time = torch.arange(12.0)[None, :, None, None]
     start, speed = 16 + 16 * torch.rand(6, 1, 2, 2), torch.randn(6, 1, 2, 2)
@@ -25,7 +25,7 @@ def _tracks(where_dim: int = 3) -> Tracks:
     return _known(Tracks(where, torch.zeros(6, 12, 2), present, run))
 
 
-def _known(tracks: Tracks) -> Tracks:
+def _known(tracks: Tracks) -> Hindsight:
     """With places and velocities in hindsight."""
     return tracks.in_hindsight()[0]
 
@@ -60,8 +60,8 @@ def test_every_transition_learns(
 
 def test_a_scene_that_is_too_short_asks_for_no_future(rng: torch.Generator) -> None:
     tracks = _tracks()
-    names = [f.name for f in dataclasses.fields(Tracks)]
-    short = Tracks(*(getattr(tracks, name)[:, :3] for name in names))
+    names = [f.name for f in dataclasses.fields(tracks)]
+    short = Hindsight(*(getattr(tracks, name)[:, :3] for name in names))
     assert motion_loss(make("constant_velocity", "none"), short, rng)[1] == 0
 
 
@@ -189,3 +189,19 @@ def test_mirrored_scenes_keep_their_distances(where_dim: int, rng: torch.Generat
     assert torch.allclose(offset[0].norm(dim=-1), offset[1].norm(dim=-1), atol=1e-4)
     ahead = [(x.place[:, 6] + x.velocity[:, 6]) - x.place[:, 7] for x in (tracks, mirrored)]
     assert torch.allclose(ahead[0].norm(dim=-1), ahead[1].norm(dim=-1), atol=1e-4)
+
+
+def test_a_law_that_keeps_speeds_pays_nothing_for_them(rng: torch.Generator) -> None:
+    """At the same speed the ratio is 1, however slow: no one is asked to hurry."""
+    tracks, law = _tracks(), make("constant_velocity", "none")
+    costs = {}
+    for factor in (0.9, 1.0, 1.1):
+        spoiled = dataclasses.replace(tracks, velocity=factor * tracks.velocity)
+        starts = torch.tensor([4])
+        where, speed = (
+            torch.cat([tracks.place, tracks.where[..., 2:]], -1)[:, 4],
+            tracks.velocity[:, 4],
+        )
+        hidden = law.initial((6, 2))
+        costs[factor] = learning.overshoot(law, spoiled, starts, (where, speed), hidden).item()
+    assert costs[1.0] < min(costs[0.9], costs[1.1])

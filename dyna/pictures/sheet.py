@@ -107,7 +107,8 @@ def sheet(stories: Sequence[Story], context: int = 6) -> drawing.Array:
     for story in stories:
         horizon = len(story.real)
         now = min(context, horizon) - 1
-        after = [h for h in AHEAD if context + h <= horizon]
+        ahead = min([horizon - context, *map(len, story.imagined)])
+        after = [h for h in AHEAD if h <= ahead]
         times = [(now, f"t {now}")] + [(now + h, f"+{h}") for h in after]
         lines = []
         for title, video in (("real", story.real), ("filtered", story.filtered)):

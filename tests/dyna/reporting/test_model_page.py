@@ -52,6 +52,12 @@ def test_sheet_and_film_show_what_is_seen_and_dreamed(hard: Trajectory, tmp_path
     assert [path.name for path in written] == ["sheet.png", "film.mp4"]
 
 
+def test_no_more_is_shown_than_was_dreamed(hard: Trajectory, tmp_path: Path) -> None:
+    written = sheet.write(tmp_path, Seer(hard), hard, ahead=4, number=3)
+    assert [path.name for path in written] == ["sheet.png", "film.mp4"]
+    assert len(sheet.tell(Seer(hard), hard, ahead=4, samples=1)[0].imagined[0]) == 4
+
+
 def test_the_target_has_a_rim_of_its_own(hard: Trajectory) -> None:
     assert hard.truth is not None
     stories = sheet.tell(Seer(hard), hard, samples=1)

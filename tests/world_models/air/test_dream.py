@@ -190,7 +190,7 @@ def test_velocities_change_at_random_as_much_as_real_ones_do(rng: torch.Generato
 
 def test_where_looks_say_the_size_of_the_window_it_is_theirs(state: dream.DreamState) -> None:
     class Growing(Looks):
-        def advance(self, look: Look, rng: torch.Generator) -> Look:
+        def advance(self, look: Look) -> Look:
             row = torch.tensor([[7, 9, -1]])
             return dataclasses.replace(look, row=row, side=torch.full((1, 3, 1), 1.5))
 

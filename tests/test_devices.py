@@ -92,7 +92,7 @@ def test_air_chooses_on_the_device() -> None:
     assert choose(AIRSettings(), real).typical_side > 10
     path = torch.rand(4, 8, 2, 3, device="cuda")
     present = torch.ones(4, 8, 2, dtype=torch.bool, device="cuda")
-    tracks = Tracks(path, path[:, :, 0, :2], present, present.long())
+    tracks = Tracks(path, path[:, :, 0, :2], present, present.long(), present.float())
     assert choose_relation(AIRSettings(), AIRChoices(), tracks)[0].relation == "none"
 
 

@@ -105,7 +105,7 @@ def _target(
     posterior: Posterior, given: Float[Tensor, "B 4"]
 ) -> tuple[Float[Tensor, "B T 4"], Bool[Tensor, "B T"], Float[Tensor, " B"]]:
     """The target's box through time, whether it is well seen, and how its first box fits."""
-    box, identity = posterior.box.detach(), posterior.id
+    box, identity = posterior.box, posterior.id
     known = (identity[:, 0] >= 0).float()
     overlap, slot = (iou(box[:, 0], given[:, None].expand_as(box[:, 0])) * known).max(-1)
     wanted = identity[:, 0].gather(-1, slot[:, None])[:, :, None]

@@ -15,6 +15,7 @@ from world_models.air.frame.scene_model import SceneModel
 from world_models.air.history import tracks
 from world_models.air.objects.slots import Slots
 from world_models.air.sharpening import MOST_CROPS, VERSIONS, Crops, Shown, cut, fresh, join
+from world_models.base import Posterior
 
 
 def crops(
@@ -44,7 +45,7 @@ def crops(
 
 def look_back(
     scene: SceneModel,
-    belief: list[Slots],
+    history: Posterior,
     frames: UInt8[Tensor, "B T C H W"],
     canvas: bool,
     camera_px: Float[Tensor, "B T 2"],
@@ -53,14 +54,14 @@ def look_back(
 
     Args:
         scene: Draws objects and backgrounds.
-        belief: After each frame.
+        history: What was believed after each frame.
         frames: The episodes.
         canvas: Whether backgrounds are those that were gathered pixel by pixel.
         camera_px: How far the view moved before each frame, pixels.
     """
-    found, _ = tracks(belief, camera_px, shortest=1).in_hindsight()
+    found, _ = tracks(history.belief, camera_px, history.visible, shortest=1).in_hindsight()
     better = []
-    for t, slots in enumerate(belief):
+    for t, slots in enumerate(history.belief):
         known = (found.run[:, t] >= 0)[..., None]
         where = torch.cat([found.place[:, t], slots.where.loc[..., 2:]], -1)
         where = torch.where(known, where, slots.where.loc)

@@ -78,11 +78,16 @@ def _follow_batch(
 
 
 def tracks(
-    slots: list[Slots], camera_px: Float[Tensor, "B T 2"], shortest: int = 8, max_jump: float = 7.0
+    slots: list[Slots],
+    camera_px: Float[Tensor, "B T 2"],
+    share: Float[Tensor, "B T K"],
+    shortest: int = 8,
+    max_jump: float = 7.0,
 ) -> Tracks:
     """What was seen of all objects; runs of less than ``shortest`` frames teach nothing.
 
     A run is one identity in one slot, seen in every frame, without a jump of ``max_jump`` pixels.
+    ``share`` says how much of each object is seen (`Tracks`).
     """
     where = torch.stack([s.where.loc for s in slots], 1)
     present = torch.stack([s.alive for s in slots], 1) > 0
@@ -96,7 +101,7 @@ def tracks(
     length = torch.zeros_like(run[:, :1].repeat(1, len(slots) + 1, 1))
     length.scatter_add_(1, run, seen.long())
     taught = seen & (length.gather(1, run) >= shortest)
-    return Tracks(where, camera_px, present, torch.where(taught, run, -1))
+    return Tracks(where, camera_px, present, torch.where(taught, run, -1), share)
 
 
 def to_uint8(canvas: Float[Tensor, "*b C H W"]) -> UInt8[Tensor, "*b C H W"]:

@@ -131,7 +131,7 @@ class AIR(WorldModel[DreamState]):
     def _remember(self, history: Posterior, real: Trajectory) -> dict[str, float]:
         """Keeps what dreams are made of: moments to begin at, and how looks went on."""
         camera = self.viewpoint.path(history.belief, self.viewpoint.before(real.camera))
-        belief = look_back(self.scene, history.belief, real.frame, self.viewpoint.canvas, camera)
+        belief = look_back(self.scene, history, real.frame, self.viewpoint.canvas, camera)
         memory, row = remember(belief)
         self.looks.keep(memory)
         inside = torch.stack([inside_share(self._boxes(slots)) for slots in belief], 1)
@@ -170,12 +170,12 @@ class AIR(WorldModel[DreamState]):
         undecided = first_time and "relation" in self.settings.open
         if self.viewpoint.prior is not None or undecided:
             shown = slice(None if self.viewpoint.prior is not None else MOST_EPISODES)
-            belief = self.posterior(real[shown]).belief
-            path, _ = self.viewpoint.learn(belief, asked[shown])
+            history = self.posterior(real[shown])
+            path, _ = self.viewpoint.learn(history.belief, asked[shown])
             if self.viewpoint.prior is not None:
                 camera = path
             if undecided:
-                metrics = self._choose_relation(tracks(belief, path), rng)
+                metrics = self._choose_relation(tracks(history.belief, path, history.visible), rng)
         metrics |= fitting.fit_sequence(
             self._filter(),
             real.frame,
@@ -185,13 +185,12 @@ class AIR(WorldModel[DreamState]):
             rng,
         )
         history = self.posterior(real)
-        canvas = self.viewpoint.canvas
-        found = crops(self.scene, history.belief, real.frame, canvas, rng)
+        found = crops(self.scene, history.belief, real.frame, self.viewpoint.canvas, rng)
         if found is not None and self.settings.sharpening_steps > 0:
             metrics |= sharpen(self.scene, found, steps["sharpening"], rng)
             history = self.posterior(real)
         camera, seen = self.viewpoint.learn(history.belief, asked)
-        followed = tracks(history.belief, camera)
+        followed = tracks(history.belief, camera, history.visible)
         return metrics | seen | fit_motion(self.transition, followed, steps["motion"], rng)
 
     def _filter(self) -> Filter:
@@ -199,6 +198,7 @@ class AIR(WorldModel[DreamState]):
         keep = self.chosen.keep_background
         return Filter(self.scene, self.transition, self.num_slots, self.settings.sigma, keep)
 
+    @torch.no_grad()
     def posterior(self, real: Trajectory) -> Posterior:
         """Filters episodes frame by frame (causally), with posterior means and hard presence."""
         slots, reconstruction, surprise = follow(

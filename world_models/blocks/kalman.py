@@ -39,7 +39,7 @@ def unpack(hidden: Float[Tensor, "*b M"]) -> tuple[Kinematics, Float[Tensor, "*b
 def correct(
     state: Kinematics,
     moved: Float[Tensor, "*b 2"],
-    noise: Float[Tensor, ""],
+    noise: Float[Tensor, "*#b 1"] | Float[Tensor, ""],
     var_new: Float[Tensor, ""],
     patience: Float[Tensor, ""],
 ) -> tuple[Kinematics, Float[Tensor, "*b 2"]]:

@@ -12,6 +12,7 @@ from world_models.air.hindsight import crops, look_back
 from world_models.air.objects.slots import Slots
 from world_models.air.settings import AIRChoices
 from world_models.air.sharpening import VERSIONS
+from world_models.base import Posterior
 
 FRAMES = 14
 NOISE = 0.3
@@ -37,6 +38,19 @@ def _episode(rng: torch.Generator, view: Tensor) -> tuple[Tensor, list[Slots]]:
     return path, belief
 
 
+def _posterior(belief: list[Slots]) -> Posterior:
+    """All that looking back asks of it."""
+    nothing = torch.zeros(1, FRAMES, 1)
+    return Posterior(
+        belief=belief,
+        box=nothing[..., None].expand(-1, -1, -1, 4),
+        visible=torch.ones_like(nothing),
+        id=torch.stack([s.id for s in belief], 1),
+        reconstruction=torch.zeros(1, FRAMES, 1, SIZE, SIZE, dtype=torch.uint8),
+        elbo=nothing[..., 0],
+    )
+
+
 def _frames(rng: torch.Generator) -> Tensor:
     shape = (1, FRAMES, 1, SIZE, SIZE)
     return torch.randint(256, shape, generator=rng).to(torch.uint8)
@@ -48,7 +62,8 @@ def test_later_frames_tell_where_objects_were_and_how_fast(
 ) -> None:
     view = torch.full((FRAMES, 2), speed)
     path, belief = _episode(rng, view)
-    found = look_back(scene, belief, _frames(rng), False, view[None])
+    history = _posterior(belief)
+    found = look_back(scene, history, _frames(rng), False, view[None])
     place = torch.stack([s.where.loc[0, 0, :2] for s in found])
     seen = torch.stack([s.where.loc[0, 0, :2] for s in belief])
     later = slice(5, None)

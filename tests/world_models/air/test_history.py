@@ -19,7 +19,9 @@ def _runs(places: list[float], ids: list[int]) -> list[int]:
         dataclasses.replace(slots_at([[x, 5.0, 2.0]], [1.0], [0.0]), id=torch.tensor([[name]]))
         for x, name in zip(places, ids, strict=True)
     ]
-    found = history.tracks(slots, torch.zeros(1, len(slots), 2), shortest=2)
+    found = history.tracks(
+        slots, torch.zeros(1, len(slots), 2), torch.ones(1, len(slots), 1), shortest=2
+    )
     return found.run[0, :, 0].tolist()
 
 

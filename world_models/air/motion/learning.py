@@ -24,9 +24,9 @@ OVERSHOOT = 10
 STARTS = 3
 MIN_START = 4
 OVERSHOOT_WEIGHT = 0.1
-SPEED_WEIGHT = 1.0
-LEAST_SPEED = 0.1
-"""Speeds are compared by their ratio, above this (pixels per frame)."""
+SPEED_WEIGHT = 3.0
+LEAST_SPEED = 0.01
+"""Pixels per frame: slower means have no ratio."""
 MAX_GRADIENT = 20.0
 SETTLED = 3
 """Frames for which an object must have been followed before its future is asked for."""
@@ -44,19 +44,22 @@ class Tracks:
         present: Whether the slot held an object.
         run: Which object that was, counted within the slot; -1 where nothing can be learned from
             it (nobody there, or followed too shortly).
+        share: How much of it was seen, 0 to 1: neither hidden nor out of view.
     """
 
     where: Float[Tensor, "N T K w"]
     camera: Float[Tensor, "N T 2"]
     present: Bool[Tensor, "N T K"]
     run: Int[Tensor, "N T K"]
+    share: Float[Tensor, "N T K"]
 
     def in_hindsight(self) -> tuple["Hindsight", float]:
         """With places and velocities; and by how much velocities change by themselves (std)."""
         path = running_sum(self.camera, 1)[:, :, None]
-        place, velocity, jitter = smooth(self.where[..., :2] + path, self.continued())
-        known = (self.where, self.camera, self.present, self.run)
-        return Hindsight(*known, place=place - path, velocity=velocity), jitter
+        measured = self.where[..., :2] + path
+        place, velocity, jitter = smooth(measured, self.continued(), self.share)
+        known = {field.name: getattr(self, field.name) for field in dataclasses.fields(Tracks)}
+        return Hindsight(**known, place=place - path, velocity=velocity), jitter
 
     def continued(self) -> Bool[Tensor, "N T K"]:
         """Whether the object was followed in this frame and in the one before."""
@@ -185,13 +188,14 @@ def overshoot(
     They begin as dreams do: half of them with what hindsight says of windows and velocities, the
     others with what the filter believes (``believed``). The error grows like its logarithm: where
     collisions make the future a matter of luck, it should not be the mean of all luck that is
-    learned. For the same reason speeds are compared, too: means of directions are slow.
+    learned. For the same reason mean speeds after each step are compared, too, of those that begin
+    with the right one: means of directions are slow.
     """
     times = starts[:, None] + torch.arange(OVERSHOOT + 1, device=starts.device)
     inside = times < tracks.where.shape[1]
     times = times.clamp(max=tracks.where.shape[1] - 1)
     where = torch.cat([tracks.place, tracks.where[..., 2:]], -1)[:, times].flatten(0, 1)
-    speed = _pace(tracks.velocity[:, times].flatten(0, 1))
+    speed = tracks.velocity[:, times].flatten(0, 1)[:, 1:]
     camera = tracks.camera[:, times].flatten(0, 1)
     present = tracks.present[:, starts].flatten(0, 1).float()
     same = tracks.continued()
@@ -202,21 +206,26 @@ def overshoot(
     after = (torch.arange(len(where), device=where.device) % 2 == 0)[:, None, None]
     window = torch.where(after, where[:, 0], believed[0])
     velocity = torch.where(after, tracks.velocity[:, starts].flatten(0, 1), believed[1])
-    path, pace = [], []
+    path, moved = [], []
     for t in range(1, OVERSHOOT + 1):
         window, velocity, hidden = transition.move(window, velocity, hidden, present, camera[:, t])
         path.append(window)
-        pace.append(_pace(velocity))
+        moved.append(velocity)
     weight = where.new_tensor(TRACK_WEIGHT[: where.shape[-1]])
     distance = (torch.stack(path, 1) - where[:, 1:]) * weight
     error = (distance.square().sum(-1) + 0.25).log()
-    ratio = (torch.stack(pace, 1) / speed[:, 1:]).log().abs()
-    return ((error + SPEED_WEIGHT * ratio) * followed).sum() / followed.sum().clamp(min=1)
+    exact = followed & after[:, None, :, 0]
+    ratio = _mean_speed(torch.stack(moved, 1), exact) / _mean_speed(speed, exact)
+    straying = (error * followed).sum() / followed.sum().clamp(min=1)
+    return straying + SPEED_WEIGHT * ratio.log().abs().mean()
 
 
-def _pace(velocity: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n"]:
-    """Speeds that have a ratio, however slow they are."""
-    return (velocity.square().sum(-1) + LEAST_SPEED**2).sqrt()
+def _mean_speed(
+    velocity: Float[Tensor, "N T K 2"], chosen: Bool[Tensor, "N T K"]
+) -> Float[Tensor, " T"]:
+    """Of the chosen objects, after each step; slow ones have a gradient, too."""
+    pace = (velocity.square().sum(-1) + LEAST_SPEED**2).sqrt() * chosen
+    return pace.sum((0, 2)) / chosen.sum((0, 2)).clamp(min=1) + LEAST_SPEED
 
 
 def mirror(tracks: Hindsight, centre: Float[Tensor, " 2"], rng: torch.Generator) -> Hindsight:

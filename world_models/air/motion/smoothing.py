@@ -24,6 +24,9 @@ NEW = 6.0
 """Variance of the velocity of an object of which nothing is known, (pixels per frame)^2."""
 DOUBT = 4.0
 """Squared difference, in variances, from which past and future contradict each other."""
+UNSEEN = 10.0
+"""Further variance of measurements (pixels^2) where nothing is seen of an object; where a part is,
+it falls in proportion. What the view's edge cuts off seems to move too little."""
 MOST_NATS = 4.5
 """Nats that one surprise costs at most: collisions shall not pass for jitter."""
 
@@ -38,28 +41,33 @@ class Filtered(NamedTuple):
 
 
 def smooth(
-    position: Float[Tensor, "N T K 2"], same: Bool[Tensor, "N T K"]
+    position: Float[Tensor, "N T K 2"],
+    same: Bool[Tensor, "N T K"],
+    share: Float[Tensor, "N T K"],
 ) -> tuple[Float[Tensor, "N T K 2"], Float[Tensor, "N T K 2"], float]:
     """Positions and velocities in hindsight, and how much velocities change by themselves.
 
     Args:
         position: Measured centres, in a frame that stands, pixels.
         same: Whether the object is the one that the slot held a frame earlier.
+        share: How much of it was seen, 0 to 1.
 
     Returns:
         Positions, velocities (pixels per frame), and the standard deviation of the change of a
         velocity in one frame, along each axis.
     """
-    noise, jitter = _likeliest(position, same)
+    doubt = UNSEEN * (1 - share)[..., None]
+    sharp, jitter = _likeliest(position, same, doubt)
+    noise = sharp + doubt
     after = torch.zeros_like(same)
     after[:, :-1] = same[:, 1:]
     one, _ = _filter(position, same, noise, jitter)
-    other, _ = _filter(position.flip(1), after.flip(1), noise, jitter)
+    other, _ = _filter(position.flip(1), after.flip(1), noise.flip(1), jitter)
     other = Filtered(*(x.flip(1) for x in other))
     # Both have seen the measurement of the frame itself, which counts only once.
     sure = 1 / one.var_position, 1 / other.var_position
     place = one.position * sure[0] + other.position * sure[1] - position / noise
-    place = place / (sure[0] + sure[1] - 1 / noise).clamp(min=1 / noise)
+    place = place / torch.maximum(sure[0] + sure[1] - 1 / noise, 1 / noise)
     return place, _join(one, other), jitter**0.5
 
 
@@ -79,11 +87,13 @@ def _join(one: Filtered, other: Filtered) -> Float[Tensor, "N T K 2"]:
 
 
 def _likeliest(
-    position: Float[Tensor, "N T K 2"], same: Bool[Tensor, "N T K"]
+    position: Float[Tensor, "N T K 2"],
+    same: Bool[Tensor, "N T K"],
+    doubt: Float[Tensor, "N T K 1"],
 ) -> tuple[float, float]:
     """The variances of measurements and of jitter under which the tracks are likeliest."""
     found = [
-        (_filter(position, same, noise, jitter)[1], noise, jitter)
+        (_filter(position, same, noise + doubt, jitter)[1], noise, jitter)
         for noise in NOISE
         for jitter in JITTER
     ]
@@ -91,20 +101,23 @@ def _likeliest(
 
 
 def _filter(
-    position: Float[Tensor, "N T K 2"], same: Bool[Tensor, "N T K"], noise: float, jitter: float
+    position: Float[Tensor, "N T K 2"],
+    same: Bool[Tensor, "N T K"],
+    noise: Float[Tensor, "N T K 1"],
+    jitter: float,
 ) -> tuple[Filtered, float]:
     """The filter, forwards, and the log-likelihood of what it saw."""
     nothing = torch.zeros_like(position[:, 0])
     state = kalman.Kinematics(nothing[..., :1], *[nothing] * 5)
-    given = [position.new_tensor(x) for x in (noise, NEW, PATIENCE)]
+    new, patience = position.new_tensor(NEW), position.new_tensor(PATIENCE)
     drift = nothing + jitter
     beliefs, likely = [], position.new_zeros(())
     for t in range(position.shape[1]):
         state = kalman.Kinematics(*(torch.where(same[:, t, :, None], x, 0.0) for x in state))
         old = (state.begun > 0).expand_as(nothing)
         moved = position[:, t] - position[:, max(t - 1, 0)]
-        spread = state.var_position + noise
-        belief, innovation = kalman.correct(state, moved, *given)
+        spread = state.var_position + noise[:, t]
+        belief, innovation = kalman.correct(state, moved, noise[:, t], new, patience)
         nats = (innovation.square() / spread).clamp(max=2 * MOST_NATS) + spread.log()
         likely = likely - torch.where(old, nats, 0.0).sum() / 2
         var_velocity = torch.where(old, belief.var_velocity, NEW)

@@ -22,7 +22,9 @@ def _tracks(collide: bool, noise: float = 0.3) -> Tracks:
     path = path + noise * torch.randn(path.shape, generator=rng)
     where = torch.cat([path, torch.full((20, 20, 2, 1), 2.8)], -1)
     present = torch.ones(20, 20, 2, dtype=torch.bool)
-    return Tracks(where, torch.zeros(20, 20, 2), present, torch.zeros(20, 20, 2).long())
+    return Tracks(
+        where, torch.zeros(20, 20, 2), present, torch.zeros(20, 20, 2).long(), present.float()
+    )
 
 
 def test_objects_that_bounce_are_told_from_those_that_pass() -> None:

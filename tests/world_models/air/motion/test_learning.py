@@ -22,7 +22,7 @@ def _tracks(where_dim: int = 3) -> Hindsight:
     present[:, :2, 1] = present[:, 11:, 1] = False
     run = torch.where(present, 0, -1)
     where = torch.cat([start + speed * time, sides], -1)
-    return _known(Tracks(where, torch.zeros(6, 12, 2), present, run))
+    return _known(Tracks(where, torch.zeros(6, 12, 2), present, run, present.float()))
 
 
 def _known(tracks: Tracks) -> Hindsight:
@@ -93,7 +93,9 @@ def test_slots_that_teach_nothing_cost_nothing(rng: torch.Generator) -> None:
     tracks.where[:, 11:, 1, :2] = -1e3
     spoiled = motion_loss(transition, _known(tracks), torch.Generator().manual_seed(0))
     assert all(torch.equal(a, b) for a, b in zip(clean, spoiled, strict=True))
-    nothing = Tracks(tracks.where, tracks.camera, tracks.present, torch.full_like(tracks.run, -1))
+    nothing = Tracks(
+        tracks.where, tracks.camera, tracks.present, torch.full_like(tracks.run, -1), tracks.share
+    )
     assert fit_motion(transition, nothing, 1, rng) == {"num_tracks": 0.0}
 
 
@@ -102,8 +104,10 @@ def test_what_a_moving_camera_shows_costs_what_a_still_one_shows(rng: torch.Gene
     tracks.camera[:, 1:] = 3 * torch.randn(6, 11, 2, generator=rng)
     seen = tracks.where.clone()
     seen[..., :2] -= tracks.camera.cumsum(1)[:, :, None]
-    panned = _known(Tracks(seen, tracks.camera, tracks.present, tracks.run))
-    still = _known(Tracks(tracks.where, torch.zeros(6, 12, 2), tracks.present, tracks.run))
+    panned = _known(Tracks(seen, tracks.camera, tracks.present, tracks.run, tracks.share))
+    still = _known(
+        Tracks(tracks.where, torch.zeros(6, 12, 2), tracks.present, tracks.run, tracks.share)
+    )
     costs = [motion_loss(transition, t, torch.Generator().manual_seed(0)) for t in (panned, still)]
     for a, b in zip(*costs, strict=True):
         torch.testing.assert_close(a, b, atol=1e-3, rtol=0)
@@ -137,7 +141,9 @@ def test_ten_frames_ahead_teach_what_noise_hides_from_one(rng: torch.Generator) 
     xy = xy + torch.randn(xy.shape, generator=rng)
     where = torch.cat([xy, torch.full((8, 16, 2, 1), SIDE)], -1)
     present = torch.ones(8, 16, 2, dtype=torch.bool)
-    tracks = Tracks(where, torch.zeros(8, 16, 2), present, torch.zeros(8, 16, 2).long())
+    tracks = Tracks(
+        where, torch.zeros(8, 16, 2), present, torch.zeros(8, 16, 2).long(), present.float()
+    )
     law = Damped()
     fit_motion(law, tracks, 60, rng, learning_rate=0.02, batch=8)
     assert law.kept > 0.7
@@ -152,7 +158,7 @@ def test_what_slows_down_costs_its_loss_of_speed(
     where = torch.cat([xy, torch.full((6, 16, 2, 1), SIDE)], -1)
     present = torch.ones(6, 16, 2, dtype=torch.bool)
     run = torch.zeros(6, 16, 2, dtype=torch.long)
-    tracks = _known(Tracks(where, torch.zeros(6, 16, 2), present, run))
+    tracks = _known(Tracks(where, torch.zeros(6, 16, 2), present, run, present.float()))
     law, costs = Damped(), []
     law.kept.data.fill_(0.9)
     for weight in (1.0, 0.0):
@@ -169,7 +175,9 @@ def test_a_law_remembers_how_much_velocities_change_by_themselves(rng: torch.Gen
     xy = 24 + kick.cumsum(1).cumsum(1) + 0.2 * torch.randn(kick.shape, generator=rng)
     where = torch.cat([xy, torch.full((30, 20, 2, 1), SIDE)], -1)
     present = torch.ones(30, 20, 2, dtype=torch.bool)
-    tracks = Tracks(where, torch.zeros(30, 20, 2), present, torch.zeros_like(present).long())
+    tracks = Tracks(
+        where, torch.zeros(30, 20, 2), present, torch.zeros_like(present).long(), present.float()
+    )
     found = fit_motion(law, tracks, 1, rng)["jitter"]
     assert found == pytest.approx(law.jitter.item())
     assert 0.05 < found < 0.2

@@ -4,9 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from world_models.air.motion.smoothing import smooth
+from world_models.air.motion import smoothing
 
 NOISE = 0.3
+
+
+def smooth(place: Tensor, same: Tensor) -> tuple[Tensor, Tensor, float]:
+    """Of objects that are seen as wholes."""
+    return smoothing.smooth(place, same, torch.ones_like(place[..., 0]))
 
 
 def _flights(
@@ -89,3 +94,17 @@ def test_an_object_that_is_seen_once_is_where_it_was_seen_and_stands(
     found, velocity, _ = smooth(place, torch.zeros(3, 6, 2, dtype=torch.bool))
     torch.testing.assert_close(found, place, atol=1e-3, rtol=0)
     assert not velocity.any()
+
+
+def test_what_the_edge_of_the_view_cuts_off_does_not_slow_down(rng: torch.Generator) -> None:
+    """Half out of view, an object seems to stay behind; whoever knows that is not misled."""
+    place, velocity, same = _flights(rng)
+    share = torch.ones_like(place[..., 0])
+    share[:, 14:] = torch.linspace(0.9, 0.3, 6)[:, None]
+    seen = place.clone()
+    seen[:, 14:] = place[:, 13:14] + 0.5 * (place - place[:, 13:14])[:, 14:]
+    seen = _measured(seen, rng)
+    unaware = smooth(seen, same)[1][:, 14:]
+    aware = smoothing.smooth(seen, same, share)[1][:, 14:]
+    assert _error(unaware, velocity[:, 14:]) > 0.2
+    assert _error(aware, velocity[:, 14:]) < 0.4 * _error(unaware, velocity[:, 14:])

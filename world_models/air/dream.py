@@ -11,7 +11,7 @@ from envs.scene import WELL_VISIBLE
 from world_models.air.background.canvas import Backdrop
 from world_models.air.bank import Bank
 from world_models.air.frame.scene_model import SceneModel
-from world_models.air.looks.looks import Look, Looks
+from world_models.air.looks.base import Look, Looks
 from world_models.air.motion.transition import Transition
 from world_models.air.viewpoint import Viewpoint
 from world_models.blocks.glimpse import draw_glimpse
@@ -112,6 +112,7 @@ def exchange(chosen: Bool[Tensor, " B"], one: Any, other: Any) -> Any:
 
 
 def advance(
+    scene: SceneModel,
     transition: Transition,
     looks: Looks,
     viewpoint: Viewpoint,
@@ -126,7 +127,7 @@ def advance(
     where, velocity, hidden = transition.move(
         state.where, velocity, state.hidden, state.alive, moved
     )
-    look = looks.advance(state.look)
+    look = looks.advance(scene, state.look)
     if look.side is not None:
         side = torch.where((look.row >= 0)[..., None], look.side, where[..., 2:])
         where = torch.cat([where[..., :2], side], -1)

@@ -41,7 +41,7 @@ from world_models.blocks.glimpse import window_box
 from world_models.blocks.new_weights import new_weights
 from world_models.blocks.noise import estimate_noise, noise_slice, noise_table
 
-STAGES = ("background", "static", "sequence", "sharpening", "motion")
+STAGES = ("background", "static", "sequence", "sharpening", "motion", "looks")
 """Of learning; the settings have the steps of each."""
 
 
@@ -78,7 +78,7 @@ class AIR(WorldModel[DreamState]):
         self.viewpoint = Viewpoint(self.frame_shape[1:], chosen)
         self.scene = SceneModel(self.frame_shape, chosen)
         self.transition = self._law(chosen.transition, chosen.relation)
-        self.looks = LOOKS[self.settings.looks]()
+        self.looks = LOOKS[self.settings.looks](chosen.what_dim, self.scene.where_dim - 2)
         self.to(self._place.device)
 
     def _law(self, transition: str, relation: str) -> Transition:
@@ -122,7 +122,7 @@ class AIR(WorldModel[DreamState]):
         self.calibration, boxes = calibrate(history, real)
         count = history.visible.sum(-1).mean().item()
         metrics |= {"noise": self.noise_sigma, "objects_per_frame": count, **boxes}
-        metrics |= self._remember(history, real)
+        metrics |= self._remember(history, real) | self.looks.learn(steps["looks"], rng)
         if real.horizon > 1:
             fitting.check_found(metrics, self.bank is not None, effort, real.num_frames)
         self._fitted = True
@@ -244,7 +244,8 @@ class AIR(WorldModel[DreamState]):
         camera: Float[Tensor, "B 2"] | None = None,
     ) -> DreamState:
         """Draws the next state; see `world_models.air.dream.advance`."""
-        state = dream.advance(self.transition, self.looks, self.viewpoint, state, camera, rng)
+        parts = self.scene, self.transition, self.looks, self.viewpoint
+        state = dream.advance(*parts, state, camera, rng)
         return dataclasses.replace(state, noise=self._noise_offset(rng))
 
     @torch.no_grad()
@@ -254,8 +255,7 @@ class AIR(WorldModel[DreamState]):
         if self.noise_sigma > 0:
             noise = noise_slice(self.noise_table, state.noise, canvas.numel())
             canvas.add_(noise.view_as(canvas), alpha=self.noise_sigma)
-        size = self.frame_shape[1:]
-        box = self.calibration(window_box(state.where, state.look.extent, size))
+        box = self.calibration(window_box(state.where, state.look.extent, self.frame_shape[1:]))
         index = torch.arange(self.num_slots, device=box.device)
         return View(
             frame=to_uint8(canvas),

@@ -58,6 +58,9 @@ class AIRSettings(Settings):
         1500, "gradient steps on crops of objects that were followed", least=0
     )
     motion_steps: int = setting(300, "gradient steps of the transition on tracks", least=0)
+    looks_steps: int = setting(
+        400, "gradient steps on how looks go on, if that is learned", least=0
+    )
     recombine: bool = setting(
         True,
         "imagine objects and backgrounds of different episodes together; false: real scenes are "
@@ -65,8 +68,8 @@ class AIRSettings(Settings):
     )
     looks: str = setting(
         "replay",
-        "how looks go on in dreams: along those of a real track, or not at all",
-        choices=("replay", "frozen"),
+        "how looks go on in dreams: along a real track, by a learned recurrent prior, not at all",
+        choices=("replay", "learned", "frozen"),
     )
     keep_background: bool | str = setting(
         AUTO, "the background stays the same in an episode; false where the camera moves"

@@ -11,7 +11,7 @@ from tests.world_models.air.objects.test_slots import SIZE, slots_at
 from world_models.air import dream
 from world_models.air.bank import moment
 from world_models.air.frame.scene_model import SceneModel, composite
-from world_models.air.looks.looks import Look, Looks
+from world_models.air.looks.base import Look, Looks
 from world_models.air.motion.transitions import make_transition
 from world_models.air.settings import AIRChoices
 from world_models.air.viewpoint import Viewpoint
@@ -35,7 +35,7 @@ def state(scene: SceneModel) -> dream.DreamState:
     looks = slots.what._replace(loc=torch.randn(1, 3, 5))
     slots = dataclasses.replace(slots, what=looks, hidden=torch.zeros(1, 3, 0))
     with torch.no_grad():
-        return dream.begin(scene, Looks(), moment(slots, slots.alive > 0, slots.alive > 0))
+        return dream.begin(scene, Looks(5, 1), moment(slots, slots.alive > 0, slots.alive > 0))
 
 
 def _squares(places: list[list[float]], bars: Tensor | None = None) -> dream.DreamState:
@@ -121,7 +121,7 @@ def test_bars_are_known_where_they_are_looked_for() -> None:
     def bars(scene: SceneModel) -> Tensor | None:
         scene.background.decode = lambda *_: picture
         start = moment(slots, slots.alive > 0, slots.alive > 0)
-        return dream.begin(scene, Looks(), start).bars
+        return dream.begin(scene, Looks(5, 1), start).bars
 
     with torch.no_grad():
         without, found = (bars(scene) for scene in scenes)
@@ -156,14 +156,18 @@ def test_scenes_are_exchanged_whole(state: dream.DreamState) -> None:
     assert mixed.bars is None
 
 
-def test_looks_stay_and_objects_move_against_the_camera(state: dream.DreamState) -> None:
+def test_looks_stay_and_objects_move_against_the_camera(
+    scene: SceneModel, state: dream.DreamState
+) -> None:
     transition = make_transition("constant_velocity", "none", (SIZE, SIZE), 2.0)
     viewpoint = Viewpoint((SIZE, SIZE), CHOSEN)
     moved = []
     for camera in (torch.zeros(1, 2), torch.tensor([[0.25, -0.125]])):
         rng = torch.Generator().manual_seed(0)
         with torch.no_grad():
-            moved.append(dream.advance(transition, Looks(), viewpoint, state, camera, rng))
+            moved.append(
+                dream.advance(scene, transition, Looks(5, 1), viewpoint, state, camera, rng)
+            )
     assert torch.equal(moved[0].look.glimpse, state.look.glimpse)
     shift = (moved[1].where - moved[0].where)[..., :2]
     assert torch.allclose(shift, torch.tensor([-6.0, 3.0]).expand_as(shift), atol=1e-5)
@@ -172,7 +176,9 @@ def test_looks_stay_and_objects_move_against_the_camera(state: dream.DreamState)
     assert torch.allclose(moved[0].where[..., :2], ahead, atol=1e-5)
 
 
-def test_velocities_change_at_random_as_much_as_real_ones_do(rng: torch.Generator) -> None:
+def test_velocities_change_at_random_as_much_as_real_ones_do(
+    scene: SceneModel, rng: torch.Generator
+) -> None:
     transition = make_transition("constant_velocity", "none", (SIZE, SIZE), 2.0)
     viewpoint = Viewpoint((SIZE, SIZE), CHOSEN)
     state = _squares([[12.0, 12.0]] * 100)
@@ -180,7 +186,7 @@ def test_velocities_change_at_random_as_much_as_real_ones_do(rng: torch.Generato
         transition.jitter.fill_(jitter)
         now, last = state, state.velocity
         for _ in range(20):
-            now = dream.advance(transition, Looks(), viewpoint, now, None, rng)
+            now = dream.advance(scene, transition, Looks(5, 1), viewpoint, now, None, rng)
             assert (now.velocity - last).std() == pytest.approx(jitter, rel=0.3)
             last = now.velocity
         assert now.velocity.std() == pytest.approx(jitter * 20**0.5, rel=0.3)
@@ -188,15 +194,17 @@ def test_velocities_change_at_random_as_much_as_real_ones_do(rng: torch.Generato
         assert bool(moved.any()) == (jitter > 0)
 
 
-def test_where_looks_say_the_size_of_the_window_it_is_theirs(state: dream.DreamState) -> None:
+def test_where_looks_say_the_size_of_the_window_it_is_theirs(
+    scene: SceneModel, state: dream.DreamState
+) -> None:
     class Growing(Looks):
-        def advance(self, look: Look) -> Look:
+        def advance(self, scene: SceneModel, look: Look) -> Look:
             row = torch.tensor([[7, 9, -1]])
             return dataclasses.replace(look, row=row, side=torch.full((1, 3, 1), 1.5))
 
     transition = make_transition("constant_velocity", "none", (SIZE, SIZE), 2.0)
     viewpoint, rng = Viewpoint((SIZE, SIZE), CHOSEN), torch.Generator().manual_seed(0)
     with torch.no_grad():
-        moved = dream.advance(transition, Growing(), viewpoint, state, None, rng)
+        moved = dream.advance(scene, transition, Growing(5, 1), viewpoint, state, None, rng)
     assert torch.equal(moved.where[0, :2, 2], torch.full((2,), 1.5))
     assert moved.where[0, 2, 2] == pytest.approx(2.3), "nobody knows its looks"

@@ -1,12 +1,14 @@
-"""How looks go on: to and fro along a real track, or not at all."""
+"""How looks go on: to and fro along a real track, by a learned law, or not at all."""
 
 import pytest
 import torch
 
 from world_models.air.frame.readout import mask_extent
 from world_models.air.frame.scene_model import SceneModel
-from world_models.air.looks.looks import Look, Looks, Replay
+from world_models.air.looks.base import Look, Looks
+from world_models.air.looks.learned import Learned, walk
 from world_models.air.looks.memory import Memory
+from world_models.air.looks.replay import Replay
 from world_models.air.settings import AIRChoices
 
 FRAMES = 60
@@ -42,11 +44,11 @@ def test_replay_walks_to_and_fro_and_never_leaves_its_track(
     scene: SceneModel, rng: torch.Generator
 ) -> None:
     row = torch.arange(14).repeat(4, 1)
-    looks = Replay()
+    looks = Replay(5, 1)
     _, look = _begun(looks, scene, row, rng)
     rows = [row]
     for _ in range(FRAMES):
-        look = looks.advance(look)
+        look = looks.advance(scene, look)
         rows.append(look.row)
     path = torch.stack(rows)
     step = path[1:] - path[:-1]
@@ -64,10 +66,10 @@ def test_replay_walks_to_and_fro_and_never_leaves_its_track(
 
 
 def test_replay_shows_what_the_memory_has(scene: SceneModel, rng: torch.Generator) -> None:
-    looks = Replay()
+    looks = Replay(5, 1)
     memory, look = _begun(looks, scene, torch.tensor([[2, 10]]), rng)
     for _ in range(9):
-        look = looks.advance(look)
+        look = looks.advance(scene, look)
         with torch.no_grad():
             glimpse = scene.decode_what(memory.what)
         extent = memory.smooth(mask_extent(glimpse[:, -1]))
@@ -80,11 +82,11 @@ def test_replay_shows_what_the_memory_has(scene: SceneModel, rng: torch.Generato
 def test_what_the_memory_does_not_have_stays_as_it_is(
     scene: SceneModel, rng: torch.Generator
 ) -> None:
-    looks = Replay()
+    looks = Replay(5, 1)
     _, first = _begun(looks, scene, torch.tensor([[-1, 10]]), rng)
     look = first
     for _ in range(3):
-        look = looks.advance(look)
+        look = looks.advance(scene, look)
     assert look.row[0, 0] == -1
     assert torch.equal(look.glimpse[0, 0], first.glimpse[0, 0])
     assert not torch.equal(look.glimpse[0, 1], first.glimpse[0, 1])
@@ -92,21 +94,88 @@ def test_what_the_memory_does_not_have_stays_as_it_is(
 
 def test_looks_stay_where_nothing_may_be_drawn(scene: SceneModel, rng: torch.Generator) -> None:
     """A rollout from what the filter believes is a prediction: a coin tells nothing of looks."""
-    looks = Replay()
+    looks = Replay(5, 1)
     with torch.no_grad():
         looks.keep(_memory(rng))
         first = looks.begin(scene, torch.zeros(1, 2, 5), torch.tensor([[2, 10]]), None)
-    later = looks.advance(first)
+    later = looks.advance(scene, first)
     assert torch.equal(later.glimpse, first.glimpse)
     assert (later.row == -1).all()
 
 
 def test_frozen_looks_never_change(scene: SceneModel, rng: torch.Generator) -> None:
-    looks = Looks()
+    looks = Looks(5, 1)
     _, first = _begun(looks, scene, torch.tensor([[2, 10]]), rng)
     look = first
     for _ in range(FRAMES):
-        look = looks.advance(look)
+        look = looks.advance(scene, look)
     assert torch.equal(look.glimpse, first.glimpse)
     assert torch.equal(look.extent, first.extent)
     assert look.side is None
+
+
+def _turning(rng: torch.Generator, tracks: int = 40, frames: int = 20) -> Memory:
+    """Looks that go round in a circle, one way or the other, each as fast as it likes."""
+    phase = 6.3 * torch.rand(tracks, 1, generator=rng)
+    speed = (0.1 + 0.2 * torch.rand(tracks, 1, generator=rng)) * torch.where(
+        torch.rand(tracks, 1, generator=rng) < 0.5, -1.0, 1.0
+    )
+    angle = (phase + speed * torch.arange(float(frames))).flatten()
+    what = torch.stack([angle.cos(), angle.sin(), *[torch.zeros_like(angle)] * 3], -1)
+    what = what + 0.03 * torch.randn(what.shape, generator=rng)
+    row = torch.arange(tracks * frames)
+    before = torch.where(row % frames == 0, row, row - 1)
+    after = torch.where(row % frames == frames - 1, row, row + 1)
+    return Memory(what, torch.full((len(row), 1), 2.0), before, after)
+
+
+@pytest.mark.slow
+def test_learned_looks_go_on_as_real_ones_for_sixty_frames(
+    scene: SceneModel, rng: torch.Generator
+) -> None:
+    torch.manual_seed(0)
+    looks = Learned(5, 1)
+    memory = _turning(rng)
+    looks.keep(memory)
+    looks.learn(600, rng)
+    row = torch.arange(10, 800, 20)[None]
+    with torch.no_grad():
+        look = looks.begin(scene, memory.what[row], row, rng)
+        assert look.memory is not None
+        path = [look.memory[0, :, :2]]
+        for _ in range(60):
+            look = looks.advance(scene, look)
+            assert look.memory is not None
+            path.append(look.memory[0, :, :2])
+    what = torch.stack(path, 1) * looks.spread[:2] + looks.mean[:2]
+    assert 0.6 < what.norm(dim=-1).median() < 1.4, "they stay what objects look like"
+    angle = torch.atan2(what[..., 1], what[..., 0])
+    turn = torch.atan2((angle[:, 1:] - angle[:, :-1]).sin(), (angle[:, 1:] - angle[:, :-1]).cos())
+    assert 0.1 < turn.abs().median() < 0.3, "they turn as fast"
+    real = torch.atan2(memory.what[row[0] + 1, 1], memory.what[row[0] + 1, 0]) - angle[:, 0]
+    there = torch.atan2(memory.what[row[0] - 1, 1], memory.what[row[0] - 1, 0]) - angle[:, 0]
+    forward = look.sense[0] > 0
+    way = torch.where(forward, real.sin(), there.sin())
+    assert (way.sign() == turn[:, 3].sign()).float().mean() > 0.7, "the way they came from"
+
+
+def test_learned_looks_start_where_real_ones_were(scene: SceneModel, rng: torch.Generator) -> None:
+    looks = Learned(5, 1)
+    row = torch.tensor([[2, 10, -1]])
+    memory, look = _begun(looks, scene, row, rng)
+    assert "looks_score" in looks.learn(2, rng)
+    with torch.no_grad():
+        torch.testing.assert_close(look.glimpse[0, :2], scene.decode_what(memory.what[row[0, :2]]))
+        later = looks.advance(scene, looks.advance(scene, look))
+    assert torch.equal(later.glimpse[0, 2], look.glimpse[0, 2]), "nobody knows how it goes on"
+    assert not torch.equal(later.glimpse[0, 0], look.glimpse[0, 0])
+    assert later.side is not None
+    still = looks.begin(scene, torch.zeros(1, 3, 5), row, None)
+    assert torch.equal(looks.advance(scene, still).glimpse, still.glimpse)
+
+
+def test_a_walk_ends_where_the_track_does(rng: torch.Generator) -> None:
+    memory = _memory(rng)
+    rows, known = walk(memory, torch.tensor([4, 4, 7]), torch.tensor([1, -1, 1]), 5)
+    assert rows.tolist() == [[5, 6, 6, 6, 6], [3, 2, 1, 0, 0], [7] * 5]
+    assert known.sum(-1).tolist() == [2, 4, 0]

@@ -44,6 +44,10 @@ class Calibration:
         """Calibrated boxes."""
         return _mended(box, self.ratio, box.new_tensor([self.shift_x, self.shift_y]))
 
+    def undo(self, box: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
+        """The boxes that were calibrated."""
+        return _mended(box, 1 / self.ratio, -box.new_tensor([self.shift_x, self.shift_y]))
+
 
 def _mended(
     box: Float[Tensor, "*n 4"], ratio: float | Float[Tensor, ""], shift: Float[Tensor, " 2"]

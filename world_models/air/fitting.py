@@ -13,7 +13,7 @@ from torch.nn.functional import huber_loss
 
 from world_models.air.background.autoencoder import Background
 from world_models.air.frame.discovery import discover, negative_elbo
-from world_models.air.frame.scene_model import SceneModel
+from world_models.air.frame.scene_model import SceneModel, to_float
 from world_models.air.objects.filtering import Filter
 from world_models.blocks.descent import decay, descend
 from world_models.blocks.distributions import kl_gaussian, sample_gaussian
@@ -25,11 +25,6 @@ FIRST_PRESENCE_PRIOR = 0.1
 MAX_GRADIENT = {"static": 300.0, "sequence": 200.0}
 WEAK = 0.5
 """A model that finds fewer of the first boxes than this has hardly learned to see."""
-
-
-def to_float(frame: UInt8[Tensor, "*b C H W"]) -> Float[Tensor, "*b C H W"]:
-    """Frames in [0, 1]."""
-    return frame.float() / 255
 
 
 def _some(frames: Tensor, number: int, rng: torch.Generator) -> Int[Tensor, " n"]:

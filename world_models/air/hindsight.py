@@ -10,12 +10,18 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from world_models.air.fitting import to_float
+from world_models.air.crops import Crops, Shown, join, look, shown
+from world_models.air.frame.readout import mask_extent
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.history import tracks
+from world_models.air.looks.memory import Sights
 from world_models.air.objects.slots import Slots
-from world_models.air.sharpening import MOST_CROPS, VERSIONS, Crops, Shown, cut, fresh, join
+from world_models.air.outlines import INK, clear, ink, pictures
+from world_models.air.sharpening import MOST_CROPS, VERSIONS, cut
 from world_models.base import Posterior
+
+WHOLE, ALONE = 0.9, 0.8
+"""Share of an object, and of its window, that must be free for one frame to tell ``z_what``."""
 
 
 def crops(
@@ -36,20 +42,21 @@ def crops(
     """
     most = max(1, MOST_CROPS // (VERSIONS * len(belief)))
     parts = [
-        cut(scene, slots, _shown(scene, slots, frames[:, t], canvas), most, rng)
+        cut(scene, slots, shown(scene, slots, frames[:, t], canvas), most, rng)
         for t, slots in enumerate(belief)
     ]
     found = [part for part in parts if part is not None]
     return join(found) if found else None
 
 
+@torch.no_grad()
 def look_back(
     scene: SceneModel,
     history: Posterior,
     frames: UInt8[Tensor, "B T C H W"],
     canvas: bool,
     camera_px: Float[Tensor, "B T 2"],
-) -> list[Slots]:
+) -> tuple[list[Slots], Sights]:
     """Beliefs with the places and velocities that later frames tell, and looks of the moment.
 
     Args:
@@ -58,14 +65,18 @@ def look_back(
         frames: The episodes.
         canvas: Whether backgrounds are those that were gathered pixel by pixel.
         camera_px: How far the view moved before each frame, pixels.
+
+    Returns:
+        The beliefs, and what each object looked like where it was `clear`.
     """
     found, _ = tracks(history.belief, camera_px, history.visible, shortest=1).in_hindsight()
-    better = []
+    better, sights = [], []
     for t, slots in enumerate(history.belief):
         known = (found.run[:, t] >= 0)[..., None]
         where = torch.cat([found.place[:, t], slots.where.loc[..., 2:]], -1)
         where = torch.where(known, where, slots.where.loc)
-        what = fresh(scene, slots, _shown(scene, slots, frames[:, t], canvas))
+        what, sight = sights_of(scene, slots, shown(scene, slots, frames[:, t], canvas))
+        sights.append(sight)
         better.append(
             dataclasses.replace(
                 slots,
@@ -74,15 +85,21 @@ def look_back(
                 what=slots.what._replace(loc=what),
             )
         )
-    return better
+    return better, Sights(*(torch.cat(parts) for parts in zip(*sights, strict=True)))
 
 
-def _shown(
-    scene: SceneModel, slots: Slots, frame: UInt8[Tensor, "B C H W"], canvas: bool
-) -> Shown:
-    if canvas and slots.camera is not None:
-        height, width = scene.frame_shape[1:]
-        background = slots.camera.backdrop().view((height, width))
-    else:
-        background = scene.background.decode(slots.z_bg)
-    return Shown(to_float(frame), background, scene.bars(background))
+def sights_of(
+    scene: SceneModel, slots: Slots, seen: Shown
+) -> tuple[Float[Tensor, "B K D"], Sights]:
+    """``z_what`` of all, and sights of those that are clear, as this frame alone tells them.
+
+    What a filter believes is a mean over time, and the mean of what turns is a blur. A frame tells
+    ``z_what`` where it shows nearly all of an object.
+    """
+    chosen, what = clear(slots), slots.what.loc.clone()
+    crops = look(scene, slots, chosen, slots.where.loc, seen)
+    described, _ = scene.what_posterior(crops.evidence())
+    alone = (crops.clear.mean((1, 2, 3)) > ALONE) & (slots.visible[chosen] > WHOLE)
+    what[chosen] = torch.where(alone[:, None], described.loc, what[chosen])
+    glimpse = scene.decode_what(what[chosen])
+    return what, Sights(pictures(crops, glimpse), mask_extent(ink(crops, glimpse), INK))

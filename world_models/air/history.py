@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from world_models.air.fitting import to_float
+from world_models.air.frame.scene_model import to_float
 from world_models.air.motion.learning import Tracks
 from world_models.air.objects.filtering import Filter
 from world_models.air.objects.slots import Slots

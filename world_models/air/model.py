@@ -22,7 +22,7 @@ from world_models.air.calibration import Calibration, calibrate
 from world_models.air.choices.choose import choose
 from world_models.air.choices.motion import MOST_EPISODES, choose_relation
 from world_models.air.dream import DreamState
-from world_models.air.frame.readout import check_windows, mask_extent
+from world_models.air.frame.readout import check_windows
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.hindsight import crops, look_back
 from world_models.air.history import follow, to_uint8, tracks
@@ -33,11 +33,12 @@ from world_models.air.motion.transition import Transition
 from world_models.air.motion.transitions import make_transition
 from world_models.air.objects.filtering import Filter
 from world_models.air.objects.slots import Slots
+from world_models.air.outlines import outlines
 from world_models.air.settings import AIRChoices, AIRSettings, decided
 from world_models.air.sharpening import sharpen
 from world_models.air.viewpoint import Viewpoint
 from world_models.base import Posterior, WorldModel
-from world_models.blocks.glimpse import window_box
+from world_models.blocks.glimpse import box_in_window, window_box
 from world_models.blocks.new_weights import new_weights
 from world_models.blocks.noise import estimate_noise, noise_slice, noise_table
 
@@ -131,11 +132,11 @@ class AIR(WorldModel[DreamState]):
     def _remember(self, history: Posterior, real: Trajectory) -> dict[str, float]:
         """Keeps what dreams are made of: moments to begin at, and how looks went on."""
         camera = self.viewpoint.path(history.belief, self.viewpoint.before(real.camera))
-        belief = look_back(self.scene, history, real.frame, self.viewpoint.canvas, camera)
-        memory, row = remember(belief)
+        canvas = self.viewpoint.canvas
+        belief, sights = look_back(self.scene, history, real.frame, canvas, camera)
+        memory, row = remember(belief, sights)
         self.looks.keep(memory)
-        inside = torch.stack([inside_share(self._boxes(slots)) for slots in belief], 1)
-        bank = gather(belief, inside, row)
+        bank = gather(belief, inside_share(history.box), row)
         # Single images may all be empty; then there is nothing to dream of.
         self.bank = bank if bool(bank.shown.any()) else None
         return {
@@ -208,7 +209,9 @@ class AIR(WorldModel[DreamState]):
             self.viewpoint.camera_filter(self.scene),
             self.viewpoint.canvas,
         )
-        box = torch.stack([self._boxes(s) for s in slots], 1)
+        extent = outlines(self.scene, slots, real.frame, self.viewpoint.canvas)
+        where = torch.stack([s.where.loc for s in slots], 1)
+        box = self.calibration(window_box(where, extent, self.frame_shape[1:]))
         return Posterior(
             belief=slots,
             box=box,
@@ -225,7 +228,10 @@ class AIR(WorldModel[DreamState]):
         start = moment(slots, kept, kept)
         where, velocity = self.transition.settle(start.where, start.velocity, start.hidden)
         start = dataclasses.replace(start, where=where, velocity=velocity)
-        return dream.begin(self.scene, self.looks, start)
+        state = dream.begin(self.scene, self.looks, start)
+        box = self.calibration.undo(posterior.box[:, t])
+        extent = box_in_window(box, slots.where.loc, self.frame_shape[1:])
+        return dataclasses.replace(state, look=dataclasses.replace(state.look, extent=extent))
 
     @torch.no_grad()
     def start(self, batch_size: int, rng: torch.Generator) -> DreamState:
@@ -262,12 +268,6 @@ class AIR(WorldModel[DreamState]):
             box=box,
             visible=visible,
             id=torch.where(state.alive > 0, index, -1),
-        )
-
-    def _boxes(self, slots: Slots) -> Float[Tensor, "B K 4"]:
-        alpha = self.scene.decode_what(slots.what.loc)[:, :, -1]
-        return self.calibration(
-            window_box(slots.where.loc, mask_extent(alpha), self.frame_shape[1:])
         )
 
     def _noise_offset(self, rng: torch.Generator) -> int:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from envs.boxes import from_xyxy
+from envs.boxes import from_xyxy, to_xyxy
 
 
 def _read_weights(
@@ -93,3 +93,12 @@ def window_box(
     corners = z_where[..., [0, 1, 0, 1]] + (extent - 0.5) * side
     height, width = size
     return from_xyxy(corners / corners.new_tensor([width, height, width, height]))
+
+
+def box_in_window(
+    box: Float[Tensor, "*n 4"], z_where: Float[Tensor, "*n w"], size: tuple[int, int]
+) -> Float[Tensor, "*n 4"]:
+    """The part of each window that a box is: what `window_box` made the box of."""
+    height, width = size
+    corners = to_xyxy(box) * box.new_tensor([width, height, width, height])
+    return (corners - z_where[..., [0, 1, 0, 1]]) / z_where[..., [2, -1, 2, -1]].exp() + 0.5

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from tests.world_models.air.objects.test_slots import SIZE, slots_at
+from tests.world_models.air.test_sharpening import slots_of
+from world_models.air.crops import Shown
 from world_models.air.frame.scene_model import SceneModel
-from world_models.air.hindsight import crops, look_back
+from world_models.air.hindsight import crops, look_back, sights_of
 from world_models.air.objects.slots import Slots
 from world_models.air.settings import AIRChoices
 from world_models.air.sharpening import VERSIONS
@@ -63,7 +65,7 @@ def test_later_frames_tell_where_objects_were_and_how_fast(
     view = torch.full((FRAMES, 2), speed)
     path, belief = _episode(rng, view)
     history = _posterior(belief)
-    found = look_back(scene, history, _frames(rng), False, view[None])
+    found, sights = look_back(scene, history, _frames(rng), False, view[None])
     place = torch.stack([s.where.loc[0, 0, :2] for s in found])
     seen = torch.stack([s.where.loc[0, 0, :2] for s in belief])
     later = slice(5, None)
@@ -77,6 +79,7 @@ def test_later_frames_tell_where_objects_were_and_how_fast(
         for a, b in zip(found, belief, strict=True)
     )
     assert all(torch.equal(a.id, b.id) for a, b in zip(found, belief, strict=True))
+    assert len(sights.picture) == len(sights.extent) == FRAMES - 1, "one for every clear look"
 
 
 def test_crops_come_from_all_frames_in_which_it_was_seen(
@@ -88,3 +91,25 @@ def test_crops_come_from_all_frames_in_which_it_was_seen(
     assert len(found.area) == VERSIONS * (FRAMES - 1)
     empty = [dataclasses.replace(s, alive=0 * s.alive) for s in belief]
     assert crops(scene, empty, _frames(rng), False, rng) is None
+
+
+def test_what_one_frame_shows_whole_tells_looks_and_nothing_else_does(
+    scene: SceneModel, rng: torch.Generator
+) -> None:
+    frame, dark = torch.rand(1, 1, SIZE, SIZE, generator=rng), torch.zeros(1, 1, SIZE, SIZE)
+    seen = Shown(frame, dark, None)
+    slots = slots_of([(5.0, 12.0), (17.0, 12.0)], visible=torch.tensor([[1.0, 0.8]]))
+    with torch.no_grad():
+        what, sights = sights_of(scene, slots, seen)
+        evidence = scene.evidence(frame, dark, dark)
+        alone, _ = scene.describe(evidence, slots.where.loc[:, 0])
+        assert len(sights.picture) == 2
+        torch.testing.assert_close(what[0, 0], alone.loc[0], atol=1e-2, rtol=1e-2)
+        assert torch.equal(what[0, 1], slots.what.loc[0, 1])
+        bars = torch.ones(1, SIZE, SIZE)
+        barred, _ = sights_of(scene, slots_of([(12.0, 12.0)]), seen._replace(bars=bars))
+        assert torch.equal(barred, torch.zeros(1, 1, 5))
+        hidden = slots_of([(12.0, 12.0)], visible=torch.zeros(1, 1))
+        nothing, sights = sights_of(scene, hidden, seen)
+    assert torch.equal(nothing, hidden.what.loc)
+    assert len(sights.picture) == 0

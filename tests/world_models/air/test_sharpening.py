@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.world_models.air.objects.test_slots import SIZE, slots_at
+from world_models.air import crops as crops_of
 from world_models.air import sharpening
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.slots import Slots
@@ -18,7 +19,11 @@ from world_models.blocks.distributions import Gaussian
 
 @pytest.fixture
 def scene() -> SceneModel:
-    """Objects are solid white squares."""
+    return white_squares()
+
+
+def white_squares() -> SceneModel:
+    """Draws solid white squares as large as their windows."""
     torch.manual_seed(0)
     scene = SceneModel((1, SIZE, SIZE), AIRChoices(what_dim=5))
     scene.what_decoder[-1].weight.data.zero_()
@@ -26,7 +31,7 @@ def scene() -> SceneModel:
     return scene
 
 
-def _slots(places: list[tuple[float, float]], **changes: Any) -> Slots:
+def slots_of(places: list[tuple[float, float]], **changes: Any) -> Slots:
     """Windows of eight pixels that are known exactly; the last one is in front."""
     where = [[x, y, 8.0] for x, y in places]
     slots = slots_at(where, [1.0] * len(places), [0.0] * len(places))
@@ -39,10 +44,10 @@ def _slots(places: list[tuple[float, float]], **changes: Any) -> Slots:
 
 def _cut(
     scene: SceneModel, slots: Slots, rng: torch.Generator, bars: Tensor | None = None
-) -> sharpening.Crops:
+) -> crops_of.Crops:
     frame = torch.rand(1, 1, SIZE, SIZE, generator=rng)
     dark = torch.full_like(frame, 0.25)
-    crops = sharpening.cut(scene, slots, sharpening.Shown(frame, dark, bars), 100, rng)
+    crops = sharpening.cut(scene, slots, crops_of.Shown(frame, dark, bars), 100, rng)
     assert crops is not None
     return crops
 
@@ -51,7 +56,7 @@ def test_a_crop_shows_the_frame_and_what_is_there_without_the_object(
     scene: SceneModel, rng: torch.Generator
 ) -> None:
     frame = torch.rand(1, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
-    crops = _cut(scene, _slots([(12.0, 12.0)]), rng)
+    crops = _cut(scene, slots_of([(12.0, 12.0)]), rng)
     assert len(crops.area) == sharpening.VERSIONS
     assert torch.allclose(crops.area, torch.tensor((8 / 16) ** 2), atol=1e-3)
     assert crops.clear.min() == 1
@@ -65,7 +70,7 @@ def test_a_crop_shows_the_frame_and_what_is_there_without_the_object(
 
 def test_crops_leave_out_what_other_objects_cover(scene: SceneModel, rng: torch.Generator) -> None:
     """The neighbour hides a quarter of it; in front or behind, no one learns from those pixels."""
-    slots = _slots([(10.0, 12.0), (16.0, 12.0)])
+    slots = slots_of([(10.0, 12.0), (16.0, 12.0)])
     crops = _cut(scene, slots, rng)
     first = crops.clear[0, 0, 1:-1]  # rims are half in the window
     assert first[:, 13:].max() < 0.1
@@ -79,7 +84,7 @@ def test_crops_leave_out_what_other_objects_cover(scene: SceneModel, rng: torch.
 def test_crops_leave_out_what_bars_cover(scene: SceneModel, rng: torch.Generator) -> None:
     bars = torch.zeros(1, SIZE, SIZE)
     bars[:, 12:] = 1.0
-    clear = _cut(scene, _slots([(12.0, 12.0)]), rng, bars).clear[0, 0]
+    clear = _cut(scene, slots_of([(12.0, 12.0)]), rng, bars).clear[0, 0]
     assert clear[9:].max() < 0.1
     assert clear[:7].min() > 0.9
 
@@ -96,14 +101,14 @@ def test_crops_leave_out_what_bars_cover(scene: SceneModel, rng: torch.Generator
 def test_only_objects_that_are_well_seen_and_known_are_cut_out(
     changes: dict[str, Tensor], scene: SceneModel, rng: torch.Generator
 ) -> None:
-    slots, dark = _slots([(12.0, 12.0)], **changes), torch.zeros(1, 1, SIZE, SIZE)
-    assert sharpening.cut(scene, slots, sharpening.Shown(dark, dark, None), 100, rng) is None
+    slots, dark = slots_of([(12.0, 12.0)], **changes), torch.zeros(1, 1, SIZE, SIZE)
+    assert sharpening.cut(scene, slots, crops_of.Shown(dark, dark, None), 100, rng) is None
 
 
 def test_of_many_objects_some_are_cut_out_whatever_is_drawn_at_a_time(
     scene: SceneModel, rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slots = _slots([(6.0, 6.0), (16.0, 16.0)])
+    slots = slots_of([(6.0, 6.0), (16.0, 16.0)])
     many = Slots(
         **{
             name: (
@@ -118,7 +123,7 @@ def test_of_many_objects_some_are_cut_out_whatever_is_drawn_at_a_time(
     )
     dark = torch.zeros(5, 1, SIZE, SIZE)
     frame = dark + torch.arange(5.0).view(-1, 1, 1, 1)
-    shown = sharpening.Shown(frame, dark, None)
+    shown = crops_of.Shown(frame, dark, None)
 
     def found(most: int) -> Tensor:
         crops = sharpening.cut(scene, many, shown, most, torch.Generator().manual_seed(0))
@@ -128,7 +133,7 @@ def test_of_many_objects_some_are_cut_out_whatever_is_drawn_at_a_time(
     whole = found(100)
     assert len(whole) == 10 * sharpening.VERSIONS
     assert len(found(4)) == 4 * sharpening.VERSIONS
-    monkeypatch.setattr(sharpening, "EPISODES", 2)
+    monkeypatch.setattr(crops_of, "EPISODES", 2)
     assert torch.equal(found(100), whole)
 
 
@@ -136,33 +141,33 @@ def test_windows_are_drawn_from_what_is_believed_but_not_far_off(
     scene: SceneModel, rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sharpening, "VERSIONS", 200)
-    slots = _slots([(12.0, 12.0)])
+    slots = slots_of([(12.0, 12.0)])
     loc = slots.where.loc
     scale = torch.tensor([5.0, 0.5, 0.02]).expand_as(loc)
     slots = dataclasses.replace(slots, where=Gaussian(loc, scale))
     drawn: list[Tensor] = []
-    read = sharpening.read_glimpse
+    read = crops_of.read_glimpse
 
     def spy(whole: Tensor, where: Tensor, size: int) -> Tensor:
         drawn.append(where)
         return read(whole, where, size)
 
-    monkeypatch.setattr(sharpening, "read_glimpse", spy)
+    monkeypatch.setattr(crops_of, "read_glimpse", spy)
     _cut(scene, slots, rng)
     spread = torch.cat(drawn).std(0)
     assert spread.tolist() == pytest.approx([1.0, 0.5, 0.02], rel=0.25)
 
 
 def test_joined_crops_are_all_of_them(scene: SceneModel, rng: torch.Generator) -> None:
-    one = _cut(scene, _slots([(12.0, 12.0)]), rng)
-    both = sharpening.join([one, _cut(scene, _slots([(10.0, 12.0), (18.0, 12.0)]), rng)])
+    one = _cut(scene, slots_of([(12.0, 12.0)]), rng)
+    both = crops_of.join([one, _cut(scene, slots_of([(10.0, 12.0), (18.0, 12.0)]), rng)])
     assert len(both.area) == 3 * sharpening.VERSIONS
     assert torch.equal(both.frame[: sharpening.VERSIONS], one.frame)
 
 
 def test_crops_are_turned_in_all_ways_of_a_square(rng: torch.Generator) -> None:
     picture = torch.rand(3, 1, 16, 16, generator=rng)
-    crops = sharpening.Crops(picture, picture + 1, picture + 2, picture, torch.arange(3.0))
+    crops = crops_of.Crops(picture, picture + 1, picture + 2, picture, torch.arange(3.0))
     rows = torch.tensor([2, 0])
     seen = []
     for turn in range(8):
@@ -175,13 +180,13 @@ def test_crops_are_turned_in_all_ways_of_a_square(rng: torch.Generator) -> None:
         assert torch.equal(x.flatten(1).sort(-1).values, picture[rows].flatten(1).sort(-1).values)
 
 
-def _disks(rng: torch.Generator, number: int = 64) -> sharpening.Crops:
+def _disks(rng: torch.Generator, number: int = 64) -> crops_of.Crops:
     """Crops of grey disks on dark, of several sizes."""
     axis = (torch.arange(16) - 7.5).square()
     radius = 3 + 4 * torch.rand(number, 1, 1, generator=rng)
     inside = ((axis[:, None] + axis) < radius.square())[:, None].float()
     dark = torch.zeros(number, 1, 16, 16)
-    return sharpening.Crops(0.6 * inside, dark, dark, dark + 1, torch.ones(number))
+    return crops_of.Crops(0.6 * inside, dark, dark, dark + 1, torch.ones(number))
 
 
 def test_sharper_looks_are_learned_while_presence_stays(rng: torch.Generator) -> None:
@@ -228,22 +233,3 @@ def test_no_steps_change_nothing(scene: SceneModel, rng: torch.Generator) -> Non
     before = copy.deepcopy(scene.state_dict())
     assert sharpening.sharpen(scene, _disks(rng), 0, rng) == {}
     assert all(torch.equal(before[k], v) for k, v in scene.state_dict().items())
-
-
-def test_what_one_frame_shows_whole_tells_looks_and_nothing_else_does(
-    scene: SceneModel, rng: torch.Generator
-) -> None:
-    frame, dark = torch.rand(1, 1, SIZE, SIZE, generator=rng), torch.zeros(1, 1, SIZE, SIZE)
-    shown = sharpening.Shown(frame, dark, None)
-    slots = _slots([(5.0, 12.0), (17.0, 12.0)], visible=torch.tensor([[1.0, 0.8]]))
-    with torch.no_grad():
-        what = sharpening.fresh(scene, slots, shown)
-        evidence = scene.evidence(frame, dark, dark)
-        alone, _ = scene.describe(evidence, slots.where.loc[:, 0])
-    torch.testing.assert_close(what[0, 0], alone.loc[0], atol=1e-2, rtol=1e-2)
-    assert torch.equal(what[0, 1], slots.what.loc[0, 1])
-    crowd = _slots([(10.0, 12.0), (14.0, 12.0)])
-    assert torch.equal(sharpening.fresh(scene, crowd, shown), crowd.what.loc)
-    bars = torch.ones(1, SIZE, SIZE)
-    barred = sharpening.fresh(scene, _slots([(12.0, 12.0)]), shown._replace(bars=bars))
-    assert torch.equal(barred, torch.zeros(1, 1, 5))

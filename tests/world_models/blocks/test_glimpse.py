@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from envs.boxes import to_xyxy
-from world_models.blocks.glimpse import draw_glimpse, read_glimpse, window_box
+from world_models.blocks.glimpse import box_in_window, draw_glimpse, read_glimpse, window_box
 
 
 def test_a_window_over_whole_pixels_reads_them_exactly() -> None:
@@ -77,3 +77,13 @@ def test_the_box_of_a_whole_window_is_the_window(size: tuple[int, int]) -> None:
     height, width = size
     expected = torch.tensor([12 / width, 8 / height, 20 / width, 16 / height])
     assert torch.allclose(to_xyxy(box), expected)
+
+
+@pytest.mark.parametrize("where_dim", [3, 4])
+def test_a_box_is_the_part_of_its_window_that_it_was_made_of(
+    where_dim: int, rng: torch.Generator
+) -> None:
+    where = torch.rand(5, where_dim, generator=rng) * 3
+    extent = torch.tensor([[0.1, 0.2, 0.7, 0.9]]).expand(5, 4)
+    box = window_box(where, extent, (24, 48))
+    torch.testing.assert_close(box_in_window(box, where, (24, 48)), extent)

@@ -8,7 +8,7 @@ the background (and each other) instead of adding to it.
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from world_models.air.background.autoencoder import Background
@@ -135,6 +135,11 @@ class SceneModel(nn.Module):
         where = shift(z_where, margin).flatten(0, 1)
         drawn = draw_glimpse(glimpse.flatten(0, 1), where, (height, width))
         return drawn.unflatten(0, glimpse.shape[:2])
+
+
+def to_float(frame: UInt8[Tensor, "*b C H W"]) -> Float[Tensor, "*b C H W"]:
+    """Frames in [0, 1]."""
+    return frame.float() / 255
 
 
 def composite(

@@ -53,9 +53,6 @@ class Looks(nn.Module):
         """Learns how what is kept went on, where that is to be learned."""
         return {}
 
-    def draw(self, scene: SceneModel) -> None:
-        """Draws what is remembered, where that is needed."""
-
     def begin(
         self,
         scene: SceneModel,
@@ -71,7 +68,6 @@ class Looks(nn.Module):
             row: Where the memory has it; -1: nowhere.
             rng: Draws which way looks go on, either as likely; without one they stay.
         """
-        self.draw(scene)
         glimpse = scene.decode_what(what)
         sense = torch.ones_like(row)
         if rng is None:

@@ -2,18 +2,28 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from world_models.air.objects.slots import Slots
+from world_models.air.outlines import clear
 
-CLEAR = 0.6
-"""Share of an object that must be seen for its looks to be known."""
 PASSES = 2
 """Of the mean over three frames."""
+
+
+class Sights(NamedTuple):
+    """Objects that were `clear`, in the order of frames, episodes, slots.
+
+    ``picture`` is colour times alpha, then alpha, in the object's window; ``extent`` how far it
+    reaches there (`world_models.air.frame.readout`).
+    """
+
+    picture: Float[Tensor, "N c g g"]
+    extent: Float[Tensor, "N 4"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +32,16 @@ class Memory:
 
     Attributes:
         what: ``z_what``.
+        picture: See `Sights`; of half precision, for there are many.
+        extent: See `Sights`.
         side: Logarithms of the window's sides.
         before: Row of what the same object looked like a frame earlier; its own if nobody knows.
         after: The same a frame later.
     """
 
     what: Float[Tensor, "N D"]
+    picture: Float[Tensor, "N c g g"]
+    extent: Float[Tensor, "N 4"]
     side: Float[Tensor, "N s"]
     before: Int[Tensor, " N"]
     after: Int[Tensor, " N"]
@@ -43,17 +57,25 @@ class Memory:
         return dataclasses.asdict(self)
 
 
-def remember(history: Sequence[Slots]) -> tuple[Memory, Int[Tensor, "T B K"]]:
-    """The looks of all objects that were well seen, and the row of each (-1: it was not)."""
+def remember(history: Sequence[Slots], sights: Sights) -> tuple[Memory, Int[Tensor, "T B K"]]:
+    """The looks of all objects that were clear, and the row of each (-1: it was not)."""
     where, what = (
         torch.stack([getattr(s, name).loc for s in history]) for name in ("where", "what")
     )
-    clear = torch.stack([(s.alive > 0) & (s.unseen == 0) & (s.visible > CLEAR) for s in history])
+    known = torch.stack([clear(s) for s in history])
     identity = torch.stack([s.id for s in history])
-    row = torch.where(clear, clear.flatten().cumsum(0).view(clear.shape) - 1, -1)
-    same = clear[1:] & clear[:-1] & (identity[1:] == identity[:-1])
+    row = torch.where(known, known.flatten().cumsum(0).view(known.shape) - 1, -1)
+    same = known[1:] & known[:-1] & (identity[1:] == identity[:-1])
     before, after = row.clone(), row.clone()
     before[1:] = torch.where(same, row[:-1], row[1:])
     after[:-1] = torch.where(same, row[1:], row[:-1])
-    memory = Memory(what[clear], where[..., 2:][clear], before[clear], after[clear])
-    return dataclasses.replace(memory, side=memory.smooth(memory.side)), row
+    memory = Memory(
+        what[known],
+        sights.picture.half(),
+        sights.extent,
+        where[..., 2:][known],
+        before[known],
+        after[known],
+    )
+    smooth = {name: memory.smooth(getattr(memory, name)) for name in ("extent", "side")}
+    return dataclasses.replace(memory, **smooth), row

@@ -13,7 +13,7 @@ def test_the_extent_of_a_sharp_mask_is_its_edges() -> None:
     alpha[4:12, 2:6] = 1.0
     extent = mask_extent(alpha) * 16
     # The threshold .3 is crossed between the last empty and the first full sample.
-    assert torch.allclose(extent, torch.tensor([1.8, 3.8, 6.2, 12.2]), atol=1e-5)
+    assert torch.allclose(extent, torch.tensor([1.75, 3.75, 6.25, 12.25]), atol=1e-5)
 
 
 def test_a_faint_mask_has_the_extent_of_its_window() -> None:

@@ -3,10 +3,13 @@
 import dataclasses
 
 import torch
+from torch import Tensor
 
 from tests.world_models.air.objects.test_slots import slots_at
-from world_models.air.looks.memory import Memory, remember
+from world_models.air.looks import memory as memory_of
+from world_models.air.looks.memory import Memory, Sights
 from world_models.air.objects.slots import Slots
+from world_models.air.outlines import clear
 from world_models.blocks.distributions import Gaussian
 
 PLACE = [[10.0, 10.0, 2.3], [40.0, 10.0, 2.3]]
@@ -25,6 +28,13 @@ def _history(identity: list[list[int]], visible: list[list[float]] | None = None
             slots = dataclasses.replace(slots, visible=torch.tensor([visible[t]]))
         history.append(slots)
     return history
+
+
+def remember(history: list[Slots]) -> tuple[Memory, Tensor]:
+    """With some pictures."""
+    number = sum(int(clear(slots).sum()) for slots in history)
+    extent = torch.arange(4.0 * number).view(number, 4)
+    return memory_of.remember(history, Sights(torch.rand(number, 2, 4, 4), extent))
 
 
 def _steps(memory: Memory) -> dict[float, tuple[float, float]]:

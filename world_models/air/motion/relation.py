@@ -132,6 +132,7 @@ class EdgeRelation(nn.Module):
         size = 3 * (log_side - self.log_typical_side).expand_as(room)
         strength = self.strength(torch.stack([room.clamp(-10, 20) / 4, pace / 3, size], -1))
         contact = torch.sigmoid((pace - room) * self.log_sharpness.exp())
-        turned = decide(torch.sigmoid(strength[..., 0]) * contact, exact)
+        # Each on its own: beyond the view nobody sees where objects turn, and both are unsure.
+        turned = decide(torch.sigmoid(strength[..., 0]), exact) * decide(contact, exact)
         after = velocity * (1 - 2 * turned)
         return after, after + 2 * turned * ahead * room

@@ -10,14 +10,17 @@ from torch import Tensor, nn
 
 from world_models.blocks.networks import mlp
 
+LIKELY = 0.3
+"""From this chance on an edge turns objects back: out of sight, few are seen to turn."""
 
-def decide(chance: Float[Tensor, "*n"], exact: bool) -> Float[Tensor, "*n"]:
+
+def decide(chance: Float[Tensor, "*n"], exact: bool, likely: float = 0.5) -> Float[Tensor, "*n"]:
     """Whether something happens: as likely as it is, or (``exact``) yes or no.
 
     Half a collision is none that the world knows: it takes all the speed away. Gradients pass as
     if nothing had been decided.
     """
-    return chance + ((chance > 0.5).to(chance.dtype) - chance).detach() if exact else chance
+    return chance + ((chance > likely).to(chance.dtype) - chance).detach() if exact else chance
 
 
 class PairwiseRelation(nn.Module):
@@ -132,7 +135,7 @@ class EdgeRelation(nn.Module):
         size = 3 * (log_side - self.log_typical_side).expand_as(room)
         strength = self.strength(torch.stack([room.clamp(-10, 20) / 4, pace / 3, size], -1))
         contact = torch.sigmoid((pace - room) * self.log_sharpness.exp())
-        # Each on its own: beyond the view nobody sees where objects turn, and both are unsure.
-        turned = decide(torch.sigmoid(strength[..., 0]), exact) * decide(contact, exact)
+        turns = decide(torch.sigmoid(strength[..., 0]), exact, LIKELY)
+        turned = turns * decide(contact, exact)
         after = velocity * (1 - 2 * turned)
         return after, after + 2 * turned * ahead * room

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.world_models.air.motion.test_transition import SIDE, make
-from world_models.air.motion.relation import EdgeRelation, PairwiseRelation, decide
+from world_models.air.motion.relation import LIKELY, EdgeRelation, PairwiseRelation, decide
 from world_models.air.motion.transition import Transition
 from world_models.air.motion.transitions import make_transition
 
@@ -53,6 +53,17 @@ def test_walls_turn_objects_back_at_their_speed(rng: torch.Generator) -> None:
     assert ((velocities[:, 1:] * velocities[:, :-1]) < 0).any(1).float().mean() > 0.7
     assert places[..., :2].min() > RADIUS - 0.5
     assert places[..., :2].max() < 48 - RADIUS + 0.5
+
+
+@pytest.mark.parametrize("chance", [0.1, 0.4, 0.9])
+def test_an_unsure_wall_turns_objects_back_as_wholes_or_not_at_all(chance: float) -> None:
+    """Where objects turn out of sight, chances are low; those that leave must come back."""
+    law = _silent(make("kalman", "none"))
+    law.edges.strength[-1].bias.data.fill_(torch.tensor(chance).logit())
+    start, velocity = torch.tensor([[[24.0, 24.0, SIDE]]]), torch.tensor([[[2.0, 0.0]]])
+    places, velocities = _roll(law, start, velocity)
+    assert torch.equal(velocities[..., 0].abs(), torch.full((1, FRAMES, 1), 2.0))
+    assert (places[..., 0].max() < 48) == (chance > LIKELY)
 
 
 def test_without_walls_nothing_turns_back() -> None:

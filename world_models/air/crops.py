@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from world_models.air.frame.scene_model import SceneModel, to_float
@@ -88,37 +88,30 @@ def look(
     seen: Shown,
 ) -> Crops:
     """What the windows ``where`` of the chosen slots show, some episodes at a time."""
-    rows = chosen.any(-1).nonzero()[:, 0].split(EPISODES)  # of nothing, one part of nothing
-    return join([_look_at(scene, slots, chosen, where, seen, some) for some in rows])
+    present, parts = slots.alive * (slots.unseen == 0), []
+    sizes = [*[scene.frame_shape[0]] * 3, 1]
+    for rows in chosen.any(-1).nonzero()[:, 0].split(EPISODES):  # of nothing, one part of nothing
+        background, presence = seen.background[rows], present[rows]
+        layers = scene.place(scene.decode_what(slots.what.loc[rows]), slots.where.loc[rows])
+        others, _ = blend_others(background, layers, presence, slots.front[rows])
+        clear = _clear(layers[:, :, -1] * presence[..., None, None])
+        if seen.bars is not None:
+            clear = clear * (1 - seen.bars[rows])[:, None]
+        episode, slot = chosen[rows].nonzero(as_tuple=True)
+        picture = [seen.frame[rows][episode], others[episode, slot], background[episode]]
+        whole = torch.cat([*picture, clear[episode, slot][:, None]], 1)
+        window = where[rows][episode, slot]
+        crop = read_glimpse(whole, window, scene.GLIMPSE)
+        area = window[:, [2, -1]].sum(-1).exp() / scene.GLIMPSE**2
+        frame, without, behind, free = crop.split(sizes, 1)
+        parts.append(Crops(frame, without, behind, free, area))
+    return join(parts)
 
 
-def _look_at(
-    scene: SceneModel,
-    slots: Slots,
-    chosen: Bool[Tensor, "B K"],
-    where: Float[Tensor, "B K w"],
-    seen: Shown,
-    rows: Int[Tensor, " b"],
-) -> Crops:
-    """See `look`: what they show in the episodes ``rows``."""
-    background = seen.background[rows]
-    layers = scene.place(scene.decode_what(slots.what.loc[rows]), slots.where.loc[rows])
-    presence = (slots.alive * (slots.unseen == 0))[rows]
-    others, _ = blend_others(background, layers, presence, slots.front[rows])
-    alpha = layers[:, :, -1] * presence[..., None, None]
+def _clear(alpha: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K H W"]:
+    """Where no other object covers what each covers."""
     own = torch.eye(alpha.shape[1], dtype=torch.bool, device=alpha.device)[:, :, None, None]
-    clear = (1 - alpha[:, None]).masked_fill(own, 1.0).prod(2)
-    if seen.bars is not None:
-        clear = clear * (1 - seen.bars[rows])[:, None]
-    episode, slot = chosen[rows].nonzero(as_tuple=True)
-    picture = [seen.frame[rows][episode], others[episode, slot], background[episode]]
-    whole = torch.cat([*picture, clear[episode, slot][:, None]], 1)
-    window = where[rows][episode, slot]
-    crop = read_glimpse(whole, window, scene.GLIMPSE)
-    channels = background.shape[1]
-    frame, without, behind, free = crop.split([channels, channels, channels, 1], 1)
-    area = window[:, [2, -1]].sum(-1).exp() / scene.GLIMPSE**2
-    return Crops(frame, without, behind, free, area)
+    return (1 - alpha[:, None]).masked_fill(own, 1.0).prod(2)
 
 
 def join(parts: Sequence[Crops]) -> Crops:

@@ -16,6 +16,7 @@ from torch import Tensor
 from world_models.air.crops import Crops, Shown, join, look
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.slots import Slots
+from world_models.air.outlines import clear
 from world_models.blocks.descent import decay, descend
 from world_models.blocks.distributions import kl_gaussian, sample_gaussian
 
@@ -24,8 +25,6 @@ SIGMA = 0.07
 AREA_COST = 1.0
 """Nats per covered pixel. With a sharp likelihood a cheap mask would also draw the errors of the
 background, and reach beyond the object."""
-CLEAR = 0.6
-"""Share of an object that must be seen."""
 MOST_JITTER_PX = 1.0
 MIN_AGE = 2
 VERSIONS = 2
@@ -50,8 +49,7 @@ def cut(
         most: Of more objects than this some are drawn.
         rng: Draws windows.
     """
-    seen = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= MIN_AGE)
-    chosen = seen & (slots.visible > CLEAR)
+    chosen = clear(slots) & (slots.age >= MIN_AGE)
     number = int(chosen.sum())
     if number > most:
         kept = torch.randperm(number, generator=rng, device=rng.device)[:most]

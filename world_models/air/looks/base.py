@@ -69,12 +69,15 @@ class Looks(nn.Module):
             rng: Draws which way looks go on, either as likely; without one they stay.
         """
         glimpse = scene.decode_what(what)
-        sense = torch.ones_like(row)
+        extent = mask_extent(glimpse[:, :, -1])
         if rng is None:
-            row = torch.full_like(row, -1)
-        else:
-            sense = 2 * torch.randint(2, row.shape, generator=rng, device=rng.device) - 1
-        return Look(glimpse, mask_extent(glimpse[:, :, -1]), None, row, sense)
+            return Look(glimpse, extent, None, torch.full_like(row, -1), torch.ones_like(row))
+        sense = 2 * torch.randint(2, row.shape, generator=rng, device=rng.device) - 1
+        return self._remembered(Look(glimpse, extent, None, row, sense), rng)
+
+    def _remembered(self, look: Look, rng: torch.Generator) -> Look:
+        """The same, with what the memory tells of its rows."""
+        return look
 
     def advance(self, scene: SceneModel, look: Look) -> Look:
         """Looks one frame later."""

@@ -122,17 +122,10 @@ class Learned(Looks):
             path.append(x)
         return torch.stack(path, 1), State(x.detach(), hidden.detach(), courses)
 
-    def begin(
-        self,
-        scene: SceneModel,
-        what: Float[Tensor, "B K D"],
-        row: Int[Tensor, "B K"],
-        rng: torch.Generator | None,
-    ) -> Look:
+    def _remembered(self, look: Look, rng: torch.Generator) -> Look:
         """See `Looks.begin`: objects that the memory has go on from what they looked like."""
-        look = super().begin(scene, what, row, rng)
         memory, known = self.memory, (look.row >= 0).flatten()
-        if rng is None or memory is None or not bool(known.any()):
+        if memory is None or not bool(known.any()):
             return look
         looks = self._standard(torch.cat([memory.what, memory.side], -1))
         rows, sense = look.row.flatten()[known], look.sense.flatten()[known]
@@ -140,7 +133,7 @@ class Learned(Looks):
         state = torch.cat([*self._see(looks, memory, rows, sense, courses), courses], -1)
         memories = state.new_zeros(known.shape[0], state.shape[-1])
         memories[known] = state
-        return dataclasses.replace(look, memory=memories.unflatten(0, row.shape))
+        return dataclasses.replace(look, memory=memories.unflatten(0, look.row.shape))
 
     def advance(self, scene: SceneModel, look: Look) -> Look:
         """See `Looks.advance`."""
@@ -202,7 +195,7 @@ def walk(
     """
     rows, known, going = [], [], torch.ones_like(row, dtype=torch.bool)
     for _ in range(frames):
-        further = torch.where(sense > 0, memory.after[row], memory.before[row])
+        further = memory.step(row, sense)
         going = going & (further != row)
         row = further
         rows.append(row)

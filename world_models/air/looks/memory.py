@@ -46,6 +46,10 @@ class Memory:
     before: Int[Tensor, " N"]
     after: Int[Tensor, " N"]
 
+    def step(self, row: Int[Tensor, "*n"], sense: Int[Tensor, "*n"]) -> Int[Tensor, "*n"]:
+        """Rows one frame later (``sense`` 1) or earlier (-1)."""
+        return torch.where(sense > 0, self.after[row], self.before[row])
+
     def smooth(self, x: Float[Tensor, "N d"]) -> Float[Tensor, "N d"]:
         """What is measured of each look, less noisy: joined with what stands beside it in time."""
         for _ in range(PASSES):

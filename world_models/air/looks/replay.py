@@ -3,8 +3,6 @@
 import dataclasses
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.looks.base import Look, Looks
@@ -13,15 +11,9 @@ from world_models.air.looks.base import Look, Looks
 class Replay(Looks):
     """Each object walks to and fro along what a real one looked like, frame by frame."""
 
-    def begin(
-        self,
-        scene: SceneModel,
-        what: Float[Tensor, "B K D"],
-        row: Int[Tensor, "B K"],
-        rng: torch.Generator | None,
-    ) -> Look:
+    def _remembered(self, look: Look, rng: torch.Generator) -> Look:
         """See `Looks.begin`."""
-        return self._shown(super().begin(scene, what, row, rng))
+        return self._shown(look)
 
     def advance(self, scene: SceneModel, look: Look) -> Look:
         """See `Looks.advance`; at the end of a track it turns round."""
@@ -29,13 +21,9 @@ class Replay(Looks):
         if memory is None:
             return look
         row = look.row.clamp(min=0)
-        ways = torch.stack([memory.before[row], memory.after[row]], -1)
-
-        def step(sense: Tensor) -> Tensor:
-            return ways.gather(-1, (sense[..., None] > 0).long())[..., 0]
-
-        sense = torch.where(step(look.sense) == row, -look.sense, look.sense)
-        row = torch.where(look.row >= 0, step(sense), -1)
+        ends = memory.step(row, look.sense) == row
+        sense = torch.where(ends, -look.sense, look.sense)
+        row = torch.where(look.row >= 0, memory.step(row, sense), -1)
         return self._shown(dataclasses.replace(look, row=row, sense=sense))
 
     def _shown(self, look: Look) -> Look:

@@ -125,7 +125,7 @@ def advance(
     kick = torch.randn(state.velocity.shape, generator=rng, device=state.where.device)
     velocity = state.velocity + transition.jitter * kick
     where, velocity, hidden = transition.move(
-        state.where, velocity, state.hidden, state.alive, moved
+        state.where, velocity, state.hidden, state.alive, moved, rng
     )
     look = looks.advance(scene, state.look)
     if look.side is not None:

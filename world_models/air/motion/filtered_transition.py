@@ -78,6 +78,7 @@ class FilteredTransition(Transition):
         log_side: Float[Tensor, "B K s"],
         velocity: Float[Tensor, "B K 2"],
         exact: bool = False,
+        rng: torch.Generator | None = None,
     ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
         """The velocity after one frame, and how far the object gets in it."""
         return velocity, velocity
@@ -123,12 +124,13 @@ class FilteredTransition(Transition):
         hidden: Float[Tensor, "B K M"],
         present: Float[Tensor, "B K"],
         camera_px: Float[Tensor, "B 2"] | None = None,
+        rng: torch.Generator | None = None,
     ) -> tuple[Float[Tensor, "B K w"], Float[Tensor, "B K 2"], Float[Tensor, "B K M"]]:
         """See `Transition.move`."""
         filtered, memory = hidden.split([kalman.SIZE, hidden.shape[-1] - kalman.SIZE], -1)
         nothing = torch.zeros_like(velocity)
         moved, speed, (growth, *_), memory = self._law(
-            where, velocity, nothing, memory, present, exact=True
+            where, velocity, nothing, memory, present, exact=True, rng=rng
         )
         where = _moved(where, moved, growth, camera_px)
         return where, speed, torch.cat([filtered, memory], -1)
@@ -151,6 +153,7 @@ class FilteredTransition(Transition):
         memory: Float[Tensor, "B K m"],
         present: Float[Tensor, "B K"],
         exact: bool = False,
+        rng: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...], Tensor]:
         """How far each object gets, its velocity then, the rest of `law`, and the next memory."""
         xy, log_side = where[..., :2], where[..., 2:]
@@ -162,7 +165,7 @@ class FilteredTransition(Transition):
             known += [force / 3, message]
         added, memory = self.law(torch.cat(known, -1), memory)
         push, shift, *rest = added
-        velocity, moved = self.glide(xy, log_side, velocity + push, exact)
+        velocity, moved = self.glide(xy, log_side, velocity + push, exact, rng)
         # What is known exactly moves as fast as it is; the shift mends what the filter believes.
         return moved if exact else moved + shift, velocity, tuple(rest), memory
 
@@ -221,11 +224,12 @@ class TransitionKalman(FilteredTransition):
         log_side: Float[Tensor, "B K s"],
         velocity: Float[Tensor, "B K 2"],
         exact: bool = False,
+        rng: torch.Generator | None = None,
     ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
         """Turns back at the edges, where the tracks say that objects do."""
         if self.edges is None:
             return velocity, velocity
-        return self.edges(xy, log_side, velocity, exact)
+        return self.edges(xy, log_side, velocity, exact, rng)
 
 
 class TransitionLinear(FilteredTransition):

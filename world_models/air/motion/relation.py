@@ -14,13 +14,31 @@ LIKELY = 0.3
 """From this chance on an edge turns objects back: out of sight, few are seen to turn."""
 
 
-def decide(chance: Float[Tensor, "*n"], exact: bool, likely: float = 0.5) -> Float[Tensor, "*n"]:
+def decide(
+    chance: Float[Tensor, "*n"],
+    exact: bool,
+    likely: float = 0.5,
+    rng: torch.Generator | None = None,
+) -> Float[Tensor, "*n"]:
     """Whether something happens: as likely as it is, or (``exact``) yes or no.
 
     Half a collision is none that the world knows: it takes all the speed away. Gradients pass as
     if nothing had been decided.
+
+    Args:
+        chance: How likely it is.
+        exact: Whether to decide.
+        likely: From this chance on it happens, unless ``rng`` is given:
+        rng: Then what is more likely than not happens, and of the rest as much as is likely.
     """
-    return chance + ((chance > likely).to(chance.dtype) - chance).detach() if exact else chance
+    if not exact:
+        return chance
+    if rng is None:
+        happens = chance > likely
+    else:
+        drawn = torch.rand(chance.shape, generator=rng, device=chance.device)
+        happens = (chance > 0.5) | (drawn < chance)
+    return chance + (happens.to(chance.dtype) - chance).detach()
 
 
 class PairwiseRelation(nn.Module):
@@ -126,6 +144,7 @@ class EdgeRelation(nn.Module):
         log_side: Float[Tensor, "B K s"],
         velocity: Float[Tensor, "B K 2"],
         exact: bool = False,
+        rng: torch.Generator | None = None,
     ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
         """The velocity after this frame, and how far the object moves in it (pixels)."""
         ahead = torch.where(velocity < 0, -1.0, 1.0)
@@ -135,7 +154,7 @@ class EdgeRelation(nn.Module):
         size = 3 * (log_side - self.log_typical_side).expand_as(room)
         strength = self.strength(torch.stack([room.clamp(-10, 20) / 4, pace / 3, size], -1))
         contact = torch.sigmoid((pace - room) * self.log_sharpness.exp())
-        turns = decide(torch.sigmoid(strength[..., 0]), exact, LIKELY)
+        turns = decide(torch.sigmoid(strength[..., 0]), exact, LIKELY, rng)
         turned = turns * decide(contact, exact)
         after = velocity * (1 - 2 * turned)
         return after, after + 2 * turned * ahead * room

@@ -78,10 +78,12 @@ class Transition(nn.Module, abc.ABC):
         hidden: Float[Tensor, "B K M"],
         present: Float[Tensor, "B K"],
         camera_px: Float[Tensor, "B 2"] | None = None,
+        rng: torch.Generator | None = None,
     ) -> tuple[Float[Tensor, "B K w"], Float[Tensor, "B K 2"], Float[Tensor, "B K M"]]:
         """One frame on, from windows and velocities that are known exactly, as in dreams.
 
-        Arguments as of ``forward``.
+        Arguments as of ``forward``; ``rng`` draws what the law leaves to chance, without one the
+        likelier happens.
 
         Returns:
             The next windows, velocities (pixels per frame in the world) and memory.

@@ -117,6 +117,14 @@ def test_a_collision_happens_or_does_not(rng: torch.Generator) -> None:
     assert torch.equal(chance.grad, torch.full_like(chance, 3.0)), "and can be learned"
 
 
+def test_what_is_left_to_chance_is_drawn_as_often_as_it_is_likely(rng: torch.Generator) -> None:
+    chance = torch.tensor([0.05, 0.2, 0.45, 0.6, 0.95])[:, None].expand(5, 4000)
+    share = decide(chance, exact=True, likely=0.3, rng=rng).mean(-1)
+    torch.testing.assert_close(share[:3], chance[:3, 0], atol=0.03, rtol=0)
+    assert torch.equal(share[3:], torch.ones(2)), "the likelier of both is no matter of luck"
+    assert decide(chance, exact=True, likely=0.3)[:, 0].tolist() == [0, 0, 1, 1, 1]
+
+
 def test_at_a_wall_an_exact_object_keeps_all_of_its_speed_or_turns_all_of_it_round() -> None:
     edges = EdgeRelation((48, 48), SIDE)
     edges.strength[-1].bias.data.fill_(30.0)

@@ -176,7 +176,8 @@ def gather(
 ) -> Bank:
     """All moments in which an object has been followed for `MIN_AGE` frames; there may be none.
 
-    Where episodes are shorter than that, for as many as they have.
+    Where episodes are shorter than that, for as many as they have. Objects that were never seen
+    whole are left out, unless that is all of them.
 
     Args:
         history: What was believed after each frame.
@@ -189,11 +190,13 @@ def gather(
     stride = 1
     if history[0].camera is not None:
         stride = max(1, len(history) * len(history[0].alive) // MOST_CANVASES)
+    nobody = not bool((row >= 0).any())
     for slots, share, rows in list(zip(history, inside.unbind(1), row, strict=True))[::-stride][
         ::-1
     ]:
         sure = slots.needed >= NEEDED_AT_MOST
         valid = (slots.alive > 0) & (slots.unseen == 0) & (slots.age >= min_age) & sure
+        valid &= (rows >= 0) | nobody
         shown = valid & (share > WELL_VISIBLE)
         moments.append(moment(slots, valid, shown, rows)[valid.any(-1)])
     return _join(moments)

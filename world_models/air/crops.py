@@ -71,12 +71,16 @@ def shown(scene: SceneModel, slots: Slots, frame: UInt8[Tensor, "B C H W"], canv
         frame: The frame.
         canvas: Whether backgrounds are those that were gathered pixel by pixel.
     """
+    background = backdrop(scene, slots, canvas)
+    return Shown(to_float(frame), background, scene.bars(background))
+
+
+def backdrop(scene: SceneModel, slots: Slots, canvas: bool) -> Float[Tensor, "B C H W"]:
+    """The background of every episode; arguments as of `shown`."""
     if canvas and slots.camera is not None:
         height, width = scene.frame_shape[1:]
-        background = slots.camera.backdrop().view((height, width))
-    else:
-        background = scene.background.decode(slots.z_bg)
-    return Shown(to_float(frame), background, scene.bars(background))
+        return slots.camera.backdrop().view((height, width))
+    return scene.background.decode(slots.z_bg)
 
 
 @torch.no_grad()

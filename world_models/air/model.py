@@ -37,6 +37,7 @@ from world_models.air.outlines import outlines
 from world_models.air.settings import AIRChoices, AIRSettings, decided
 from world_models.air.sharpening import sharpen
 from world_models.air.viewpoint import Viewpoint
+from world_models.air.whole import judged
 from world_models.base import Posterior, WorldModel
 from world_models.blocks.glimpse import box_in_window, window_box
 from world_models.blocks.new_weights import new_weights
@@ -119,7 +120,7 @@ class AIR(WorldModel[DreamState]):
             real = real[: self.MOST_STILLS]
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
         self.calibration = Calibration()
-        history = self.posterior(real)
+        history = judged(self.scene, self.posterior(real), self.viewpoint.canvas)
         self.calibration, boxes = calibrate(history, real)
         count = history.visible.sum(-1).mean().item()
         metrics |= {"noise": self.noise_sigma, "objects_per_frame": count, **boxes}
@@ -166,30 +167,26 @@ class AIR(WorldModel[DreamState]):
         self, real: Trajectory, steps: dict[str, int], rng: torch.Generator, first_time: bool
     ) -> dict[str, float]:
         """Learns to follow objects through episodes, and how they and the camera move."""
-        asked = self.viewpoint.before(real.camera)
+        asked, canvas = self.viewpoint.before(real.camera), self.viewpoint.canvas
         camera, metrics = asked, {}
         undecided = first_time and "relation" in self.settings.open
         if self.viewpoint.prior is not None or undecided:
             shown = slice(None if self.viewpoint.prior is not None else MOST_EPISODES)
-            history = self.posterior(real[shown])
+            history = judged(self.scene, self.posterior(real[shown]), canvas)
             path, _ = self.viewpoint.learn(history.belief, asked[shown])
             if self.viewpoint.prior is not None:
                 camera = path
             if undecided:
                 metrics = self._choose_relation(tracks(history.belief, path, history.visible), rng)
+        prior = self.chosen.presence_prior
         metrics |= fitting.fit_sequence(
-            self._filter(),
-            real.frame,
-            camera,
-            steps["sequence"],
-            self.chosen.presence_prior,
-            rng,
+            self._filter(), real.frame, camera, steps["sequence"], prior, rng
         )
-        history = self.posterior(real)
-        found = crops(self.scene, history.belief, real.frame, self.viewpoint.canvas, rng)
+        history = judged(self.scene, self.posterior(real), canvas)
+        found = crops(self.scene, history.belief, real.frame, canvas, rng)
         if found is not None and self.settings.sharpening_steps > 0:
             metrics |= sharpen(self.scene, found, steps["sharpening"], rng)
-            history = self.posterior(real)
+            history = judged(self.scene, self.posterior(real), canvas)
         camera, seen = self.viewpoint.learn(history.belief, asked)
         followed = tracks(history.belief, camera, history.visible)
         return metrics | seen | fit_motion(self.transition, followed, steps["motion"], rng)

@@ -17,13 +17,13 @@ class Kinematics(NamedTuple):
 
     begun: Float[Tensor, "*b 1"]
     """0 for objects that were just found, of which nothing was predicted."""
-    velocity: Float[Tensor, "*b 2"]
+    velocity: Float[Tensor, "*b d"]
     """Pixels per frame in the world."""
-    expected: Float[Tensor, "*b 2"]
+    expected: Float[Tensor, "*b d"]
     """The move since the last measurement, pixels."""
-    var_position: Float[Tensor, "*b 2"]
-    covariance: Float[Tensor, "*b 2"]
-    var_velocity: Float[Tensor, "*b 2"]
+    var_position: Float[Tensor, "*b d"]
+    covariance: Float[Tensor, "*b d"]
+    var_velocity: Float[Tensor, "*b d"]
 
 
 SIZES = (1, 2, 2, 2, 2, 2)
@@ -38,11 +38,11 @@ def unpack(hidden: Float[Tensor, "*b M"]) -> tuple[Kinematics, Float[Tensor, "*b
 
 def correct(
     state: Kinematics,
-    moved: Float[Tensor, "*b 2"],
+    moved: Float[Tensor, "*b d"],
     noise: Float[Tensor, "*#b 1"] | Float[Tensor, ""],
     var_new: Float[Tensor, ""],
     patience: Float[Tensor, ""],
-) -> tuple[Kinematics, Float[Tensor, "*b 2"]]:
+) -> tuple[Kinematics, Float[Tensor, "*b d"]]:
     """What is believed once the object was measured.
 
     Args:
@@ -78,10 +78,10 @@ def correct(
 
 def predict(
     belief: Kinematics,
-    velocity: Float[Tensor, "*b 2"],
-    moved: Float[Tensor, "*b 2"],
-    drift_position: Float[Tensor, "*b 2"],
-    drift_velocity: Float[Tensor, "*b 2"],
+    velocity: Float[Tensor, "*b d"],
+    moved: Float[Tensor, "*b d"],
+    drift_position: Float[Tensor, "*b d"],
+    drift_velocity: Float[Tensor, "*b d"],
 ) -> Kinematics:
     """One frame later, if the object gets ``velocity`` and lands ``moved`` from where it was seen.
 

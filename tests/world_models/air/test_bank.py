@@ -109,11 +109,21 @@ def test_no_drawn_scene_is_without_an_object_that_can_be_followed() -> None:
 def test_who_is_well_in_view_is_remembered() -> None:
     slots = slots_at([[10.0, 10.0, 2.3], [40.0, 10.0, 2.3]], [1.0, 1.0], [0.0, 0.0])
     inside = torch.tensor([[[0.4, 0.2], [0.6, 0.0], [0.5, 1.0]]])
-    row = torch.tensor([[[0, -1]], [[1, 2]], [[3, 4]]])
+    row = torch.tensor([[[0, 5]], [[1, 2]], [[3, 4]]])
     bank = gather([slots] * 3, inside, row)
     assert bank.valid.tolist() == [[True, True]] * 3
     assert bank.shown.tolist() == [[False, False], [True, False], [False, True]]
     assert torch.equal(bank.row, row[:, 0])
+
+
+def test_who_was_never_seen_whole_counts_but_lends_nothing() -> None:
+    """Unless that is everybody: then dreams are of what there is."""
+    slots = slots_at([[10.0, 10.0, 2.3], [40.0, 10.0, 2.3]], [1.0, 1.0], [0.0, 0.0])
+    inside = torch.ones(1, 2, 2)
+    bank = gather([slots] * 2, inside, torch.tensor([[[0, -1]], [[1, -1]]]))
+    assert bank.valid.tolist() == [[True, False]] * 2
+    assert bank.count.tolist() == [2, 2]
+    assert gather([slots] * 2, inside, NOWHERE[:2, :, :2]).valid.all()
 
 
 def test_hidden_objects_count_but_lend_nothing() -> None:

@@ -5,23 +5,24 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from world_models.air.objects.slots import Slots
-from world_models.air.outlines import clear
+from world_models.air.whole import Around
 
 PASSES = 2
 """Of the mean over three frames."""
 
 
 class Sights(NamedTuple):
-    """Objects that were `clear`, in the order of frames, episodes, slots.
+    """Objects that were seen whole, or were shortly before and after: frames, episodes, slots.
 
-    ``picture`` is colour times alpha, then alpha, in the object's window; ``extent`` how far it
-    reaches there (`world_models.air.frame.readout`).
+    ``known`` says which these are; ``picture`` is colour times alpha, then alpha, in the object's
+    window; ``extent`` how far it reaches there (`world_models.air.frame.readout`).
     """
 
+    known: Bool[Tensor, "T B K"]
     picture: Float[Tensor, "N c g g"]
     extent: Float[Tensor, "N 4"]
 
@@ -62,11 +63,11 @@ class Memory:
 
 
 def remember(history: Sequence[Slots], sights: Sights) -> tuple[Memory, Int[Tensor, "T B K"]]:
-    """The looks of all objects that were clear, and the row of each (-1: it was not)."""
+    """The looks of all objects that are known; the row next in time to each (-1: none)."""
     where, what = (
         torch.stack([getattr(s, name).loc for s in history]) for name in ("where", "what")
     )
-    known = torch.stack([clear(s) for s in history])
+    known = sights.known
     identity = torch.stack([s.id for s in history])
     row = torch.where(known, known.flatten().cumsum(0).view(known.shape) - 1, -1)
     same = known[1:] & known[:-1] & (identity[1:] == identity[:-1])
@@ -82,4 +83,6 @@ def remember(history: Sequence[Slots], sights: Sights) -> tuple[Memory, Int[Tens
         after[known],
     )
     smooth = {name: memory.smooth(getattr(memory, name)) for name in ("extent", "side")}
+    frame = Around.of(known, identity).nearest
+    row = torch.where(frame >= 0, row.gather(0, frame.clamp(min=0)), -1)
     return dataclasses.replace(memory, **smooth), row

@@ -55,11 +55,14 @@ class Tracks:
 
     def in_hindsight(self) -> tuple["Hindsight", float]:
         """With places and velocities; and by how much velocities change by themselves (std)."""
-        path = running_sum(self.camera, 1)[:, :, None]
-        measured = self.where[..., :2] + path
-        place, velocity, jitter = smooth(measured, self.continued(), self.share)
+        path, same = running_sum(self.camera, 1)[:, :, None], self.continued()
+        place, velocity, jitter = smooth(self.where[..., :2] + path, same, self.share)
+        log_side = self.where[..., 2:]
+        scale = log_side.mean().exp()  # small changes of logarithms become pixels
+        side, _, _ = smooth(scale * log_side, same, self.share)
+        window = torch.cat([place - path, side / scale], -1)
         known = {field.name: getattr(self, field.name) for field in dataclasses.fields(Tracks)}
-        return Hindsight(**known, place=place - path, velocity=velocity), jitter
+        return Hindsight(**known, window=window, velocity=velocity), jitter
 
     def continued(self) -> Bool[Tensor, "N T K"]:
         """Whether the object was followed in this frame and in the one before."""
@@ -77,11 +80,11 @@ class Hindsight(Tracks):
     """Tracks of which later frames have told more (`smooth`).
 
     Attributes:
-        place: Where the centres were.
+        window: Where objects were.
         velocity: How fast they were: pixels per frame in the world.
     """
 
-    place: Float[Tensor, "N T K 2"]
+    window: Float[Tensor, "N T K w"]
     velocity: Float[Tensor, "N T K 2"]
 
 
@@ -194,7 +197,7 @@ def overshoot(
     times = starts[:, None] + torch.arange(OVERSHOOT + 1, device=starts.device)
     inside = times < tracks.where.shape[1]
     times = times.clamp(max=tracks.where.shape[1] - 1)
-    where = torch.cat([tracks.place, tracks.where[..., 2:]], -1)[:, times].flatten(0, 1)
+    where = tracks.window[:, times].flatten(0, 1)
     speed = tracks.velocity[:, times].flatten(0, 1)[:, 1:]
     camera = tracks.camera[:, times].flatten(0, 1)
     present = tracks.present[:, starts].flatten(0, 1).float()
@@ -239,12 +242,15 @@ def mirror(tracks: Hindsight, centre: Float[Tensor, " 2"], rng: torch.Generator)
     def turn(x: Tensor) -> Tensor:
         return torch.where(swap, (x * flips).flip(-1), x * flips)
 
-    xy, sides = tracks.where[..., :2], tracks.where[..., 2:]
-    sides = torch.where(swap, sides.flip(-1), sides)
+    def turn_window(where: Tensor) -> Tensor:
+        sides = where[..., 2:]
+        sides = torch.where(swap, sides.flip(-1), sides)
+        return torch.cat([turn(where[..., :2] - centre) + centre, sides], -1)
+
     return dataclasses.replace(
         tracks,
-        where=torch.cat([turn(xy - centre) + centre, sides], -1),
+        where=turn_window(tracks.where),
         camera=turn(tracks.camera[:, :, None])[:, :, 0],
-        place=turn(tracks.place - centre) + centre,
+        window=turn_window(tracks.window),
         velocity=turn(tracks.velocity),
     )

@@ -32,7 +32,7 @@ MOST_NATS = 4.5
 
 
 class Filtered(NamedTuple):
-    """Belief after every measurement: ``N T K 2`` each; lengths in pixels."""
+    """Belief after every measurement: ``N T K d`` each; lengths in pixels."""
 
     position: Tensor
     velocity: Tensor
@@ -41,14 +41,14 @@ class Filtered(NamedTuple):
 
 
 def smooth(
-    position: Float[Tensor, "N T K 2"],
+    position: Float[Tensor, "N T K d"],
     same: Bool[Tensor, "N T K"],
     share: Float[Tensor, "N T K"],
-) -> tuple[Float[Tensor, "N T K 2"], Float[Tensor, "N T K 2"], float]:
+) -> tuple[Float[Tensor, "N T K d"], Float[Tensor, "N T K d"], float]:
     """Positions and velocities in hindsight, and how much velocities change by themselves.
 
     Args:
-        position: Measured centres, in a frame that stands, pixels.
+        position: Measured centres in a frame that stands, or whatever else changes evenly: pixels.
         same: Whether the object is the one that the slot held a frame earlier.
         share: How much of it was seen, 0 to 1.
 
@@ -71,7 +71,7 @@ def smooth(
     return place, _join(one, other), jitter**0.5
 
 
-def _join(one: Filtered, other: Filtered) -> Float[Tensor, "N T K 2"]:
+def _join(one: Filtered, other: Filtered) -> Float[Tensor, "N T K d"]:
     """Velocities that the past and the future tell together.
 
     Where they contradict each other the velocity has just changed, or is about to, and their mean
@@ -87,7 +87,7 @@ def _join(one: Filtered, other: Filtered) -> Float[Tensor, "N T K 2"]:
 
 
 def _likeliest(
-    position: Float[Tensor, "N T K 2"],
+    position: Float[Tensor, "N T K d"],
     same: Bool[Tensor, "N T K"],
     doubt: Float[Tensor, "N T K 1"],
 ) -> tuple[float, float]:
@@ -101,7 +101,7 @@ def _likeliest(
 
 
 def _filter(
-    position: Float[Tensor, "N T K 2"],
+    position: Float[Tensor, "N T K d"],
     same: Bool[Tensor, "N T K"],
     noise: Float[Tensor, "N T K 1"],
     jitter: float,

@@ -193,9 +193,11 @@ def test_mirrored_scenes_keep_their_distances(where_dim: int, rng: torch.Generat
     apart = [(a[:, :, 0] - a[:, :, 1]).norm(dim=-1) for a in (xy, other)]
     assert torch.allclose(*apart, atol=1e-4)
     assert torch.allclose((xy - 24).norm(dim=-1), (other - 24).norm(dim=-1), atol=1e-4)
-    offset = [x.where[..., :2] - x.place for x in (tracks, mirrored)]
+    offset = [(x.where - x.window)[..., :2] for x in (tracks, mirrored)]
     assert torch.allclose(offset[0].norm(dim=-1), offset[1].norm(dim=-1), atol=1e-4)
-    ahead = [(x.place[:, 6] + x.velocity[:, 6]) - x.place[:, 7] for x in (tracks, mirrored)]
+    places = [x.window[..., :2] for x in (tracks, mirrored)]
+    speeds = [x.velocity for x in (tracks, mirrored)]
+    ahead = [p[:, 6] + v[:, 6] - p[:, 7] for p, v in zip(places, speeds, strict=True)]
     assert torch.allclose(ahead[0].norm(dim=-1), ahead[1].norm(dim=-1), atol=1e-4)
 
 
@@ -206,10 +208,7 @@ def test_a_law_that_keeps_speeds_pays_nothing_for_them(rng: torch.Generator) -> 
     for factor in (0.9, 1.0, 1.1):
         spoiled = dataclasses.replace(tracks, velocity=factor * tracks.velocity)
         starts = torch.tensor([4])
-        where, speed = (
-            torch.cat([tracks.place, tracks.where[..., 2:]], -1)[:, 4],
-            tracks.velocity[:, 4],
-        )
+        where, speed = tracks.window[:, 4], tracks.velocity[:, 4]
         hidden = law.initial((6, 2))
         costs[factor] = learning.overshoot(law, spoiled, starts, (where, speed), hidden).item()
     assert costs[1.0] < min(costs[0.9], costs[1.1])

@@ -178,15 +178,14 @@ class AIR(WorldModel[DreamState]):
                 camera = path
             if undecided:
                 metrics = self._choose_relation(tracks(history.belief, path, history.visible), rng)
-        prior = self.chosen.presence_prior
         metrics |= fitting.fit_sequence(
-            self._filter(), real.frame, camera, steps["sequence"], prior, rng
+            self._filter(), real.frame, camera, steps["sequence"], self.chosen.presence_prior, rng
         )
+        if self.settings.sharpening_steps > 0:
+            found = crops(self.scene, self._follow(real)[0], real.frame, canvas, rng)
+            if found is not None:
+                metrics |= sharpen(self.scene, found, steps["sharpening"], rng)
         history = judged(self.scene, self.posterior(real), canvas)
-        found = crops(self.scene, history.belief, real.frame, canvas, rng)
-        if found is not None and self.settings.sharpening_steps > 0:
-            metrics |= sharpen(self.scene, found, steps["sharpening"], rng)
-            history = judged(self.scene, self.posterior(real), canvas)
         camera, seen = self.viewpoint.learn(history.belief, asked)
         followed = tracks(history.belief, camera, history.visible)
         return metrics | seen | fit_motion(self.transition, followed, steps["motion"], rng)
@@ -196,16 +195,20 @@ class AIR(WorldModel[DreamState]):
         keep = self.chosen.keep_background
         return Filter(self.scene, self.transition, self.num_slots, self.settings.sigma, keep)
 
-    @torch.no_grad()
-    def posterior(self, real: Trajectory) -> Posterior:
-        """Filters episodes frame by frame (causally), with posterior means and hard presence."""
-        slots, reconstruction, surprise = follow(
+    def _follow(self, real: Trajectory) -> tuple[list[Slots], Tensor, Tensor]:
+        """Beliefs after each frame, reconstructions and costs (`follow`)."""
+        return follow(
             self._filter(),
             real.frame,
             self.viewpoint.before(real.camera),
             self.viewpoint.camera_filter(self.scene),
             self.viewpoint.canvas,
         )
+
+    @torch.no_grad()
+    def posterior(self, real: Trajectory) -> Posterior:
+        """Filters episodes frame by frame (causally), with posterior means and hard presence."""
+        slots, reconstruction, surprise = self._follow(real)
         extent = outlines(self.scene, slots, real.frame, self.viewpoint.canvas)
         where = torch.stack([s.where.loc for s in slots], 1)
         box = self.calibration(window_box(where, extent, self.frame_shape[1:]))

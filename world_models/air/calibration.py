@@ -23,7 +23,7 @@ MATCH_IOU = 0.4
 LEAST_BOXES = 5
 """First boxes without which nothing is calibrated."""
 CLEAR = 0.6
-"""Share of the target that must be seen for a reward to count."""
+"""Share of the target that must be seen for its first box or a reward to count."""
 LEAST_REWARD = 0.1
 """Smaller ones hardly change with the target's edges."""
 SIZE_SCALE, PLACE_SCALE, REWARD_SCALE = 0.1, 0.05, 0.05
@@ -69,9 +69,9 @@ def calibrate(uncalibrated: Posterior, real: Trajectory) -> tuple[Calibration, d
     """
     given = real.box[:, 0]
     box, there, overlap = _target(uncalibrated, given)
-    matched = overlap > MATCH_IOU
+    matched = (overlap > MATCH_IOU) & there[:, 0]
     metrics = {
-        "first_box_found": matched.float().mean().item(),
+        "first_box_found": (overlap > MATCH_IOU).float().mean().item(),
         "first_box_iou": overlap.mean().item(),
     }
     if int(matched.sum()) < LEAST_BOXES:
@@ -96,9 +96,9 @@ def calibrate(uncalibrated: Posterior, real: Trajectory) -> tuple[Calibration, d
             optimiser.step()
     log_ratio, *shift = found.tolist()
     calibration = Calibration(math.exp(log_ratio), *shift)
-    after = iou(calibration(first), goal)
+    after = torch.where(overlap > 0, iou(calibration(box[:, 0]), given), 0.0)
     metrics |= {
-        "first_box_iou_calibrated": (after.sum() / len(given)).item(),
+        "first_box_iou_calibrated": after.mean().item(),
         "rewards_used": float(len(reward)),
         "box_ratio": calibration.ratio,
     }
@@ -108,15 +108,15 @@ def calibrate(uncalibrated: Posterior, real: Trajectory) -> tuple[Calibration, d
 def _target(
     posterior: Posterior, given: Float[Tensor, "B 4"]
 ) -> tuple[Float[Tensor, "B T 4"], Bool[Tensor, "B T"], Float[Tensor, " B"]]:
-    """The target's box through time, whether it is well seen, and how its first box fits."""
+    """The target's box through time, where it is well seen, and how its first box fits."""
     box, identity = posterior.box, posterior.id
     known = (identity[:, 0] >= 0).float()
     overlap, slot = (iou(box[:, 0], given[:, None].expand_as(box[:, 0])) * known).max(-1)
     wanted = identity[:, 0].gather(-1, slot[:, None])[:, :, None]
-    same = (identity == wanted) & (posterior.visible > CLEAR)
+    same = identity == wanted
     place = same.int().argmax(-1)
     path = box.gather(2, place[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]
-    return path, same.any(-1), overlap
+    return path, (same & (posterior.visible > CLEAR)).any(-1), overlap
 
 
 def _robust(error: Float[Tensor, "*n"]) -> Float[Tensor, ""]:

@@ -114,6 +114,20 @@ def test_a_target_that_is_lost_or_hidden_tells_nothing(gone: str, rng: torch.Gen
     assert metrics["rewards_used"] <= 3 * EPISODES
 
 
+def test_a_first_box_of_which_little_is_seen_tells_nothing(rng: torch.Generator) -> None:
+    """What bars cut off has a smaller mask than box; it is still found, and the others tell."""
+    posterior, real = _world(rng)
+    visible, wrong = posterior.visible.clone(), posterior.box.clone()
+    visible[::2, 0, 1] = 0.4
+    wrong[::2, 0, 1, 2:] *= 0.7
+    found, metrics = calibrate(
+        dataclasses.replace(posterior, box=wrong, visible=visible), _untold(real)
+    )
+    _check(found)
+    assert metrics["first_box_found"] == 1
+    assert metrics["first_box_iou_calibrated"] > metrics["first_box_iou"] + 0.05
+
+
 def test_a_slot_that_holds_another_object_has_little_say(rng: torch.Generator) -> None:
     posterior, real = _world(rng)
     wrong = posterior.box.clone()

@@ -172,7 +172,7 @@ class AIR(WorldModel[DreamState]):
         undecided = first_time and "relation" in self.settings.open
         if self.viewpoint.prior is not None or undecided:
             shown = slice(None if self.viewpoint.prior is not None else MOST_EPISODES)
-            history = judged(self.scene, self.posterior(real[shown]), canvas)
+            history = self.posterior(real[shown])
             path, _ = self.viewpoint.learn(history.belief, asked[shown])
             if self.viewpoint.prior is not None:
                 camera = path

@@ -139,7 +139,7 @@ def fit_sequence(
     steps: int,
     presence_prior: float,
     rng: torch.Generator,
-    batch: int = 8,
+    batch: int = 12,
     clip: int = 8,
 ) -> dict[str, float]:
     """Learns to follow objects through clips of ``clip`` frames.

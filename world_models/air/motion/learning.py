@@ -94,7 +94,7 @@ def fit_motion(
     steps: int,
     rng: torch.Generator,
     learning_rate: float = 3e-3,
-    batch: int = 32,
+    batch: int = 48,
 ) -> dict[str, float]:
     """Learns the transition on tracks: one-step likelihood, and open-loop error over ten steps.
 

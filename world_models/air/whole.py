@@ -27,13 +27,18 @@ UNKNOWN = 0.5
 
 
 @torch.no_grad()
-def whole(scene: SceneModel, slots: Slots, canvas: bool) -> Bool[Tensor, "B K"]:
-    """Objects that are `clear` and end within what can be seen.
+def whole(
+    scene: SceneModel, slots: Slots, canvas: bool
+) -> tuple[Bool[Tensor, "B K"], Float[Tensor, "B K 1"]]:
+    """Objects that are `clear` and end within what can be seen; and the areas of all boxes.
 
     Args:
         scene: Draws objects and backgrounds.
         slots: What is believed after a frame.
         canvas: Whether backgrounds are those that were gathered pixel by pixel.
+
+    Returns:
+        Who is seen whole, and areas in pixels, at least 1.
     """
     where = slots.where.loc
     height, width = scene.frame_shape[1:]
@@ -41,10 +46,13 @@ def whole(scene: SceneModel, slots: Slots, canvas: bool) -> Bool[Tensor, "B K"]:
     room = where.new_ones(len(where), height, width) if bars is None else 1 - bars
     room = room[:, None, None].expand(-1, where.shape[1], -1, -1, -1).flatten(0, 1)
     free = read_glimpse(room, where.flatten(0, 1), scene.GLIMPSE)
-    alpha = scene.decode_what(slots.what.loc)[:, :, -1].flatten(0, 1)[:, None]
-    reach = F.max_pool2d((alpha > RIM).to(alpha.dtype), 3, 1, 1)
+    alpha = scene.decode_what(slots.what.loc)[:, :, -1]
+    reach = F.max_pool2d((alpha > RIM).to(alpha.dtype).flatten(0, 1)[:, None], 3, 1, 1)
     cut = (reach * (1 - free)).amax((1, 2, 3)) > SHUT
-    return clear(slots) & ~cut.view(slots.alive.shape)
+    extent = mask_extent(alpha)
+    size = (extent[..., 2:] - extent[..., :2]) * where[..., 2:].exp()
+    area = size.prod(-1, keepdim=True).clamp(min=1)
+    return clear(slots) & ~cut.view(slots.alive.shape), area
 
 
 class Around(NamedTuple):
@@ -92,18 +100,10 @@ def judged(scene: SceneModel, history: Posterior, canvas: bool) -> Posterior:
     Arguments as of `whole`; ``history`` is what was believed after each frame.
     """
     belief = history.belief
-    known = torch.stack([whole(scene, slots, canvas) for slots in belief])
+    seen = [whole(scene, slots, canvas) for slots in belief]
+    known, area = (torch.stack(parts) for parts in zip(*seen, strict=True))
     cut = torch.stack([clear(slots) for slots in belief]) & ~known
     around = Around.of(known, torch.stack([slots.id for slots in belief]))
-    area = torch.stack([_area(scene, slots) for slots in belief])
     share = (area / around.between(area))[..., 0].clamp(max=1)
     share = torch.where(cut, torch.where(around.before >= 0, share, UNKNOWN), 1.0)
     return dataclasses.replace(history, visible=history.visible * share.transpose(0, 1))
-
-
-@torch.no_grad()
-def _area(scene: SceneModel, slots: Slots) -> Float[Tensor, "B K 1"]:
-    """Of boxes, pixels."""
-    extent = mask_extent(scene.decode_what(slots.what.loc)[:, :, -1])
-    size = (extent[..., 2:] - extent[..., :2]) * slots.where.loc[..., 2:].exp()
-    return size.prod(-1, keepdim=True).clamp(min=1)

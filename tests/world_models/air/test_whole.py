@@ -37,7 +37,7 @@ def _slots(place: tuple[float, float]) -> Slots:
 def test_who_ends_at_the_edge_of_the_view_is_not_seen_whole(
     place: tuple[float, float], expected: bool, scene: SceneModel
 ) -> None:
-    assert whole(scene, _slots(place), False).tolist() == [[expected]]
+    assert whole(scene, _slots(place), False)[0].tolist() == [[expected]]
 
 
 @pytest.mark.parametrize(("left", "expected"), [(14, False), (15, False), (20, True)])
@@ -47,12 +47,15 @@ def test_who_ends_at_a_bar_is_not_seen_whole(
     bars = torch.zeros(1, SIZE, SIZE)
     bars[..., left:] = 1.0
     monkeypatch.setattr(scene, "bars", lambda background: bars)
-    assert whole(scene, _slots((12.0, 12.0)), False).tolist() == [[expected]]
+    assert whole(scene, _slots((12.0, 12.0)), False)[0].tolist() == [[expected]]
 
 
 def test_who_is_hidden_is_not_seen_whole(scene: SceneModel) -> None:
     slots = _slots((12.0, 12.0))
-    assert not whole(scene, dataclasses.replace(slots, visible=0.4 * slots.visible), False).any()
+    hidden = dataclasses.replace(slots, visible=0.4 * slots.visible)
+    known, area = whole(scene, hidden, False)
+    assert not known.any()
+    assert area.item() == pytest.approx(64, rel=0.01)
 
 
 def _history(x: list[float], log_share: list[float], names: list[int]) -> Posterior:

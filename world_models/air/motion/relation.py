@@ -157,4 +157,6 @@ class EdgeRelation(nn.Module):
         turns = decide(torch.sigmoid(strength[..., 0]), exact, LIKELY, rng)
         turned = turns * decide(contact, exact)
         after = velocity * (1 - 2 * turned)
-        return after, after + 2 * turned * ahead * room
+        # Who is past the edge, for it did not turn there, turns where it is.
+        way = room.clamp(min=0) if exact else room
+        return after, after + 2 * turned * ahead * way

@@ -139,6 +139,16 @@ def test_at_a_wall_an_exact_object_keeps_all_of_its_speed_or_turns_all_of_it_rou
     assert (exact[0, -1] < 0).all()
 
 
+def test_who_did_not_turn_at_a_wall_turns_later_where_it_is() -> None:
+    """It is not thrown back as far as it went."""
+    edges = EdgeRelation((48, 48), SIDE)
+    edges.strength[-1].bias.data.fill_(30.0)
+    xy, side = torch.tensor([[[58.0, 24.0]]]), torch.full((1, 1, 1), SIDE)
+    velocity, moved = edges(xy, side, torch.tensor([[[2.0, 1.0]]]), exact=True)
+    torch.testing.assert_close(velocity, torch.tensor([[[-2.0, 1.0]]]))
+    torch.testing.assert_close(moved, velocity)
+
+
 @pytest.mark.parametrize("name", ["kalman", "linear", "rnn", "constant_velocity"])
 def test_what_moves_in_a_dream_is_as_fast_as_it_is_told(name: str, rng: torch.Generator) -> None:
     """The next place is the last one and the velocity, against the camera."""

@@ -51,6 +51,15 @@ class Memory:
         """Rows one frame later (``sense`` 1) or earlier (-1)."""
         return torch.where(sense > 0, self.after[row], self.before[row])
 
+    def left(self, sense: int) -> Int[Tensor, " N"]:
+        """Frames until each track ends, in this sense."""
+        row = torch.arange(len(self.what), device=self.what.device)
+        left, way = torch.zeros_like(row), torch.full_like(row, sense)
+        while bool((further := self.step(row, way)).ne(row).any()):
+            left += further != row
+            row = further
+        return left
+
     def smooth(self, x: Float[Tensor, "N d"]) -> Float[Tensor, "N d"]:
         """What is measured of each look, less noisy: joined with what stands beside it in time."""
         for _ in range(PASSES):

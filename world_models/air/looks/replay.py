@@ -3,17 +3,35 @@
 import dataclasses
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.looks.base import Look, Looks
+from world_models.air.looks.memory import Memory
 
 
 class Replay(Looks):
-    """Each object walks to and fro along what a real one looked like, frame by frame."""
+    """Each object walks to and fro along what a real one looked like, frame by frame.
+
+    It begins towards the farther end of the track: who turns round soon changes too little.
+    """
+
+    _longer: Int[Tensor, " N"]
+
+    def keep(self, memory: Memory | None) -> None:
+        """See `Looks.keep`."""
+        super().keep(memory)
+        if memory is not None:
+            self._longer = memory.left(1) - memory.left(-1)
 
     def _remembered(self, look: Look, rng: torch.Generator) -> Look:
         """See `Looks.begin`."""
-        return self._shown(look)
+        if self.memory is None or len(self.memory.what) == 0:
+            return look
+        longer = self._longer[look.row.clamp(min=0)].sign()
+        sense = torch.where(longer == 0, look.sense, longer)
+        return self._shown(dataclasses.replace(look, sense=sense))
 
     def advance(self, scene: SceneModel, look: Look) -> Look:
         """See `Looks.advance`; at the end of a track it turns round."""

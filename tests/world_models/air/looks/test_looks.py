@@ -61,8 +61,10 @@ def test_replay_walks_to_and_fro_and_never_leaves_its_track(
     turned = (step[1:] != step[:-1]) & (path[1:-1] >= 0)
     ends = torch.isin(path[1:-1], torch.tensor([0, 6, 7, 8, 13]))
     assert not (turned & ~ends).any(), "it turns round at the ends alone"
+    assert (step[0, :, [0, 1, 2, 8, 9, 10]] > 0).all(), "first to the end that is farther away"
+    assert (step[0, :, [4, 5, 6, 11, 12, 13]] < 0).all()
     assert (step[0, :, 3] > 0).any()
-    assert (step[0, :, 3] < 0).any(), "either way is as likely"
+    assert (step[0, :, 3] < 0).any(), "from the middle either way is as likely"
 
 
 def test_replay_shows_what_the_memory_has(scene: SceneModel, rng: torch.Generator) -> None:

@@ -45,6 +45,14 @@ def _steps(memory: Memory) -> dict[float, tuple[float, float]]:
     return dict(zip(tag.tolist(), ways, strict=True))
 
 
+def test_how_long_each_look_goes_on_is_known() -> None:
+    memory, _ = remember(_history([[5, 6], [5, 7], [5, 7]]))
+    left = dict(zip(memory.what[:, 0].tolist(), memory.left(1).tolist(), strict=True))
+    assert left == {0.0: 2, 10.0: 1, 20.0: 0, 1.0: 0, 11.0: 1, 21.0: 0}
+    left = dict(zip(memory.what[:, 0].tolist(), memory.left(-1).tolist(), strict=True))
+    assert left == {0.0: 0, 10.0: 1, 20.0: 2, 1.0: 0, 11.0: 0, 21.0: 1}
+
+
 def test_looks_are_linked_in_time_where_the_identity_is_the_same() -> None:
     memory, row = remember(_history([[5, 6], [5, 7], [5, 7]]))
     assert _steps(memory) == {

@@ -20,10 +20,11 @@ from world_models.air.objects.slots import Slots
 
 MIN_AGE = 3
 MOST_CANVASES = 4000
-DRAWS = 8
+DRAWS = 16
 """Draws of places for a recombined scene."""
-CLOSEST = 0.02
-"""Share of real moments whose objects may be nearer to each other than those of dreams."""
+UNUSUAL = 0.02
+"""Share of real beginnings that those of dreams may not be like: objects nearer to each other,
+targets less in view."""
 FAR = 1e6
 
 
@@ -35,7 +36,9 @@ class Bank:
     every moment has at least one. ``shown`` ones are also well in view, so that a dream can have
     them as its target. ``row`` says where the memory of looks has each (-1: nowhere), ``count``
     how many objects are believed to be there, hidden ones included. ``order`` lists slots from
-    the hindmost to the foremost; ``camera`` is None where nobody watches it.
+    the hindmost to the foremost; ``camera`` is None where nobody watches it. Where episodes begin
+    objects are at least ``apart`` pixels from each other, and of targets a share of ``inside`` or
+    more lies in the frame.
     """
 
     where: Float[Tensor, "M K w"]
@@ -49,13 +52,14 @@ class Bank:
     order: Int[Tensor, "M K"]
     z_bg: Float[Tensor, "M E"]
     camera: Snapshot | None = None
+    apart: float = 0.0
+    inside: float = WELL_VISIBLE
 
     def __getitem__(self, moments: Tensor) -> "Bank":
         """The chosen moments (indices or a mask over M)."""
-        parts: dict[str, Any] = {}
-        for field in dataclasses.fields(self):
-            part = getattr(self, field.name)
-            parts[field.name] = None if part is None else part[moments]
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for name, part in parts.items():
+            parts[name] = part[moments] if isinstance(part, Tensor | Snapshot) else part
         return Bank(**parts)
 
     def as_dict(self) -> dict[str, Any]:
@@ -117,6 +121,8 @@ class Bank:
             order=order,
             z_bg=self.z_bg[backgrounds],
             camera=self.camera[backgrounds] if self.camera else None,
+            apart=self.apart,
+            inside=self.inside,
         )
 
     def _places(
@@ -124,29 +130,29 @@ class Bank:
     ) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B K"]]:
         """Moment and slot from which each object has its place and velocity.
 
-        Of some draws the first is taken in which objects keep the distance that real ones keep,
-        or the one that comes nearest to it.
+        Of some draws the first is taken in which objects are as far apart as real ones are where
+        episodes begin, or the one that comes nearest to it: later they meet by themselves.
         """
         moment, slot = self.valid.nonzero(as_tuple=True)
         shape = (DRAWS, *there.shape)
         picks = torch.randint(len(moment), shape, generator=rng, device=there.device)
         moment, slot = moment[picks], slot[picks]
-        real = _nearest(self.where, self.valid).sort().values
-        kept = real[int(CLOSEST * len(real))]
-        best = _nearest(self.where[moment, slot], there).clamp(max=kept).argmax(0)
+        nearest = _distances(self.where[moment, slot], there).amin(-1)
+        best = nearest.clamp(max=self.apart).argmax(0)
         scene = torch.arange(len(there), device=there.device)
         return moment[best, scene], slot[best, scene]
 
 
-def _nearest(where: Float[Tensor, "*n K w"], there: Bool[Tensor, "*#n K"]) -> Float[Tensor, "*n"]:
-    """Least distance of two objects, pixels; `FAR` if there are no two."""
+def _distances(
+    where: Float[Tensor, "*n K w"], there: Bool[Tensor, "*#n K"]
+) -> Float[Tensor, "*n pairs"]:
+    """Between all pairs of objects, pixels; `FAR` if there are no two."""
     xy = where[..., :2]
+    if xy.shape[-2] == 1:
+        return xy.new_full((*xy.shape[:-2], 1), FAR)
     one, other = torch.triu_indices(xy.shape[-2], xy.shape[-2], 1, device=xy.device)
-    if len(one) == 0:
-        return xy.new_full(xy.shape[:-2], FAR)
     apart = (xy[..., one, :] - xy[..., other, :]).norm(dim=-1)
-    both = there[..., one] & there[..., other]
-    return torch.where(both, apart, FAR).amin(-1)
+    return torch.where(there[..., one] & there[..., other], apart, FAR)
 
 
 def moment(
@@ -172,7 +178,10 @@ def moment(
 
 
 def gather(
-    history: list[Slots], inside: Float[Tensor, "B T K"], row: Int[Tensor, "T B K"]
+    history: list[Slots],
+    inside: Float[Tensor, "B T K"],
+    row: Int[Tensor, "T B K"],
+    first: Float[Tensor, " B"],
 ) -> Bank:
     """All moments in which an object has been followed for `MIN_AGE` frames; there may be none.
 
@@ -183,6 +192,7 @@ def gather(
         history: What was believed after each frame.
         inside: Share of each object's box that lies in the frame, as a dream will have it.
         row: Where the memory of looks has each object.
+        first: Share of each episode's first box that lies in the frame.
     """
     moments: list[Bank] = []
     min_age = min(MIN_AGE, len(history))
@@ -199,7 +209,17 @@ def gather(
         valid &= (rows >= 0) | nobody
         shown = valid & (share > WELL_VISIBLE)
         moments.append(moment(slots, valid, shown, rows)[valid.any(-1)])
-    return _join(moments)
+    usual = {"apart": _apart(history), "inside": float(first.quantile(UNUSUAL))}
+    return dataclasses.replace(_join(moments), **usual)
+
+
+def _apart(history: list[Slots]) -> float:
+    """How far objects are from each other where episodes begin, pixels; 0 if there are no two."""
+    first, later = history[0], history[min(MIN_AGE, len(history) - 1)]
+    same = (first.alive > 0) & (later.alive > 0) & (first.id == later.id)
+    found = _distances(first.where.loc, same & (later.needed >= NEEDED_AT_MOST))
+    found = found[found < FAR]
+    return float(found.quantile(UNUSUAL)) if len(found) else 0.0
 
 
 def _join(parts: Sequence[Any]) -> Any:
@@ -207,8 +227,8 @@ def _join(parts: Sequence[Any]) -> Any:
     joined: list[Any] = []
     for field in dataclasses.fields(parts[0]):
         values = [getattr(part, field.name) for part in parts]
-        if values[0] is None:
-            joined.append(None)
+        if values[0] is None or isinstance(values[0], float):
+            joined.append(values[0])
         else:
             joined.append(torch.cat(values) if isinstance(values[0], Tensor) else _join(values))
     return type(parts[0])(*joined)

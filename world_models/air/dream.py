@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from envs.boxes import inside_share
 from envs.scene import WELL_VISIBLE
 from world_models.air.background.canvas import Backdrop
 from world_models.air.bank import Bank
@@ -14,7 +15,7 @@ from world_models.air.frame.scene_model import SceneModel
 from world_models.air.looks.base import Look, Looks
 from world_models.air.motion.transition import Transition
 from world_models.air.viewpoint import Viewpoint
-from world_models.blocks.glimpse import draw_glimpse
+from world_models.blocks.glimpse import draw_glimpse, window_box
 
 TRIES = 20
 """Draws of a scene until it shows something to follow."""
@@ -67,7 +68,8 @@ def start(
     """Imagined scenes, each with something to follow."""
 
     def some() -> DreamState:
-        return begin(scene, looks, bank.draw(batch_size, recombine, rng), rng)
+        state = begin(scene, looks, bank.draw(batch_size, recombine, rng), rng)
+        return drawn_in(state, bank.inside) if recombine else state
 
     state = some()
     for _ in range(TRIES):
@@ -98,6 +100,21 @@ def begin(
         bars=scene.bars(background),
         backdrop=backdrop,
     )
+
+
+def drawn_in(state: DreamState, inside: float) -> DreamState:
+    """Objects in view, so far inside that ``inside`` of them or more is.
+
+    Places are of other objects than looks are, so that large ones may stick out.
+    """
+    size = (state.background.shape[-2], state.background.shape[-1])
+    box = window_box(state.where, state.look.extent, size)
+    half = (inside - 0.5) * box[..., 2:]
+    centre = box[..., :2].maximum(half).minimum(1 - half)
+    shift = (centre - box[..., :2]) * box.new_tensor([size[1], size[0]])
+    seen = (inside_share(box) > WELL_VISIBLE)[..., None]
+    xy = state.where[..., :2] + torch.where(seen, shift, 0.0)
+    return dataclasses.replace(state, where=torch.cat([xy, state.where[..., 2:]], -1))
 
 
 def exchange(chosen: Bool[Tensor, " B"], one: Any, other: Any) -> Any:

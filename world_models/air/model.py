@@ -137,7 +137,7 @@ class AIR(WorldModel[DreamState]):
         belief, sights = look_back(self.scene, history, real.frame, canvas, camera)
         memory, row = remember(belief, sights)
         self.looks.keep(memory)
-        bank = gather(belief, inside_share(history.box), row)
+        bank = gather(belief, inside_share(history.box), row, inside_share(real.box[:, 0]))
         # Single images may all be empty; then there is nothing to dream of.
         self.bank = bank if bool(bank.shown.any()) else None
         return {

@@ -1,5 +1,8 @@
 """Start moments of imagination."""
 
+import dataclasses
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,8 +14,11 @@ from tests.world_models.air.objects.test_slots import slots_at
 from world_models.air.bank import Bank, gather
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.model import AIR
+from world_models.air.objects.slots import Slots
+from world_models.blocks.distributions import Gaussian
 
 NOWHERE = torch.full((3, 1, 2), -1)
+WHOLE = torch.ones(1)
 
 
 def _bank(shown: list[list[bool]] | None = None, count: tuple[int, ...] = (2, 1, 1)) -> Bank:
@@ -77,21 +83,47 @@ def _nearest(bank: Bank) -> Tensor:
 
 
 def test_objects_of_dreams_keep_the_distance_that_real_ones_keep(rng: torch.Generator) -> None:
-    """Real ones stand at the corners of a triangle, which may be anywhere."""
+    """Real ones begin at the corners of a triangle, which may be anywhere."""
     corners = torch.tensor([[0.0, 0.0], [9.0, 0.0], [4.5, 8.0]])
     xy = corners + 30 * torch.rand(400, 1, 2, generator=rng)
     there, none = torch.ones(400, 3, dtype=torch.bool), torch.zeros(400, 3, 2)
     row = torch.full((400, 3), -1)
     where = torch.cat([xy, torch.full((400, 3, 1), 2.0)], -1)
     count = torch.full((400,), 3)
-    bank = Bank(
-        where, none, none, none, there, there, row, count, row.argsort(-1), torch.zeros(400, 1)
-    )
-    assert _nearest(bank).min() > 8.99
+    order, z_bg = row.argsort(-1), torch.zeros(400, 1)
+    bank = Bank(where, none, none, none, there, there, row, count, order, z_bg, apart=9.0)
     drawn = bank.draw(400, recombine=True, rng=rng)
     assert (_nearest(drawn) > 8.99).float().mean() > 0.99
     apart = (drawn.where[:, 0, :2] - drawn.where[:, 1, :2]).norm(dim=-1)
     assert apart.std() > 3, "and yet they stand anywhere"
+    near = dataclasses.replace(bank, apart=0.0).draw(400, recombine=True, rng=rng)
+    assert (_nearest(near) > 8.99).float().mean() < 0.9
+
+
+def test_how_episodes_begin_is_told_by_their_first_frames_alone() -> None:
+    """Objects may begin apart and meet, and leave the view that they begin in."""
+    sides = torch.full((50, 2, 1), 2.3)
+    history = []
+    for apart in (12.0, 9.0, 6.0, 3.0, 0.0):
+        xy = torch.tensor([[10.0, 10.0], [10.0 + apart, 10.0]]).expand(50, 2, 2)
+        slots = slots_at([[0.0, 0.0, 0.0]] * 2, [1.0, 1.0], [0.0, 0.0])
+        slots = Slots(**{name: _repeat(x, 50) for name, x in vars(slots).items()})
+        where = slots.where._replace(loc=torch.cat([xy, sides], -1))
+        history.append(dataclasses.replace(slots, where=where))
+    inside, row = torch.full((50, 5, 2), 0.6), torch.full((5, 50, 2), -1)
+    bank = gather(history, inside, row, torch.full((50,), 0.95))
+    assert bank.apart == pytest.approx(12)
+    assert bank.inside == pytest.approx(0.95)
+    other = dataclasses.replace(history[3], id=history[3].id + 5)
+    bank = gather([*history[:3], other], inside[:, :4], row[:4], torch.ones(50))
+    assert bank.apart == 0, "who is another soon after was no object"
+
+
+def _repeat(x: Any, number: int) -> Any:
+    """As many scenes like the one."""
+    if isinstance(x, Gaussian):
+        return Gaussian(*(_repeat(part, number) for part in x))
+    return x.expand(number, *x.shape[1:]) if isinstance(x, Tensor) else x
 
 
 def test_no_drawn_scene_is_without_an_object_that_can_be_followed() -> None:
@@ -110,7 +142,7 @@ def test_who_is_well_in_view_is_remembered() -> None:
     slots = slots_at([[10.0, 10.0, 2.3], [40.0, 10.0, 2.3]], [1.0, 1.0], [0.0, 0.0])
     inside = torch.tensor([[[0.4, 0.2], [0.6, 0.0], [0.5, 1.0]]])
     row = torch.tensor([[[0, 5]], [[1, 2]], [[3, 4]]])
-    bank = gather([slots] * 3, inside, row)
+    bank = gather([slots] * 3, inside, row, WHOLE)
     assert bank.valid.tolist() == [[True, True]] * 3
     assert bank.shown.tolist() == [[False, False], [True, False], [False, True]]
     assert torch.equal(bank.row, row[:, 0])
@@ -120,16 +152,16 @@ def test_who_was_never_seen_whole_counts_but_lends_nothing() -> None:
     """Unless that is everybody: then dreams are of what there is."""
     slots = slots_at([[10.0, 10.0, 2.3], [40.0, 10.0, 2.3]], [1.0, 1.0], [0.0, 0.0])
     inside = torch.ones(1, 2, 2)
-    bank = gather([slots] * 2, inside, torch.tensor([[[0, -1]], [[1, -1]]]))
+    bank = gather([slots] * 2, inside, torch.tensor([[[0, -1]], [[1, -1]]]), WHOLE)
     assert bank.valid.tolist() == [[True, False]] * 2
     assert bank.count.tolist() == [2, 2]
-    assert gather([slots] * 2, inside, NOWHERE[:2, :, :2]).valid.all()
+    assert gather([slots] * 2, inside, NOWHERE[:2, :, :2], WHOLE).valid.all()
 
 
 def test_hidden_objects_count_but_lend_nothing() -> None:
     where = [[10.0, 10.0, 2.3], [40.0, 10.0, 2.3], [0.0, 0.0, 2.3]]
     slots = slots_at(where, [1.0, 1.0, 0.0], [0.0, 2.0, 0.0])
-    bank = gather([slots], torch.ones(1, 1, 3), torch.full((1, 1, 3), -1))
+    bank = gather([slots], torch.ones(1, 1, 3), torch.full((1, 1, 3), -1), WHOLE)
     assert bank.valid.tolist() == [[True, False, False]]
     assert bank.count.tolist() == [2]
 
@@ -146,7 +178,7 @@ def test_every_dream_begins_with_something_to_follow(recombine: bool) -> None:
         background_dim=2,
     )
     slots = slots_at([[24.0, 24.0, 2.3], [-3.0, 24.0, 2.3]], [1.0, 1.0], [0.0, 0.0])
-    model.bank = gather([slots] * 3, torch.tensor([1.0, 0.2]).expand(1, 3, 2), NOWHERE)
+    model.bank = gather([slots] * 3, torch.tensor([1.0, 0.2]).expand(1, 3, 2), NOWHERE, WHOLE)
     dream = Tracking(Imagination(model), 200, horizon=1)
     dream.reset()
     assert (dream.view.visible > WELL_VISIBLE).any(-1).all()
@@ -162,7 +194,7 @@ def test_a_scene_whose_objects_hide_behind_each_other_or_a_bar_is_drawn_again(
     model = AIR((1, 48, 48), num_slots=1, what_dim=5, background="smooth", background_dim=2)
     where = [[[8.0, 24.0, 2.3]], [[40.0, 24.0, 2.3]]]
     moments = [slots_at(w, [1.0], [0.0]) for w in where]
-    model.bank = gather(moments, torch.ones(1, 2, 1), NOWHERE[:2, :, :1])
+    model.bank = gather(moments, torch.ones(1, 2, 1), NOWHERE[:2, :, :1], WHOLE)
     bars = torch.zeros(64, 48, 48)
     bars[:, :, 24:] = 1.0
     monkeypatch.setattr(SceneModel, "bars", lambda *_: bars)

@@ -86,6 +86,18 @@ def test_what_is_out_of_the_frame_is_not_visible() -> None:
         assert _shown(_squares([place])) == pytest.approx([share], abs=0.06)
 
 
+def test_who_is_in_view_begins_as_far_inside_as_real_targets_do() -> None:
+    """Looks may be larger than those that were seen at the place."""
+    state = _squares([[1.0, 8.0], [12.0, SIZE - 3.0], [16.0, 8.0], [-3.0, 8.0]])
+    begun = [[4.0, 8.0], [12.0, SIZE - 4.0], [16.0, 8.0], [-3.0, 8.0]]
+    moved = dream.drawn_in(state, 1.0)
+    torch.testing.assert_close(moved.where[0, :, :2], torch.tensor(begun))
+    begun = [[2.0, 8.0], [12.0, SIZE - 3.0], [16.0, 8.0], [-3.0, 8.0]]
+    moved = dream.drawn_in(state, 0.75)
+    torch.testing.assert_close(moved.where[0, :, :2], torch.tensor(begun))
+    assert torch.equal(dream.drawn_in(state, 0.5).where, state.where)
+
+
 def test_what_is_behind_another_object_is_not_visible() -> None:
     assert _shown(_squares([[8.0, 12.0], [12.0, 12.0]])) == pytest.approx([0.5, 1.0], abs=0.06)
     assert _shown(_squares([[12.0, 12.0]] * 2)) == pytest.approx([0.0, 1.0], abs=0.06)

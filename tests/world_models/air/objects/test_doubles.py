@@ -140,6 +140,7 @@ def test_a_find_that_a_neighbour_can_draw_is_not_born(monkeypatch: pytest.Monkey
 def test_the_bank_holds_no_slot_that_may_be_a_double() -> None:
     slots = slots_at([[5.0, 5, 2], [15.0, 15, 2]], [1.0, 1], [0.0, 0])
     inside, row = torch.ones(1, 1, 2), torch.full((1, 1, 2), -1)
-    assert gather([slots], inside, row).valid.tolist() == [[True, True]]
+    first = torch.ones(1)
+    assert gather([slots], inside, row, first).valid.tolist() == [[True, True]]
     doubtful = dataclasses.replace(slots, needed=torch.tensor([[NEEDED_AT_MOST, 60.0]]))
-    assert gather([doubtful], inside, row).valid.tolist() == [[True, False]]
+    assert gather([doubtful], inside, row, first).valid.tolist() == [[True, False]]

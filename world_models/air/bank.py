@@ -22,7 +22,7 @@ MIN_AGE = 3
 MOST_CANVASES = 4000
 DRAWS = 16
 """Draws of places for a recombined scene."""
-UNUSUAL = 0.02
+UNUSUAL = 0.05
 """Share of real beginnings that those of dreams may not be like: objects nearer to each other,
 targets less in view."""
 FAR = 1e6

@@ -150,4 +150,6 @@ def sights_of(
     alone = (crops.clear.mean((1, 2, 3)) > ALONE) & (slots.visible[chosen] > WHOLE)
     what[chosen] = torch.where(alone[:, None], described.loc, what[chosen])
     glimpse = scene.decode_what(what[chosen])
-    return what, (pictures(crops, glimpse), mask_extent(ink(crops, glimpse), INK))
+    size = (seen.frame.shape[-2], seen.frame.shape[-1])
+    picture = pictures(crops, glimpse, where[chosen], size)
+    return what, (picture, mask_extent(ink(crops, glimpse), INK))

@@ -16,6 +16,7 @@ from world_models.air.crops import Crops, look, shown
 from world_models.air.frame.readout import mask_extent
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.slots import Slots
+from world_models.blocks.glimpse import draw_glimpse, read_glimpse
 
 CLEAR = 0.6
 """Share of an object that must be seen for its pixels to tell anything."""
@@ -79,12 +80,27 @@ def ink(crops: Crops, glimpse: Float[Tensor, "N c g g"]) -> Float[Tensor, "N g g
     return (free * near * told.clamp(0, 1) + (1 - free) * alpha)[:, 0]
 
 
-def pictures(crops: Crops, glimpse: Float[Tensor, "N c g g"]) -> Float[Tensor, "N c g g"]:
+def pictures(
+    crops: Crops,
+    glimpse: Float[Tensor, "N c g g"],
+    window: Float[Tensor, "N w"],
+    size: tuple[int, int],
+) -> Float[Tensor, "N c g g"]:
     """What objects really look like: the model's picture, with all that is seen of the object.
 
-    Drawn at its place over what is behind it, it gives the frame.
+    Drawn at its place over what is behind it, it gives the frame. Who reads a window blurs it,
+    and who draws it blurs it again: what gets lost on the way is added once more (one step of Van
+    Cittert's deconvolution, 1931).
+
+    Args:
+        crops: What windows show.
+        glimpse: What the model draws there.
+        window: The windows.
+        size: (H, W) of the frame in pixels.
     """
     alpha = glimpse[:, -1:]
     own = crops.frame - (1 - alpha) * crops.others
     seen = crops.clear * (F.max_pool2d(alpha, 5, 1, 2) / RIM).clamp(max=1)
-    return torch.cat([seen * own + (1 - seen) * glimpse[:, :-1], alpha], 1)
+    found = torch.lerp(glimpse[:, :-1], own, seen)
+    again = read_glimpse(draw_glimpse(found, window, size), window, found.shape[-1])
+    return torch.cat([found + seen * (found - again), alpha], 1)

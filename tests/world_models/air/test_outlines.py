@@ -11,7 +11,7 @@ from world_models.air.frame.readout import mask_extent
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.slots import Slots
 from world_models.air.outlines import INK, clear, ink, outlines, pictures
-from world_models.blocks.glimpse import draw_glimpse
+from world_models.blocks.glimpse import draw_glimpse, read_glimpse
 
 DARK = 0.2
 
@@ -35,8 +35,10 @@ def _looked(
     with torch.no_grad():
         seen = Shown(frame, torch.full_like(frame, DARK), bars)
         crops = look(scene, slots, clear(slots), slots.where.loc, seen)
-        glimpse = scene.decode_what(slots.what.loc[clear(slots)])
-        return mask_extent(ink(crops, glimpse), INK), pictures(crops, glimpse)
+        glimpse, window = scene.decode_what(slots.what.loc), slots.where.loc
+        glimpse, window = glimpse[clear(slots)], window[clear(slots)]
+        picture = pictures(crops, glimpse, window, (SIZE, SIZE))
+        return mask_extent(ink(crops, glimpse), INK), picture
 
 
 def test_the_rim_is_where_the_colour_ends_not_where_the_mask_does(scene: SceneModel) -> None:
@@ -78,3 +80,20 @@ def test_a_picture_over_what_is_behind_it_gives_the_frame(
     layer = draw_glimpse(picture, slots.where.loc[0], (SIZE, SIZE))
     drawn = layer[:, :-1] + (1 - layer[:, -1:]) * DARK
     assert (drawn - frame)[..., 9:15, 9:15].abs().max() < 0.03
+
+
+def test_pictures_are_as_sharp_as_what_they_show(scene: SceneModel, rng: torch.Generator) -> None:
+    """Between the pixels, where a window that is read and drawn again is a blur."""
+    slots = slots_of([(12.3, 12.4)])
+    frame = torch.full((1, 1, SIZE, SIZE), DARK)
+    frame[..., 8:16, 8:16] = 0.9 * torch.rand(8, 8, generator=rng)
+    inner = frame[..., 10:15, 10:15]
+    window = slots.where.loc[0]
+
+    def loss(picture: Tensor) -> float:
+        drawn = draw_glimpse(picture, window, (SIZE, SIZE))[..., 10:15, 10:15]
+        return (drawn - inner).square().mean().sqrt().item()
+
+    _, picture = _looked(scene, slots, frame)
+    read = read_glimpse(frame, window, picture.shape[-1])
+    assert loss(picture[:, :-1]) < 0.7 * loss(read)

@@ -6,7 +6,7 @@ frame; the order of an episode never changes, so the evidence of its frames adds
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
@@ -88,6 +88,12 @@ def blend_others(
     return background[:, None] * (1 - covered)[:, :, None] + objects, transmitted
 
 
+def _meet(alpha: Float[Tensor, "B K H W"]) -> Bool[Tensor, "B K K"]:
+    """Objects that have both rows and columns in common."""
+    meet = [(x[:, :, None] & x[:, None]).any(-1) for x in (alpha.amax(-1) > 0, alpha.amax(-2) > 0)]
+    return meet[0] & meet[1]
+
+
 @torch.no_grad()
 def depth_evidence(
     frame: Float[Tensor, "B C H W"],
@@ -105,14 +111,16 @@ def depth_evidence(
     weighted = layers * presence[..., None, None, None]
     colour, alpha = weighted[:, :, :-1], weighted[:, :, -1:]
     evidence = layers.new_zeros(len(layers), num_slots, num_slots)
-    for i in range(num_slots):
-        for j in range(i + 1, num_slots):
-            difference = alpha[:, j] * colour[:, i] - alpha[:, i] * colour[:, j]
-            rest = (1 - alpha[:, i]) * (1 - alpha[:, j]) * background
-            i_first = colour[:, i] + (1 - alpha[:, i]) * colour[:, j] + rest
-            gain = (difference * (2 * (frame - i_first) + difference)).mean(1).sum((-1, -2))
-            evidence[:, i, j] = gain / (2 * sigma**2)
-            evidence[:, j, i] = -evidence[:, i, j]
+    # Few pairs meet, and of the others nothing would be told.
+    scene, i, j = torch.triu(_meet(alpha[:, :, 0]), 1).nonzero(as_tuple=True)
+    alpha_i, alpha_j = alpha[scene, i], alpha[scene, j]
+    colour_i, colour_j = colour[scene, i], colour[scene, j]
+    difference = alpha_j * colour_i - alpha_i * colour_j
+    rest = (1 - alpha_i) * (1 - alpha_j) * background[scene]
+    i_first = colour_i + (1 - alpha_i) * colour_j + rest
+    gain = (difference * (2 * (frame[scene] - i_first) + difference)).mean(1).sum((-1, -2))
+    evidence[scene, i, j] = gain / (2 * sigma**2)
+    evidence[scene, j, i] = -evidence[scene, i, j]
     return EVIDENCE_SCALE * evidence
 
 

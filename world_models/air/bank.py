@@ -109,7 +109,8 @@ class Bank:
         who = who.gather(-1, torch.arange(slot.shape[1], device=device).remainder(known))
         here = moments[:, None].expand_as(who)
         side = self.where[here, who][..., 2:]
-        return Bank(
+        return dataclasses.replace(
+            drawn,
             where=torch.cat([self.where[moment, slot][..., :2], side], -1),
             velocity=self.velocity[moment, slot],
             hidden=self.hidden[moment, slot],
@@ -117,12 +118,9 @@ class Bank:
             valid=there,
             shown=there & self.shown[moment, slot],
             row=self.row[here, who],
-            count=drawn.count,
             order=order,
             z_bg=self.z_bg[backgrounds],
             camera=self.camera[backgrounds] if self.camera else None,
-            apart=self.apart,
-            inside=self.inside,
         )
 
     def _places(
@@ -137,7 +135,7 @@ class Bank:
         shape = (DRAWS, *there.shape)
         picks = torch.randint(len(moment), shape, generator=rng, device=there.device)
         moment, slot = moment[picks], slot[picks]
-        nearest = _distances(self.where[moment, slot], there).amin(-1)
+        nearest = _distances(self.where[moment, slot], there).amin((-2, -1))
         best = nearest.clamp(max=self.apart).argmax(0)
         scene = torch.arange(len(there), device=there.device)
         return moment[best, scene], slot[best, scene]
@@ -145,14 +143,12 @@ class Bank:
 
 def _distances(
     where: Float[Tensor, "*n K w"], there: Bool[Tensor, "*#n K"]
-) -> Float[Tensor, "*n pairs"]:
-    """Between all pairs of objects, pixels; `FAR` if there are no two."""
+) -> Float[Tensor, "*n K K"]:
+    """From each object to each other, pixels; `FAR` if one is not there, and to itself."""
     xy = where[..., :2]
-    if xy.shape[-2] == 1:
-        return xy.new_full((*xy.shape[:-2], 1), FAR)
-    one, other = torch.triu_indices(xy.shape[-2], xy.shape[-2], 1, device=xy.device)
-    apart = (xy[..., one, :] - xy[..., other, :]).norm(dim=-1)
-    return torch.where(there[..., one] & there[..., other], apart, FAR)
+    apart = (xy[..., :, None, :] - xy[..., None, :, :]).norm(dim=-1)
+    other = ~torch.eye(xy.shape[-2], dtype=torch.bool, device=xy.device)
+    return torch.where(there[..., :, None] & there[..., None, :] & other, apart, FAR)
 
 
 def moment(
@@ -192,7 +188,7 @@ def gather(
         history: What was believed after each frame.
         inside: Share of each object's box that lies in the frame, as a dream will have it.
         row: Where the memory of looks has each object.
-        first: Share of each episode's first box that lies in the frame.
+        first: Share of each episode's first box that lies in the frame; NaN if there is none.
     """
     moments: list[Bank] = []
     min_age = min(MIN_AGE, len(history))
@@ -209,8 +205,8 @@ def gather(
         valid &= (rows >= 0) | nobody
         shown = valid & (share > WELL_VISIBLE)
         moments.append(moment(slots, valid, shown, rows)[valid.any(-1)])
-    usual = {"apart": _apart(history), "inside": float(first.quantile(UNUSUAL))}
-    return dataclasses.replace(_join(moments), **usual)
+    usual = _usual(first[first.isfinite()], WELL_VISIBLE)
+    return dataclasses.replace(_join(moments), apart=_apart(history), inside=usual)
 
 
 def _apart(history: list[Slots]) -> float:
@@ -218,8 +214,12 @@ def _apart(history: list[Slots]) -> float:
     first, later = history[0], history[min(MIN_AGE, len(history) - 1)]
     same = (first.alive > 0) & (later.alive > 0) & (first.id == later.id)
     found = _distances(first.where.loc, same & (later.needed >= NEEDED_AT_MOST))
-    found = found[found < FAR]
-    return float(found.quantile(UNUSUAL)) if len(found) else 0.0
+    return _usual(found[found < FAR], 0.0)
+
+
+def _usual(found: Float[Tensor, " n"], otherwise: float) -> float:
+    """What all but `UNUSUAL` ones reach; if there are none, something else."""
+    return float(found.quantile(UNUSUAL)) if len(found) else otherwise
 
 
 def _join(parts: Sequence[Any]) -> Any:

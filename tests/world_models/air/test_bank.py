@@ -114,6 +114,9 @@ def test_how_episodes_begin_is_told_by_their_first_frames_alone() -> None:
     bank = gather(history, inside, row, torch.full((50,), 0.95))
     assert bank.apart == pytest.approx(12)
     assert bank.inside == pytest.approx(0.95)
+    boxes = torch.where(torch.arange(50) < 10, torch.nan, 0.95)
+    assert gather(history, inside, row, boxes).inside == pytest.approx(0.95)
+    assert gather(history, inside, row, boxes + torch.nan).inside == WELL_VISIBLE, "no targets"
     other = dataclasses.replace(history[3], id=history[3].id + 5)
     bank = gather([*history[:3], other], inside[:, :4], row[:4], torch.ones(50))
     assert bank.apart == 0, "who is another soon after was no object"

@@ -68,12 +68,20 @@ def _resample(
     rows: Float[Tensor, "N u s"],
     columns: Float[Tensor, "N v t"],
 ) -> Float[Tensor, "N C u v"]:
-    """Computes rows @ picture @ columns^T with the channels inside two large products."""
-    number, channels, _, width = picture.shape
-    height = rows.shape[1]  # named, not -1: there may be no picture at all
-    tall = torch.bmm(rows, picture.transpose(1, 2).flatten(2))
-    tall = tall.view(number, height, channels, width).transpose(1, 2).flatten(1, 2)
-    return torch.bmm(tall, columns.transpose(1, 2)).unflatten(1, (channels, height))
+    """Computes rows @ picture @ columns^T with the channels inside two large products.
+
+    In between, channels change places; the order of the products is the one in which few numbers
+    are moved for that.
+    """
+    number, channels, height, width = picture.shape
+    tall, wide = rows.shape[1], columns.shape[1]  # named, not -1: there may be no picture at all
+    if tall < height:
+        read = torch.bmm(picture.flatten(1, 2), columns.transpose(1, 2))
+        read = read.view(number, channels, height, wide).transpose(1, 2).flatten(2)
+        return torch.bmm(rows, read).view(number, tall, channels, wide).transpose(1, 2)
+    drawn = torch.bmm(rows, picture.transpose(1, 2).flatten(2))
+    drawn = drawn.view(number, tall, channels, width).transpose(1, 2).flatten(1, 2)
+    return torch.bmm(drawn, columns.transpose(1, 2)).unflatten(1, (channels, tall))
 
 
 def window_box(

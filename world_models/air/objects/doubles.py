@@ -64,12 +64,13 @@ def doubles(
     if len(scene) == 0:
         return Doubles(gained, scene, slot, slot, None)
     older = older[scene, slot]
-    drawn = blend(background, layers, slots.alive, slots.front)[scene]
-    rows = torch.arange(len(scene), device=scene.device)
-    rest = slots.alive[scene].clone()
-    rest[rows, slot], rest[rows, older] = 0.0, 0.0
     frame, background, layers = frame[scene], background[scene], layers[scene]
-    others = blend(background, layers, rest, slots.front[scene])
+    alive, front = slots.alive[scene], slots.front[scene]
+    drawn = blend(background, layers, alive, front)
+    rows = torch.arange(len(scene), device=scene.device)
+    rest = alive.clone()
+    rest[rows, slot], rest[rows, older] = 0.0, 0.0
+    others = blend(background, layers, rest, front)
     alpha = torch.maximum(layers[rows, slot, -1], layers[rows, older, -1])
     alone = discover(
         model, frame, background, 1, 1.0, canvas=others, centre=_centre_of_mass(alpha)

@@ -50,7 +50,7 @@ def _warm_up(
     steps: int,
     rng: torch.Generator,
 ) -> None:
-    optimiser = torch.optim.Adam(parameters, lr=2e-3)
+    optimiser = torch.optim.Adam(parameters, lr=2e-3, fused=True)
     for _ in range(steps):
         x = to_float(frames[_some(frames, 32, rng)])
         posterior = model.background.posterior(x)
@@ -104,7 +104,7 @@ def fit_static(
         learning_rate: Of Adam; it falls to a twentieth.
     """
     parameters = list(model.parameters())
-    optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+    optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
     tail: list[dict[str, Tensor]] = []
     for i in range(steps):
         now = i / steps
@@ -160,7 +160,8 @@ def fit_sequence(
     perception, motion = list(model.parameters()), list(tracker.transition.parameters())
     rates = (3e-4, 1e-3)
     optimiser = torch.optim.Adam(
-        [{"params": p, "lr": lr} for p, lr in zip((perception, motion), rates, strict=True)]
+        [{"params": p, "lr": lr} for p, lr in zip((perception, motion), rates, strict=True)],
+        fused=True,
     )
     losses = []
     for i in range(steps):

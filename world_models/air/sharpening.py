@@ -74,7 +74,7 @@ def sharpen(scene: SceneModel, crops: Crops, steps: int, rng: torch.Generator) -
     """
     teacher = copy.deepcopy(scene.what_encoder)
     parameters = [*scene.what_encoder.parameters(), *scene.what_decoder.parameters()]
-    optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE)
+    optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True)
     tail = []
     for i in range(steps):
         optimiser.param_groups[0]["lr"] = LEARNING_RATE * decay(i / steps, 0.5, 0.03)

@@ -94,7 +94,7 @@ class Monolith(WorldModel[Dream]):
         settings = self.settings
         steps = max(1, round(effort * settings.steps))
         parameters = list(self.filter.parameters())
-        optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate)
+        optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
         objective = Objective(self.filter, settings.sigma, settings.free_nats, settings.balance)
         tail: list[dict[str, Tensor]] = []
         for i in range(steps):

@@ -72,7 +72,7 @@ class Learned(Looks):
         self.mean.copy_(looks.mean(0))
         self.spread.copy_(looks.std(0, correction=0).clamp(min=1e-3))
         parameters = list(self.parameters())
-        optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE)
+        optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True)
         real, tail = self._standard(looks), []
         state: State | None = None
         for i in range(steps):

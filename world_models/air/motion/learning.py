@@ -115,7 +115,7 @@ def fit_motion(
     if len(usable) == 0:
         return {"num_tracks": 0.0}
     parameters = list(transition.parameters())
-    optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+    optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
     tail = []
     for i in range(steps):
         optimiser.param_groups[0]["lr"] = learning_rate * decay(i / steps, 0.5, 0.02)

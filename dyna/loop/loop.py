@@ -86,9 +86,10 @@ class Dyna:
         real = env is self.env
         name, progress = "train" if real else "imagined", self.progress
         with self.clock("collect" if real else "imagine"):
-            # A world model is fitted to whole episodes; otherwise the agent has its curriculum.
+            # A world model is fitted to whole episodes; otherwise the agent has its curriculum,
+            # which those do not shorten.
             whole = real and self.model is not None
-            horizon = None if whole else self.agent.horizon(self.real + self.imagined)
+            horizon = None if whole else self.agent.horizon(self.real if real else self.imagined)
             horizon = min(horizon or env.horizon, env.horizon, left)
             env.batch_size = min(self.schedule.batch_size, left // horizon)
             trajectory = rollout(env, self.agent, horizon)
@@ -121,7 +122,7 @@ class Dyna:
 
     @property
     def total_frames(self) -> int:
-        """Frames that the agent trains on in all."""
+        """Frames of the run in all."""
         return self.schedule.real_frames + (
             self.schedule.imagined_frames if self.model is not None else 0
         )
@@ -129,6 +130,8 @@ class Dyna:
     @property
     def progress(self) -> float:
         """Share of the agent's training that is over."""
+        if self.agent.supervised and self.model is not None:  # real episodes teach it nothing
+            return self.imagined / max(self.schedule.imagined_frames, 1)
         return (self.real + self.imagined) / self.total_frames
 
     def due(self, budget: int, rounds: int) -> int:

@@ -272,6 +272,17 @@ def test_model_free_training_follows_the_agents_curriculum(tmp_path: Path) -> No
     assert [row["real_frames"] for row in rows(tmp_path)] == [20, 40, 60, 100, 140]
 
 
+@pytest.mark.parametrize("real", [40, 120])
+def test_more_real_frames_do_not_shorten_what_dreams_teach(tmp_path: Path, real: int) -> None:
+    """The curriculum and the schedules of a pupil of dreams begin where its dreams do."""
+    config = ["world_model=oracle", "agent=hart_supervised", f"real_frames={real}"]
+    running.run(tiny(tmp_path, *config, "evaluations=0"))
+    dreamed = [row for row in rows(tmp_path) if row["imagined_frames"] > 0]
+    assert [row["imagined_frames"] for row in dreamed] == [20, 40, 60, 100, 140, 160]
+    fall = [1 - 0.97 * n / 160 for n in (0, 20, 40, 60, 100, 140)]
+    assert [row["agent/lr"] / 2e-3 for row in dreamed] == pytest.approx(fall)
+
+
 def test_a_finished_run_is_not_repeated_unless_told_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,9 @@ class Agent(abc.ABC):
     privileged: bool = False
     """Whether the agent is handed the env to read the truth (the oracle reference alone)."""
     supervised: bool = False
-    """Whether the agent learns from labels (``Trajectory.labels``) instead of rewards."""
+    """Whether the agent learns from labels (``Trajectory.labels``) where there are any."""
+    rewarded: bool = True
+    """Whether the agent learns from rewards where there are no labels."""
     env: Tracking | None = None
     """The env of the present episodes, for a privileged agent; None for all others."""
     action_scale: ActionScale = ActionScale()

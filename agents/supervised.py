@@ -74,7 +74,7 @@ class Supervised(Learner):
     """
 
     Settings = SupervisedSettings
-    supervised = True
+    supervised, rewarded = True, False
     settings: SupervisedSettings
 
     def __init__(
@@ -84,7 +84,7 @@ class Supervised(Learner):
         device: str = "cpu",
         **settings: Any,
     ) -> None:
-        super().__init__(frame_shape, SupervisedSettings(**settings), seed, device)
+        super().__init__(frame_shape, self.Settings(**settings), seed, device)
         self.objective: Objective = self.settings.objective
         self.weights = AdaptiveWeights(self.objective.names).to(device)
         groups = [

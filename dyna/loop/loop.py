@@ -107,8 +107,9 @@ class Dyna:
         return {f"{name}/reward": float(trajectory.reward.mean()), **metrics}
 
     def labels(self, trajectory: Trajectory, real: bool) -> Labels | None:
-        """What a supervised agent is told: imagined boxes; real ones only if it has no model."""
-        if not self.agent.supervised or (real and self.model is not None):
+        """What a supervised agent is told: imagined boxes; real ones if all else is silent."""
+        elsewhere = self.model is not None or self.agent.rewarded
+        if not self.agent.supervised or (real and elsewhere):
             return None
         return None if trajectory.truth is None else trajectory.truth.labels
 
@@ -130,7 +131,7 @@ class Dyna:
     @property
     def progress(self) -> float:
         """Share of the agent's training that is over."""
-        if self.agent.supervised and self.model is not None:  # real episodes teach it nothing
+        if self.model is not None and not self.agent.rewarded:  # real episodes teach it nothing
             return self.imagined / max(self.schedule.imagined_frames, 1)
         return (self.real + self.imagined) / self.total_frames
 

@@ -12,20 +12,28 @@ hat weights per axis, which on a CPU is several times faster than a sampling gri
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from envs.boxes import from_xyxy, to_xyxy
 
 
-def _read_weights(
-    centre: Float[Tensor, " N"], side: Float[Tensor, " N"], glimpse: int, frame: int
-) -> Float[Tensor, "N g s"]:
-    """Weights that read ``glimpse`` samples of a window out of an axis of ``frame`` pixels."""
+def _samples(
+    centre: Float[Tensor, " N"], side: Float[Tensor, " N"], glimpse: int
+) -> Float[Tensor, "N g"]:
+    """Where the samples of a window lie on an axis; whole numbers are middles of pixels."""
     offset = (torch.arange(glimpse, device=centre.device) + 0.5) / glimpse - 0.5
-    location = centre[:, None] + offset * side[:, None] - 0.5
-    pixel = torch.arange(frame, device=centre.device)
-    return torch.relu(1 - (location[:, :, None] - pixel).abs())
+    return centre[:, None] + offset * side[:, None] - 0.5
+
+
+def _hat(
+    sample: Float[Tensor, "N g"], first: Int[Tensor, " N"] | int, pixels: int
+) -> Float[Tensor, "N g s"]:
+    """Weights that read samples out of ``pixels`` pixels of an axis, beginning at ``first``."""
+    pixel = torch.arange(pixels, device=sample.device)
+    if isinstance(first, Tensor):
+        pixel = (first[:, None] + pixel)[:, None]
+    return torch.relu(1 - (sample[:, :, None] - pixel).abs())
 
 
 def _draw_weights(
@@ -42,10 +50,33 @@ def read_glimpse(
     frame: Float[Tensor, "N C H W"], z_where: Float[Tensor, "N w"], size: int
 ) -> Float[Tensor, "N C size size"]:
     """Reads a ``size`` x ``size`` glimpse at each window; what lies outside the frame reads 0."""
-    height, width = frame.shape[-2:]
-    rows = _read_weights(z_where[:, 1], z_where[:, -1].exp(), size, height)
-    columns = _read_weights(z_where[:, 0], z_where[:, 2].exp(), size, width)
-    return _resample(frame, rows, columns)
+    y = _samples(z_where[:, 1], z_where[:, -1].exp(), size)
+    x = _samples(z_where[:, 0], z_where[:, 2].exp(), size)
+    top: Int[Tensor, " N"] | int = 0
+    left: Int[Tensor, " N"] | int = 0
+    if len(frame) and not (frame.requires_grad or frame.is_cuda):
+        # Windows are small: cut them out first. (A GPU would wait for their sizes.)
+        frame, top, left = _cut(frame, y.detach(), x.detach())
+    rows = _hat(y, top, frame.shape[-2])
+    return _resample(frame, rows, _hat(x, left, frame.shape[-1]))
+
+
+def _cut(
+    frame: Float[Tensor, "N C H W"], y: Float[Tensor, "N g"], x: Float[Tensor, "N g"]
+) -> tuple[Float[Tensor, "N C h w"], Int[Tensor, " N"], Int[Tensor, " N"]]:
+    """The parts of frames that hold all samples, equally large, and where they begin."""
+    size, begin = [], []
+    for sample, most in ((y, frame.shape[-2]), (x, frame.shape[-1])):
+        reach = int((sample[:, -1] - sample[:, 0]).max().clamp(max=most)) + 2
+        size.append(min(reach, most))
+        begin.append(sample[:, 0].floor().clamp(0, most - size[-1]).long())
+    row, column = (
+        first[:, None] + torch.arange(pixels, device=frame.device)
+        for first, pixels in zip(begin, size, strict=True)
+    )
+    pixel = (row[:, :, None] * frame.shape[-1] + column[:, None]).flatten(1)
+    cut = frame.flatten(2).gather(2, pixel[:, None].expand(-1, frame.shape[1], -1))
+    return cut.unflatten(2, size), begin[0], begin[1]
 
 
 def draw_glimpse(

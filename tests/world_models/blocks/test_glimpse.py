@@ -56,6 +56,20 @@ def test_windows_pass_gradients() -> None:
     assert torch.autograd.gradcheck(lambda w: draw_glimpse(glimpse, w, (7, 7)), where)
 
 
+@pytest.mark.parametrize("side", [2.0, 18.0, 30.0, 200.0])
+def test_windows_are_read_alike_whether_they_are_cut_out_first_or_not(side: float) -> None:
+    """Frames that learn are read whole. Windows lie within, across the edges, and far outside."""
+    rng = torch.Generator().manual_seed(0)
+    frame = torch.rand(60, 2, 40, 56, generator=rng)
+    sides = math.log(side) + 0.3 * torch.randn(60, 2, generator=rng)
+    where = torch.cat([140 * torch.rand(60, 2, generator=rng) - 45, sides], 1).requires_grad_()
+    cut, whole = read_glimpse(frame, where, 10), read_glimpse(frame.requires_grad_(), where, 10)
+    assert torch.allclose(cut, whole, atol=1e-6)
+    slopes = [torch.autograd.grad(x.square().sum(), where)[0] for x in (cut, whole)]
+    assert torch.allclose(*slopes, atol=1e-4, rtol=1e-4)
+    assert side < 200 or bool((cut > 0).any())
+
+
 def test_a_window_of_equal_sides_is_a_square_one_and_others_stretch() -> None:
     glimpse = torch.rand(1, 1, 4, 4)
     square = torch.tensor([[9.0, 8.0, math.log(8.0)]])

@@ -5,7 +5,7 @@ Corners are named: ``box_xyxy`` is ``(left, top, right, bottom)`` in the same fr
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -59,3 +59,32 @@ def _intersection(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float
     low = torch.maximum(a_xyxy[..., :2], b_xyxy[..., :2])
     high = torch.minimum(a_xyxy[..., 2:], b_xyxy[..., 2:])
     return (high - low).clamp(min=0).prod(-1)
+
+
+def cut(
+    frame: Tensor, low: Float[Tensor, "N 2"], high: Float[Tensor, "N 2"]
+) -> tuple[Tensor, Int[Tensor, " N"], Int[Tensor, " N"]]:
+    """The parts of frames that hold what lies between two corners, equally large.
+
+    Args:
+        frame: Pictures, ``N C H W``; no gradient flows to them.
+        low: First pixels that matter (x, y); they need not lie in the frame.
+        high: Last pixels that matter.
+
+    Returns:
+        The parts, ``N C h w``, and the pixels at which they begin: rows, and columns.
+    """
+    size, begin = [], []
+    for axis, most in ((1, frame.shape[-2]), (0, frame.shape[-1])):
+        reach = int((high[:, axis] - low[:, axis]).max().clamp(max=most)) + 2
+        size.append(min(reach, most))
+        begin.append(low[:, axis].floor().clamp(0, most - size[-1]).long())
+    if size == list(frame.shape[-2:]):
+        return frame, begin[0], begin[1]
+    row, column = (
+        first[:, None] + torch.arange(pixels, device=frame.device)
+        for first, pixels in zip(begin, size, strict=True)
+    )
+    pixel = (row[:, :, None] * frame.shape[-1] + column[:, None]).flatten(1)
+    part = frame.flatten(2).gather(2, pixel[:, None].expand(-1, frame.shape[1], -1))
+    return part.unflatten(2, size), begin[0], begin[1]

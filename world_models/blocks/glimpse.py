@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from envs.boxes import from_xyxy, to_xyxy
+from envs.boxes import cut, from_xyxy, to_xyxy
 
 
 def _samples(
@@ -56,27 +56,10 @@ def read_glimpse(
     left: Int[Tensor, " N"] | int = 0
     if len(frame) and not (frame.requires_grad or frame.is_cuda):
         # Windows are small: cut them out first. (A GPU would wait for their sizes.)
-        frame, top, left = _cut(frame, y.detach(), x.detach())
+        corners = torch.stack([x, y], 1).detach()
+        frame, top, left = cut(frame, corners[..., 0], corners[..., -1])
     rows = _hat(y, top, frame.shape[-2])
     return _resample(frame, rows, _hat(x, left, frame.shape[-1]))
-
-
-def _cut(
-    frame: Float[Tensor, "N C H W"], y: Float[Tensor, "N g"], x: Float[Tensor, "N g"]
-) -> tuple[Float[Tensor, "N C h w"], Int[Tensor, " N"], Int[Tensor, " N"]]:
-    """The parts of frames that hold all samples, equally large, and where they begin."""
-    size, begin = [], []
-    for sample, most in ((y, frame.shape[-2]), (x, frame.shape[-1])):
-        reach = int((sample[:, -1] - sample[:, 0]).max().clamp(max=most)) + 2
-        size.append(min(reach, most))
-        begin.append(sample[:, 0].floor().clamp(0, most - size[-1]).long())
-    row, column = (
-        first[:, None] + torch.arange(pixels, device=frame.device)
-        for first, pixels in zip(begin, size, strict=True)
-    )
-    pixel = (row[:, :, None] * frame.shape[-1] + column[:, None]).flatten(1)
-    cut = frame.flatten(2).gather(2, pixel[:, None].expand(-1, frame.shape[1], -1))
-    return cut.unflatten(2, size), begin[0], begin[1]
 
 
 def draw_glimpse(

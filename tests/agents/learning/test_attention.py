@@ -13,14 +13,20 @@ def box(x: float, y: float, w: float, h: float) -> torch.Tensor:
     return torch.tensor([[x, y, w, h]]) / SIDE
 
 
+def axis(centre: float, size: float) -> torch.Tensor:
+    """One axis of the attention."""
+    window = torch.tensor([centre]), torch.tensor([size])
+    return attention.Gaussians.of(*window, 20, SIDE).matrix(SIDE)
+
+
 @pytest.mark.parametrize("size", [0.1, 0.3, 0.9])
 def test_rows_sum_to_one_inside_the_frame(size: float) -> None:
-    rows = attention.matrix(torch.tensor([0.5]), torch.tensor([size]), 20, SIDE)
+    rows = axis(0.5, size)
     torch.testing.assert_close(rows.sum(-1), torch.ones(1, 20), atol=5e-3, rtol=0)
 
 
 def test_rows_fade_outside_the_frame() -> None:
-    rows = attention.matrix(torch.tensor([0.0]), torch.tensor([0.5]), 20, SIDE).sum(-1)[0]
+    rows = axis(0.0, 0.5).sum(-1)[0]
     assert rows[0] < 1e-3
     assert rows[-1] > 0.99
 
@@ -42,6 +48,21 @@ def test_a_pixel_is_seen_where_it_is() -> None:
     # Row j looks at y = 22.5 + (j - 9.5) * 2, column i at x = 30.5 + (i - 9.5).
     assert abs(22.5 + (row - 9.5) * 2 - 12.5) <= 1
     assert abs(30.5 + (column - 9.5) - 30.5) <= 0.5
+
+
+@pytest.mark.parametrize("blur", [None, 0.5, 3.0])
+def test_glimpses_are_alike_whether_they_are_cut_out_first_or_not(blur: float | None) -> None:
+    """Frames that learn are seen whole. Windows lie within, across the edges, and far outside."""
+    rng = torch.Generator().manual_seed(0)
+    frame = torch.rand(60, 2, 40, 96, generator=rng)
+    sides = 0.05 + 0.3 * torch.rand(60, 2, generator=rng)
+    window = torch.cat([2 * torch.rand(60, 2, generator=rng) - 0.5, sides], 1).requires_grad_()
+    factors = None if blur is None else torch.full((60, 2), blur)
+    cut = attention.extract(frame, window, 10, factors)
+    whole = attention.extract(frame.requires_grad_(), window, 10, factors)
+    torch.testing.assert_close(cut, whole, atol=1e-6, rtol=1e-5)
+    slopes = [torch.autograd.grad(x.square().sum(), window)[0] for x in (cut, whole)]
+    torch.testing.assert_close(*slopes, atol=1e-4, rtol=1e-3)
 
 
 def test_the_glimpse_moves_with_the_object() -> None:

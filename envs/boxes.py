@@ -68,12 +68,13 @@ def cut(
 
     Args:
         frame: Pictures, ``N C H W``; no gradient flows to them.
-        low: First pixels that matter (x, y); they need not lie in the frame.
+        low: First pixels that matter (x, y); they need not lie in the frame, nor be numbers.
         high: Last pixels that matter.
 
     Returns:
         The parts, ``N C h w``, and the pixels at which they begin: rows, and columns.
     """
+    low, high = low.nan_to_num(), high.nan_to_num()
     size, begin = [], []
     for axis, most in ((1, frame.shape[-2]), (0, frame.shape[-1])):
         reach = int((high[:, axis] - low[:, axis]).max().clamp(max=most)) + 2

@@ -95,8 +95,8 @@ def extract(
     y = Gaussians.of(window[:, 1], window[:, 3], glimpse, height, blur_y)
     top: Int[Tensor, " N"] | int = 0
     left: Int[Tensor, " N"] | int = 0
-    if len(frame) and not (frame.requires_grad or frame.is_cuda):
-        # Windows are small: cut them out first. (A GPU would wait for their sizes.)
+    if len(frame) and frame.device.type == "cpu" and not frame.requires_grad:
+        # Windows are small: cut them out first. (A GPU would have to wait for their sizes.)
         low, high = (torch.stack(ends, 1) for ends in zip(x.reach, y.reach, strict=True))
         frame, top, left = cut(frame, low, high)
     if frame.dtype == torch.uint8:

@@ -54,8 +54,8 @@ def read_glimpse(
     x = _samples(z_where[:, 0], z_where[:, 2].exp(), size)
     top: Int[Tensor, " N"] | int = 0
     left: Int[Tensor, " N"] | int = 0
-    if len(frame) and not (frame.requires_grad or frame.is_cuda):
-        # Windows are small: cut them out first. (A GPU would wait for their sizes.)
+    if len(frame) and frame.device.type == "cpu" and not frame.requires_grad:
+        # Windows are small: cut them out first. (A GPU would have to wait for their sizes.)
         corners = torch.stack([x, y], 1).detach()
         frame, top, left = cut(frame, corners[..., 0], corners[..., -1])
     rows = _hat(y, top, frame.shape[-2])

@@ -77,7 +77,7 @@ def cut(
     low, high = low.nan_to_num(), high.nan_to_num()
     size, begin = [], []
     for axis, most in ((1, frame.shape[-2]), (0, frame.shape[-1])):
-        reach = int((high[:, axis] - low[:, axis]).max().clamp(max=most)) + 2
+        reach = int((high[:, axis] - low[:, axis]).max().clamp(max=most)) + 3
         size.append(min(reach, most))
         begin.append(low[:, axis].floor().clamp(0, most - size[-1]).long())
     if size == list(frame.shape[-2:]):

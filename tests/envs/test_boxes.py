@@ -38,19 +38,30 @@ def test_clipping_to_the_frame() -> None:
 
 
 def test_parts_of_frames_hold_what_lies_between_their_corners() -> None:
-    frame = torch.arange(2 * 40 * 60).view(1, 2, 40, 60).expand(5, -1, -1, -1)
-    low = torch.tensor([[10.4, 5.0], [-7.0, 30.2], [55.0, -9.0], [500.0, 500.0], [torch.nan] * 2])
-    high = low + torch.tensor([9.0, 12.0])
-    part, top, left = boxes.cut(frame, low, high)
-    assert part.shape == (5, 2, 14, 11)
-    assert (left[0], top[0]) == (10, 5)
-    for n in range(5):
-        rows, columns = slice(top[n], top[n] + 14), slice(left[n], left[n] + 11)
-        assert torch.equal(part[n], frame[n, :, rows, columns])
-    # What matters and lies in the frame is in the part.
-    first, last = low[:3, 0].clamp(min=0), (low[:3, 0] + 9).clamp(max=59)
-    assert bool((left[:3] <= first).all())
-    assert bool((last <= left[:3] + 10).all())
+    """Every pixel that a corner touches, of each frame alone and of all at once."""
+    rng = torch.Generator().manual_seed(0)
+    size = torch.tensor([60, 40])  # width, height
+    low = 90 * torch.rand(200, 2, generator=rng) - 20
+    high = low + 20 * torch.rand(200, 2, generator=rng)
+    frame = torch.arange(2 * 40 * 60).view(1, 2, 40, 60).expand(200, -1, -1, -1)
+    for chosen in (slice(0, 200), *(slice(n, n + 1) for n in range(200))):
+        part, top, left = boxes.cut(frame[chosen], low[chosen], high[chosen])
+        begin, end = torch.stack([left, top], 1), torch.tensor([part.shape[-1], part.shape[-2]])
+        first, last = low[chosen].floor(), high[chosen].ceil()
+        seen = (last >= 0) & (first < size)
+        assert bool((begin <= first.clamp(min=0))[seen].all())
+        assert bool((begin + end > last.minimum(size - 1))[seen].all())
+        for n in range(len(part)):
+            rows = slice(top[n], top[n] + part.shape[-2])
+            columns = slice(left[n], left[n] + part.shape[-1])
+            assert torch.equal(part[n], frame[n, :, rows, columns])
+
+
+def test_corners_that_are_no_numbers_do_no_harm() -> None:
+    low = torch.tensor([[3.0, 2.0], [torch.nan, torch.nan]])
+    part, top, left = boxes.cut(torch.rand(2, 1, 20, 20), low, low + 4)
+    assert part.shape == (2, 1, 7, 7)
+    assert (int(left[0]), int(top[0])) == (3, 2)
 
 
 def test_a_part_as_large_as_the_frame_is_the_frame() -> None:

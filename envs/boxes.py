@@ -66,26 +66,30 @@ def cut(
 ) -> tuple[Tensor, Int[Tensor, " N"], Int[Tensor, " N"]]:
     """The parts of frames that hold what lies between two corners, equally large.
 
+    Frames that learn stay whole, and so do those on a GPU, which would have to wait for sizes.
+
     Args:
-        frame: Pictures, ``N C H W``; no gradient flows to them.
+        frame: Pictures, ``N C H W``.
         low: First pixels that matter (x, y); they need not lie in the frame, nor be numbers.
         high: Last pixels that matter.
 
     Returns:
         The parts, ``N C h w``, and the pixels at which they begin: rows, and columns.
     """
-    low, high = low.nan_to_num(), high.nan_to_num()
-    size, begin = [], []
-    for axis, most in ((1, frame.shape[-2]), (0, frame.shape[-1])):
-        reach = int((high[:, axis] - low[:, axis]).max().clamp(max=most)) + 3
-        size.append(min(reach, most))
-        begin.append(low[:, axis].floor().clamp(0, most - size[-1]).long())
-    if size == list(frame.shape[-2:]):
-        return frame, begin[0], begin[1]
-    row, column = (
-        first[:, None] + torch.arange(pixels, device=frame.device)
-        for first, pixels in zip(begin, size, strict=True)
+    whole = list(frame.shape[-2:])
+    low, high = low.detach().nan_to_num(), high.detach().nan_to_num()
+    size = whole
+    if len(frame) and frame.device.type == "cpu" and not frame.requires_grad:
+        reach = (high - low).amax(0).flip(0).clamp(max=max(whole)).tolist()
+        size = [min(int(pixels) + 3, most) for pixels, most in zip(reach, whole, strict=True)]
+    top, left = (
+        low[:, axis].floor().clamp(0, most - pixels).long()
+        for axis, most, pixels in zip((1, 0), whole, size, strict=True)
     )
-    pixel = (row[:, :, None] * frame.shape[-1] + column[:, None]).flatten(1)
+    if size == whole:
+        return frame, top, left
+    row = top[:, None] + torch.arange(size[0], device=frame.device)
+    column = left[:, None] + torch.arange(size[1], device=frame.device)
+    pixel = (row[:, :, None] * whole[1] + column[:, None]).flatten(1)
     part = frame.flatten(2).gather(2, pixel[:, None].expand(-1, frame.shape[1], -1))
-    return part.unflatten(2, size), begin[0], begin[1]
+    return part.unflatten(2, size), top, left

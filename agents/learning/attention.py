@@ -51,9 +51,7 @@ class Gaussians(NamedTuple):
             sigma = sigma * blur + 1e-3
         return cls(centre[:, None] * pixels + stride[:, None] * offsets, sigma)
 
-    def matrix(
-        self, pixels: int, first: Int[Tensor, " N"] | int = 0
-    ) -> Float[Tensor, "N glimpse pixels"]:
+    def matrix(self, pixels: int, first: Int[Tensor, " N"]) -> Float[Tensor, "N glimpse pixels"]:
         """Row j is the j-th Gaussian at ``pixels`` pixels, beginning at ``first``.
 
         Returns:
@@ -61,9 +59,8 @@ class Gaussians(NamedTuple):
             the frame the glimpse is black).
         """
         middles = torch.arange(pixels, dtype=self.sigma.dtype, device=self.sigma.device) + 0.5
-        if isinstance(first, Tensor):
-            middles = (first[:, None] + middles)[:, None]
-        distance = (middles - self.means[..., None]) / self.sigma[:, None, None]
+        middles = first[:, None] + middles
+        distance = (middles[:, None] - self.means[..., None]) / self.sigma[:, None, None]
         # Numbers too small for floats cost tens of times more to compute: stop at exp(-30).
         weights = torch.exp((-0.5 * distance.square()).clamp_(min=-30.0))
         return weights / (weights.sum(-1, keepdim=True) + 1e-3)
@@ -72,7 +69,7 @@ class Gaussians(NamedTuple):
     def reach(self) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
         """First and last pixel that any of them sees."""
         beyond = TAIL * self.sigma
-        return (self.means[:, 0] - beyond).detach(), (self.means[:, -1] + beyond).detach()
+        return self.means[:, 0] - beyond, self.means[:, -1] + beyond
 
 
 def extract(
@@ -93,12 +90,8 @@ def extract(
     blur_x, blur_y = (None, None) if blur is None else blur.unbind(-1)
     x = Gaussians.of(window[:, 0], window[:, 2], glimpse, width, blur_x)
     y = Gaussians.of(window[:, 1], window[:, 3], glimpse, height, blur_y)
-    top: Int[Tensor, " N"] | int = 0
-    left: Int[Tensor, " N"] | int = 0
-    if len(frame) and frame.device.type == "cpu" and not frame.requires_grad:
-        # Windows are small: cut them out first. (A GPU would have to wait for their sizes.)
-        low, high = (torch.stack(ends, 1) for ends in zip(x.reach, y.reach, strict=True))
-        frame, top, left = cut(frame, low, high)
+    low, high = (torch.stack(ends, 1) for ends in zip(x.reach, y.reach, strict=True))
+    frame, top, left = cut(frame, low, high)
     if frame.dtype == torch.uint8:
         frame = frame.to(window.dtype) / 255.0
     rows, columns = y.matrix(frame.shape[-2], top), x.matrix(frame.shape[-1], left)

@@ -27,13 +27,11 @@ def _samples(
 
 
 def _hat(
-    sample: Float[Tensor, "N g"], first: Int[Tensor, " N"] | int, pixels: int
+    sample: Float[Tensor, "N g"], first: Int[Tensor, " N"], pixels: int
 ) -> Float[Tensor, "N g s"]:
     """Weights that read samples out of ``pixels`` pixels of an axis, beginning at ``first``."""
-    pixel = torch.arange(pixels, device=sample.device)
-    if isinstance(first, Tensor):
-        pixel = (first[:, None] + pixel)[:, None]
-    return torch.relu(1 - (sample[:, :, None] - pixel).abs())
+    pixel = first[:, None] + torch.arange(pixels, device=sample.device)
+    return torch.relu(1 - (sample[:, :, None] - pixel[:, None]).abs())
 
 
 def _draw_weights(
@@ -52,12 +50,8 @@ def read_glimpse(
     """Reads a ``size`` x ``size`` glimpse at each window; what lies outside the frame reads 0."""
     y = _samples(z_where[:, 1], z_where[:, -1].exp(), size)
     x = _samples(z_where[:, 0], z_where[:, 2].exp(), size)
-    top: Int[Tensor, " N"] | int = 0
-    left: Int[Tensor, " N"] | int = 0
-    if len(frame) and frame.device.type == "cpu" and not frame.requires_grad:
-        # Windows are small: cut them out first. (A GPU would have to wait for their sizes.)
-        corners = torch.stack([x, y], 1).detach()
-        frame, top, left = cut(frame, corners[..., 0], corners[..., -1])
+    corners = torch.stack([x, y], 1)
+    frame, top, left = cut(frame, corners[..., 0], corners[..., -1])
     rows = _hat(y, top, frame.shape[-2])
     return _resample(frame, rows, _hat(x, left, frame.shape[-1]))
 

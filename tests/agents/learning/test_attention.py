@@ -16,7 +16,7 @@ def box(x: float, y: float, w: float, h: float) -> torch.Tensor:
 def axis(centre: float, size: float) -> torch.Tensor:
     """One axis of the attention."""
     window = torch.tensor([centre]), torch.tensor([size])
-    return attention.Gaussians.of(*window, 20, SIDE).matrix(SIDE)
+    return attention.Gaussians.of(*window, 20, SIDE).matrix(SIDE, torch.zeros(1).long())
 
 
 @pytest.mark.parametrize("size", [0.1, 0.3, 0.9])

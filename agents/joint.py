@@ -31,31 +31,18 @@ class Joint(Supervised):
     Exploration is supervision's, in real episodes, too.
 
     Args:
-        frame_shape: (C, H, W) of the frames.
-        seed: Seed of the weights, the exploration and the order of minibatches.
-        device: Where the policy lives.
-        settings: Keys of `JointSettings`.
-
-    Raises:
-        ValueError: A setting is out of range.
+        settings: Keys of `JointSettings`; the rest is as in `Learner`.
     """
 
     Settings = JointSettings
     rewarded = True
     settings: JointSettings
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        seed: int = 0,
-        device: str = "cpu",
-        **settings: Any,
-    ) -> None:
-        super().__init__(frame_shape, seed, device, **settings)
+    def _begin(self, frame_shape: tuple[int, int, int], device: str) -> None:
+        super()._begin(frame_shape, device)
         self.rewards = PPO(
             frame_shape,
-            seed,
-            device,
+            device=device,
             policy=lambda _: self.policy,
             learning_rate=self.settings.reward_rate,
             epochs=self.settings.reward_epochs,
@@ -64,17 +51,7 @@ class Joint(Supervised):
         self.rewards.rng, self.rewards.std = self.rng, self.std
 
     def update(self, trajectory: Trajectory, progress: float) -> dict[str, float]:
-        """Learns from labels, or where there are none from rewards.
-
-        Args:
-            trajectory: Episodes that this policy has just explored.
-            progress: Share of the training that is over.
-
-        Raises:
-            ValueError: A label is no box.
-            FloatingPointError: The loss or its gradient is not finite; the policy is then as it
-                was before that gradient step.
-        """
+        """Learns from labels, or where there are none from rewards; see both."""
         if trajectory.labels is None:
             result = self.rewards.update(trajectory, progress)
         else:

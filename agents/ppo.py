@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -53,26 +52,13 @@ class PPO(Learner):
     with the last box.
 
     Args:
-        frame_shape: (C, H, W) of the frames.
-        seed: Seed of the weights, the exploration and the order of minibatches.
-        device: Where the policy lives.
-        settings: Keys of `PPOSettings`.
-
-    Raises:
-        ValueError: A setting is out of range.
+        settings: Keys of `PPOSettings`; the rest is as in `Learner`.
     """
 
     Settings = PPOSettings
     settings: PPOSettings
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        seed: int = 0,
-        device: str = "cpu",
-        **settings: Any,
-    ) -> None:
-        super().__init__(frame_shape, PPOSettings(**settings), seed, device)
+    def _begin(self, frame_shape: tuple[int, int, int], device: str) -> None:
         self.optimizer = torch.optim.Adam(
             self.policy.parameters(),
             stage(self.settings.learning_rate, 0),

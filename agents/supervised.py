@@ -64,27 +64,14 @@ class Supervised(Learner):
     """Trains any recurrent policy on labels, whole episodes, several passes, reflections.
 
     Args:
-        frame_shape: (C, H, W) of the frames.
-        seed: Seed of the weights, the exploration and the order of minibatches.
-        device: Where the policy lives.
-        settings: Keys of `SupervisedSettings`.
-
-    Raises:
-        ValueError: A setting is out of range.
+        settings: Keys of `SupervisedSettings`; the rest is as in `Learner`.
     """
 
     Settings = SupervisedSettings
     supervised, rewarded = True, False
     settings: SupervisedSettings
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        seed: int = 0,
-        device: str = "cpu",
-        **settings: Any,
-    ) -> None:
-        super().__init__(frame_shape, self.Settings(**settings), seed, device)
+    def _begin(self, frame_shape: tuple[int, int, int], device: str) -> None:
         self.objective: Objective = self.settings.objective
         self.weights = AdaptiveWeights(self.objective.names).to(device)
         groups = [

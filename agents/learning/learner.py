@@ -65,30 +65,39 @@ class Learner(Agent):
 
     Args:
         frame_shape: (C, H, W) of the frames.
-        settings: What is set about it.
         seed: Seed of the weights, the exploration and the order of minibatches.
         device: Where the policy lives.
+        settings: Keys of its ``Settings``.
+
+    Raises:
+        ValueError: A setting is out of range.
     """
 
+    Settings: type[LearnerSettings]
     optimizer: torch.optim.Optimizer
     settings: LearnerSettings
 
     def __init__(
         self,
         frame_shape: tuple[int, int, int],
-        settings: LearnerSettings,
-        seed: int,
-        device: str,
+        seed: int = 0,
+        device: str = "cpu",
+        **settings: Any,
     ) -> None:
-        self.settings = settings
+        self.settings = self.Settings(**settings)
         # Layers draw their weights from the global generator: lend them a seeded one.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.policy: RecurrentPolicy = settings.policy(frame_shape).to(device)
+            self.policy: RecurrentPolicy = self.settings.policy(frame_shape).to(device)
         self.rng = torch.Generator(device).manual_seed(seed)
-        self.std = settings.std[0]
+        self.std = self.settings.std[0]
         self.frames = 0
         self.steps = 0
+        self._begin(frame_shape, device)
+
+    @abc.abstractmethod
+    def _begin(self, frame_shape: tuple[int, int, int], device: str) -> None:
+        """Makes what it learns with, its ``optimizer`` above all, for the policy that it has."""
 
     def set_action_scale(self, action_scale: ActionScale) -> None:
         """Tells the policy, too, what its actions do."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytest
 import torch
 import yaml
@@ -18,25 +17,10 @@ from dyna.loop.imagination import Imagination
 from dyna.loop.rollout import rollout
 from dyna.running import model_log
 from dyna.running import run as running
-from dyna.running.checkpoint import Checkpoints, load
 from envs.trajectory import Trajectory
 from tests.conftest import names
+from tests.dyna.loop.runs import rows, tiny, weights
 
-TINY = [
-    "real_frames=140",
-    "imagined_frames=160",
-    "batch_size=4",
-    "effort=0.01",
-    "evaluations=2",
-    "evaluation_episodes=4",
-    "final_episodes=6",
-    "checkpoint_every=0",
-    "progress=false",
-    "pictures=false",
-    "env.horizon=10",
-    "agent.horizons=[[60,5],[null,null]]",
-    "agent.epochs=[[null,1]]",
-]
 # One is a preset of another for single images, where there is nothing to imagine.
 MODELS = [name for name in names("world_model") if name != "air_stills"]
 MORE = {
@@ -44,25 +28,7 @@ MORE = {
     "vae_rnn": ["world_model.steps=200", "world_model.width=4"],
     "linear": ["world_model.steps=200", "world_model.width=4"],
 }
-"""What a world model needs beyond TINY: AIR must have found an object to dream of."""
-
-
-def tiny(folder: Path, *overrides: str) -> DictConfig:
-    with hydra.initialize_config_module("conf", version_base="1.3"):
-        return hydra.compose("train", [*TINY, f"folder={folder}", *overrides])
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    """What was logged, timings aside."""
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [
-        {k: v for k, v in json.loads(line).items() if not k.startswith(("time/", "speed/"))}
-        for line in lines
-    ]
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load(Checkpoints(folder / "checkpoints", {}).paths()[-1])["agent"]["policy"]
+"""What a world model needs beyond what is tiny: AIR must have found an object to dream of."""
 
 
 @pytest.fixture(scope="module")
@@ -237,50 +203,6 @@ def test_an_agent_starts_from_the_policy_of_another_run(tmp_path: Path) -> None:
     taught, after = weights(tmp_path / "taught"), weights(tmp_path / "b")
     for name, x in after.items():
         torch.testing.assert_close(x, taught[name], atol=1e-5, rtol=0)
-
-
-def test_arms_of_one_seed_meet_the_same_real_episodes(tmp_path: Path) -> None:
-    replays = []
-    for model in ("rigid", "cut_paste"):
-        running.run(tiny(tmp_path / model, f"world_model={model}", "imagined_frames=20"))
-        path = Checkpoints(tmp_path / model / "checkpoints", {}).paths()[-1]
-        replays.append(load(path)["replay"]["episodes"]["frame"])
-    assert torch.equal(*replays)
-
-
-def test_no_world_model_is_fitted_if_nothing_is_imagined(tmp_path: Path) -> None:
-    for model in ("none", "cut_paste"):
-        running.run(tiny(tmp_path / model, f"world_model={model}", "imagined_frames=0"))
-    assert rows(tmp_path / "cut_paste") == rows(tmp_path / "none")
-
-
-def test_rounds_split_the_budgets(tmp_path: Path) -> None:
-    running.run(tiny(tmp_path, "world_model=rigid", "rounds=2", "evaluations=0"))
-    fits = [row for row in rows(tmp_path) if "world_model/episodes" in row]
-    assert [(row["real_frames"], row["imagined_frames"]) for row in fits] == [(70, 0), (140, 80)]
-    assert [row["world_model/episodes"] for row in fits] == [7, 14]
-
-
-def test_a_budget_that_the_horizon_does_not_divide_is_met_exactly(tmp_path: Path) -> None:
-    config = ["world_model=rigid", "real_frames=27", "imagined_frames=33", "evaluations=0"]
-    summary = running.run(tiny(tmp_path, *config))
-    assert (summary["real_frames"], summary["imagined_frames"]) == (27, 33)
-
-
-def test_model_free_training_follows_the_agents_curriculum(tmp_path: Path) -> None:
-    running.run(tiny(tmp_path, "world_model=none", "evaluations=0"))
-    assert [row["real_frames"] for row in rows(tmp_path)] == [20, 40, 60, 100, 140]
-
-
-@pytest.mark.parametrize("real", [40, 120])
-def test_more_real_frames_do_not_shorten_what_dreams_teach(tmp_path: Path, real: int) -> None:
-    """The curriculum and the schedules of a pupil of dreams begin where its dreams do."""
-    config = ["world_model=oracle", "agent=hart_supervised", f"real_frames={real}"]
-    running.run(tiny(tmp_path, *config, "evaluations=0"))
-    dreamed = [row for row in rows(tmp_path) if row["imagined_frames"] > 0]
-    assert [row["imagined_frames"] for row in dreamed] == [20, 40, 60, 100, 140, 160]
-    fall = [1 - 0.97 * n / 160 for n in (0, 20, 40, 60, 100, 140)]
-    assert [row["agent/lr"] / 2e-3 for row in dreamed] == pytest.approx(fall)
 
 
 def test_a_finished_run_is_not_repeated_unless_told_so(

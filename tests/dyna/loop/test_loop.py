@@ -153,32 +153,35 @@ def test_no_truth_beyond_first_boxes_and_rewards_reaches_learning(
     assert rows(tmp_path) == rows(undisturbed(model))
 
 
-def supervised(folder: Path, model: str, *overrides: str) -> DictConfig:
-    more = [*MORE.get(model, []), "evaluations=0", *overrides]
-    return tiny(folder, f"world_model={model}", "agent=hart_supervised", *more)
+def supervised(folder: Path, model: str, agent: str = "hart_supervised") -> DictConfig:
+    more = [*MORE.get(model, []), "evaluations=0"]
+    return tiny(folder, f"world_model={model}", f"agent={agent}", *more)
 
 
+@pytest.mark.parametrize("agent", ["hart_supervised", "hart_joint"])
 def test_with_a_world_model_supervision_is_told_no_real_box(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: str
 ) -> None:
-    model = "rigid"  # who tells is no matter of the model; that each is blind is tested above
-    running.run(supervised(tmp_path / "a", model))
+    # Who tells is no matter of the model; that each is blind is tested above.
+    taught = "rigid", agent
+    running.run(supervised(tmp_path / "a", *taught))
     monkeypatch.setattr(loop, "rollout", functools.partial(spoiled, dreams=False))
-    running.run(supervised(tmp_path / "b", model))
+    running.run(supervised(tmp_path / "b", *taught))
     a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert rows(tmp_path / "a") == rows(tmp_path / "b")
     monkeypatch.setattr(loop, "rollout", spoiled)
-    running.run(supervised(tmp_path / "c", model))
+    running.run(supervised(tmp_path / "c", *taught))
     c = weights(tmp_path / "c")
     assert not all(torch.equal(a[name], c[name]) for name in a), "no dreamed box was used"
 
 
+@pytest.mark.parametrize("taught", [("none", "hart_supervised"), ("rigid", "hart_joint")])
 def test_supervision_resumes_to_the_same_bits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught: tuple[str, str]
 ) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    running.run(supervised(whole, "none"))
+    running.run(supervised(whole, *taught))
     log = running.Run._log
 
     def killing(self: running.Run, row: loop.Metrics) -> None:
@@ -189,8 +192,8 @@ def test_supervision_resumes_to_the_same_bits(
     with monkeypatch.context() as patch:
         patch.setattr(running.Run, "_log", killing)
         with pytest.raises(Killed):
-            running.run(supervised(cut, "none"))
-    running.run(supervised(cut, "none"))
+            running.run(supervised(cut, *taught))
+    running.run(supervised(cut, *taught))
     assert rows(cut) == rows(whole)
     a, b = weights(cut), weights(whole)
     assert all(torch.equal(a[name], b[name]) for name in a)

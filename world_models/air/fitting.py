@@ -18,6 +18,8 @@ from world_models.air.objects.filtering import Filter
 from world_models.blocks.descent import decay, descend
 from world_models.blocks.distributions import kl_gaussian, sample_gaussian
 
+BATCH = 32
+"""Single frames per gradient step."""
 STATIC_SLOTS = 3
 NOISE_FRAMES = 512
 HUBER_DELTA = 0.2
@@ -52,7 +54,7 @@ def _warm_up(
 ) -> None:
     optimiser = torch.optim.Adam(parameters, lr=2e-3, fused=True)
     for _ in range(steps):
-        x = to_float(frames[_some(frames, 32, rng)])
+        x = to_float(frames[_some(frames, BATCH, rng)])
         posterior = model.background.posterior(x)
         picture = model.background.decode(sample_gaussian(*posterior, rng))
         loss = background_loss(model.background, x, picture, torch.ones_like(x), posterior).mean()
@@ -95,7 +97,7 @@ def fit_static(
     Args:
         model: What learns.
         frames: Frames.
-        steps: Batches of 32 frames.
+        steps: Batches of `BATCH` frames.
         sigma: Smallest scale of the pixel likelihood.
         presence_prior: How likely a slot holds an object at last, before the frame is seen. The
             nats that it costs must outweigh what is gained by drawing one object as two.
@@ -105,6 +107,7 @@ def fit_static(
     """
     parameters = list(model.parameters())
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    known = _described(model.background, frames) if len(frames) <= BATCH * steps else None
     tail: list[dict[str, Tensor]] = []
     for i in range(steps):
         now = i / steps
@@ -115,8 +118,12 @@ def fit_static(
         prior = FIRST_PRESENCE_PRIOR ** (1 - strict) * presence_prior**strict
         beta = min(0.1 + 0.9 * now / 0.27, 1.0) if anneal else 1.0
 
-        x = to_float(frames[_some(frames, 32, rng)])
-        posterior = model.background.posterior(x)
+        chosen = _some(frames, BATCH, rng)
+        x = to_float(frames[chosen])
+        if known is None:
+            posterior = model.background.posterior(x)
+        else:
+            posterior = known[0][chosen], known[1][chosen]
         background = model.background.decode(sample_gaussian(*posterior, rng))
         found = discover(model, x, background.detach(), STATIC_SLOTS, inhibition, rng)
         loss, parts = negative_elbo(model, x, found, sigma, prior, beta)
@@ -130,6 +137,17 @@ def fit_static(
                 {**{k: v.detach().mean() for k, v in parts.items()}, "loss": loss.detach()}
             )
     return {k: torch.stack([t[k] for t in tail]).mean().item() for k in tail[0]} if tail else {}
+
+
+def _described(
+    background: Background, frames: UInt8[Tensor, "N C H W"]
+) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D"]] | None:
+    """What all frames say of their backgrounds, once for all; None if learning changes that."""
+    if any(True for _ in background.parameters()):
+        return None
+    each = [background.posterior(to_float(some)) for some in frames.split(NOISE_FRAMES)]
+    loc, scale = (torch.cat(x) for x in zip(*each, strict=True))
+    return loc, scale
 
 
 def fit_sequence(

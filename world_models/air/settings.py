@@ -53,11 +53,11 @@ class AIRSettings(Settings):
     )
     background_steps: int = setting(200, "gradient steps of the background alone", least=0)
     static_steps: int = setting(600, "gradient steps on single frames", least=0)
-    sequence_steps: int = setting(200, "gradient steps on clips", least=0)
+    sequence_steps: int = setting(100, "gradient steps on clips", least=0)
     sharpening_steps: int = setting(
         1000, "gradient steps on crops of objects that were followed", least=0
     )
-    motion_steps: int = setting(200, "gradient steps of the transition on tracks", least=0)
+    motion_steps: int = setting(100, "gradient steps of the transition on tracks", least=0)
     looks_steps: int = setting(
         400, "gradient steps on how looks go on, if that is learned", least=0
     )

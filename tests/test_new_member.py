@@ -139,7 +139,7 @@ def test_new_members_run_without_a_change_elsewhere(checkout: Path) -> None:
     assert "0 broken" in python(checkout, "-c", lint)
 
 
-MADE_OF = {"joint": {"ppo", "supervised"}}
+MADE_OF = {"joint": {"supervised"}}
 """Members that are others put together."""
 
 

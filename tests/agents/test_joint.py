@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from typing import Any
 
+import pytest
 import torch
 from torch.nn.utils import parameters_to_vector
 
@@ -23,11 +24,12 @@ from tests.scenes import MovingPatch
 SHAPE = (1, 48, 48)
 POLICY = functools.partial(HART, size_pace=1.0)
 BRIEF: dict[str, Any] = {"policy": POLICY, "minibatch": [(None, 3)]}
-REWARDS: dict[str, Any] = {"learning_rate": [(None, 3e-4)], "epochs": [(None, 3)]}
+REWARDS = functools.partial(PPO, learning_rate=[(None, 1e-3)], epochs=[(None, 2)], policy=None)
 
 
-def joint() -> Joint:
-    return Joint(SHAPE, objective=HARTObjective(), **BRIEF)
+def joint(**settings: Any) -> Joint:
+    given: dict[str, Any] = {"rewards": REWARDS, **settings}
+    return Joint(SHAPE, objective=HARTObjective(), **given, **BRIEF)
 
 
 def env(seed: int = 1) -> Tracking:
@@ -45,8 +47,10 @@ def weights(agent: Learner) -> torch.Tensor:
     return parameters_to_vector(agent.policy.parameters()).detach().clone()
 
 
-def test_boxes_teach_as_they_do_alone() -> None:
-    agents: list[Learner] = [joint(), Supervised(SHAPE, objective=HARTObjective(), **BRIEF)]
+@pytest.mark.parametrize("rewards", [REWARDS, None])
+def test_boxes_teach_as_they_do_alone(rewards: Any) -> None:
+    alone = Supervised(SHAPE, objective=HARTObjective(), **BRIEF)
+    agents: list[Learner] = [joint(rewards=rewards), alone]
     for agent in agents:
         for seed in (1, 2):
             agent.update(explore(agent, labelled=True, seed=seed), 0.1 * seed)
@@ -54,14 +58,39 @@ def test_boxes_teach_as_they_do_alone() -> None:
     assert agents[0].std == agents[1].std
 
 
-def test_rewards_teach_as_ppo_does() -> None:
-    alone = PPO(SHAPE, **{**BRIEF, **REWARDS, "minibatch": [(None, 16)]})
-    agents: list[Learner] = [joint(), alone]
+def test_rewards_teach_as_ppo_does_until_there_are_boxes() -> None:
+    agents: list[Learner] = [joint(), REWARDS(SHAPE, policy=POLICY)]
     before = weights(agents[0])
     for agent in agents:
-        agent.update(explore(agent, labelled=False), 0.1)
+        for seed in (1, 2):
+            agent.update(explore(agent, labelled=False, seed=seed), 0.4 * seed)
     assert torch.equal(*(weights(agent) for agent in agents))
+    assert agents[0].std == agents[1].std < PPO.Settings(policy=POLICY).std[0]
+    assert [each.horizon(3000) for each in agents] == [10, 10]
     assert not torch.equal(weights(agents[0]), before)
+
+
+def test_after_boxes_rewards_take_small_steps() -> None:
+    agent = joint(reward_rate=[(None, 1e-12)])
+    agent.update(explore(agent, labelled=True), 0.1)
+    assert agent.horizon(3000) == 5
+    before = weights(agent)
+    metrics = agent.update(explore(agent, labelled=False), 0.1)
+    assert metrics["agent/grad_norm"] > 0
+    assert torch.allclose(weights(agent), before, rtol=0, atol=1e-8)
+
+
+def test_without_rewards_only_boxes_teach() -> None:
+    agent = joint(rewards=None)
+    before = weights(agent)
+    assert not agent.rewarded
+    assert agent.update(explore(agent, labelled=False), 0.1) == {}
+    assert torch.equal(weights(agent), before)
+
+
+def test_rewards_that_teach_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"rewards=3 is no learner: set keys of rewards, or null"):
+        joint(rewards=3)
 
 
 def test_densities_are_those_of_the_actions_that_were_drawn() -> None:
@@ -72,7 +101,8 @@ def test_densities_are_those_of_the_actions_that_were_drawn() -> None:
     assert agent.std < 0.2
     # Before its first step the ratio of densities is 1; the mean over few steps stays near.
     assert metrics["agent/kl"] < 0.01
-    assert metrics["agent/std"] == agent.rewards.std == agent.std
+    assert agent.ppo is not None
+    assert metrics["agent/std"] == agent.ppo.std == agent.std
 
 
 def test_a_saved_one_goes_on_as_if_nothing_had_happened() -> None:

@@ -38,8 +38,12 @@ def test_a_budget_that_the_horizon_does_not_divide_is_met_exactly(tmp_path: Path
     assert (summary["real_frames"], summary["imagined_frames"]) == (27, 33)
 
 
-def test_model_free_training_follows_the_agents_curriculum(tmp_path: Path) -> None:
-    running.run(tiny(tmp_path, "world_model=none", "evaluations=0"))
+@pytest.mark.parametrize(("agent", "learner"), [("hart_ppo", "agent"), ("hart", "agent.rewards")])
+def test_model_free_training_follows_the_agents_curriculum(
+    tmp_path: Path, agent: str, learner: str
+) -> None:
+    stages = f"{learner}.horizons=[[60,5],[null,null]]"
+    running.run(tiny(tmp_path, "world_model=none", f"agent={agent}", stages, "evaluations=0"))
     assert [row["real_frames"] for row in rows(tmp_path)] == [20, 40, 60, 100, 140]
 
 

@@ -42,7 +42,7 @@ def test_dreams_teach_what_few_real_frames_cannot() -> None:
 @pytest.mark.slow
 def test_boxes_teach_faster_than_rewards() -> None:
     dreams = ("world_model=oracle", "env.tier=medium", "real_frames=200", "imagined_frames=20000")
-    assert learned("agent=hart_supervised", *dreams) > learned("agent=hart", *dreams) + 0.05
+    assert learned("agent=hart_supervised", *dreams) > learned("agent=hart_ppo", *dreams) + 0.05
 
 
 @pytest.mark.slow
@@ -91,7 +91,7 @@ def gpu(test: Callable[..., None]) -> Callable[..., None]:
 
 @gpu
 @pytest.mark.parametrize("world_model", MODELS)
-@pytest.mark.parametrize("agent", ["hart", "hart_supervised"])
+@pytest.mark.parametrize("agent", ["hart", "hart_ppo", "hart_supervised"])
 def test_the_loop_runs_on_cuda(world_model: str, agent: str) -> None:
     short = [] if world_model in ("none", "rigid", "cut_paste", "oracle") else ["effort=0.1"]
     chosen = (f"world_model={world_model}", f"agent={agent}", *short)

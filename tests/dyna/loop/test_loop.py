@@ -146,7 +146,7 @@ def test_no_truth_beyond_first_boxes_and_rewards_reaches_learning(
     monkeypatch: pytest.MonkeyPatch,
     undisturbed: Callable[[str], Path],
 ) -> None:
-    monkeypatch.setattr(loop, "rollout", spoiled)
+    monkeypatch.setattr(loop, "rollout", functools.partial(spoiled, dreams=False))
     running.run(tiny(tmp_path, f"world_model={model}", *MORE.get(model, [])))
     a, b = weights(tmp_path), weights(undisturbed(model))
     assert all(torch.equal(a[name], b[name]) for name in a)
@@ -158,7 +158,7 @@ def supervised(folder: Path, model: str, agent: str = "hart_supervised") -> Dict
     return tiny(folder, f"world_model={model}", f"agent={agent}", *more)
 
 
-@pytest.mark.parametrize("agent", ["hart_supervised", "hart_joint"])
+@pytest.mark.parametrize("agent", ["hart_supervised", "hart"])
 def test_with_a_world_model_supervision_is_told_no_real_box(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: str
 ) -> None:
@@ -176,7 +176,7 @@ def test_with_a_world_model_supervision_is_told_no_real_box(
     assert not all(torch.equal(a[name], c[name]) for name in a), "no dreamed box was used"
 
 
-@pytest.mark.parametrize("taught", [("none", "hart_supervised"), ("rigid", "hart_joint")])
+@pytest.mark.parametrize("taught", [("none", "hart_supervised"), ("rigid", "hart")])
 def test_supervision_resumes_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught: tuple[str, str]
 ) -> None:
@@ -201,7 +201,10 @@ def test_supervision_resumes_to_the_same_bits(
 
 def test_an_agent_starts_from_the_policy_of_another_run(tmp_path: Path) -> None:
     running.run(supervised(tmp_path / "taught", "none"))
-    start = [f"start={tmp_path / 'taught' / 'checkpoints'}", "agent.learning_rate=[[null,1e-9]]"]
+    start = [
+        f"start={tmp_path / 'taught' / 'checkpoints'}",
+        "agent.rewards.learning_rate=[[null,1e-9]]",
+    ]
     running.run(tiny(tmp_path / "b", "world_model=none", *SIZE, *start))
     taught, after = weights(tmp_path / "taught"), weights(tmp_path / "b")
     for name, x in after.items():

@@ -200,7 +200,7 @@ def started(tmp_path: Path, start: Path, *overrides: str) -> None:
     ("override", "said"),
     [
         ("agent=ratm", "Supervised with HART .*Supervised with RATM"),
-        ("agent=hart", r"HART \(channels=\[2, 2\].*PPO with HART \(channels=\[8, 16\]"),
+        ("agent=hart_ppo", r"HART \(channels=\[2, 2\].*PPO with HART \(channels=\[8, 16\]"),
         ("agent=last_box", "LastBox"),
     ],
 )
@@ -215,7 +215,7 @@ def test_a_start_needs_weights_alone(tmp_path: Path) -> None:
     path = tmp_path / "bare.pt"
     checkpoint.save(path, {"world_model": {}})
     with pytest.raises(ValueError, match=r"bare\.pt is of nobody"):
-        started(tmp_path, path, "agent=hart")
+        started(tmp_path, path, "agent=hart_ppo")
 
 
 def test_a_refused_start_leaves_nothing(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_boxes_may_be_smaller_and_larger_than_in_training(clip: Path) -> None:
         (("{clip}", *BOX, "agent=ncc", "rotate=3"), "rotate=3 is not true or false"),
         (("{clip}", *BOX), "nobody to track"),
         (("{clip}", *BOX, "agent=ncc", "checkpoint=x"), "both an agent and a checkpoint"),
-        (("{clip}", *BOX, "agent=hart"), "PPO has learned nothing yet"),
+        (("{clip}", *BOX, "agent=hart_ppo"), "PPO has learned nothing yet"),
         (("{clip}", *BOX, "agent=oracle"), "reads the truth"),
         (("{clip}", *BOX, "checkpoint=x"), "no checkpoint at x"),
         (("{clip}", *BOX, "checkpoint={model}"), "holds no agent"),

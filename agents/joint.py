@@ -46,7 +46,7 @@ class Joint(Supervised):
         settings: Keys of `JointSettings`; the rest is as in `Learner`.
     """
 
-    Settings = JointSettings
+    Settings: type[SupervisedSettings] = JointSettings
     settings: JointSettings
 
     def _begin(self, frame_shape: tuple[int, int, int], device: str) -> None:

@@ -67,7 +67,7 @@ class Supervised(Learner):
         settings: Keys of `SupervisedSettings`; the rest is as in `Learner`.
     """
 
-    Settings = SupervisedSettings
+    Settings: type[SupervisedSettings] = SupervisedSettings
     supervised, rewarded = True, False
     settings: SupervisedSettings
 

@@ -61,35 +61,58 @@ def _intersection(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float
     return (high - low).clamp(min=0).prod(-1)
 
 
+def spans(
+    low: Float[Tensor, "N 2"], high: Float[Tensor, "N 2"], whole: tuple[int, int], wait: bool
+) -> tuple[tuple[int, int], Int[Tensor, " N"], Int[Tensor, " N"]]:
+    """Parts of pictures, equally large, each of which holds what lies between two corners.
+
+    Args:
+        low: First pixels that matter (x, y); they need not lie in the picture, nor be numbers.
+        high: Last pixels that matter.
+        whole: (H, W) of the pictures.
+        wait: Whether parts may be smaller than the whole; a GPU would have to wait for sizes.
+
+    Returns:
+        (h, w) of the parts, and the pixels at which they begin: rows, and columns.
+    """
+    low, high = low.detach().nan_to_num(), high.detach().nan_to_num()
+    tall, wide = whole
+    if len(low) and wait:
+        across, down = (high - low).amax(0).clamp(max=max(whole)).tolist()
+        tall, wide = min(int(down) + 3, tall), min(int(across) + 3, wide)
+    left = low[:, 0].floor().clamp(0, whole[1] - wide).long()
+    return (tall, wide), low[:, 1].floor().clamp(0, whole[0] - tall).long(), left
+
+
+def pixels(
+    top: Int[Tensor, " N"], left: Int[Tensor, " N"], size: tuple[int, int], width: int
+) -> Int[Tensor, "N hw"]:
+    """Where the pixels of parts of (h, w) stand in pictures of ``width`` that are laid flat."""
+    row = top[:, None] + torch.arange(size[0], device=top.device)
+    column = left[:, None] + torch.arange(size[1], device=top.device)
+    return (row[:, :, None] * width + column[:, None]).flatten(1)
+
+
 def cut(
     frame: Tensor, low: Float[Tensor, "N 2"], high: Float[Tensor, "N 2"]
 ) -> tuple[Tensor, Int[Tensor, " N"], Int[Tensor, " N"]]:
-    """The parts of frames that hold what lies between two corners, equally large.
+    """The parts of frames that hold what lies between two corners (`spans`).
 
-    Frames that learn stay whole, and so do those on a GPU, which would have to wait for sizes.
+    Frames that learn stay whole, and so do those on a GPU.
 
     Args:
         frame: Pictures, ``N C H W``.
-        low: First pixels that matter (x, y); they need not lie in the frame, nor be numbers.
+        low: First pixels that matter (x, y).
         high: Last pixels that matter.
 
     Returns:
         The parts, ``N C h w``, and the pixels at which they begin: rows, and columns.
     """
-    whole = list(frame.shape[-2:])
-    low, high = low.detach().nan_to_num(), high.detach().nan_to_num()
-    size = whole
-    if len(frame) and frame.device.type == "cpu" and not frame.requires_grad:
-        reach = (high - low).amax(0).flip(0).clamp(max=max(whole)).tolist()
-        size = [min(int(pixels) + 3, most) for pixels, most in zip(reach, whole, strict=True)]
-    top, left = (
-        low[:, axis].floor().clamp(0, most - pixels).long()
-        for axis, most, pixels in zip((1, 0), whole, size, strict=True)
-    )
+    whole = (frame.shape[-2], frame.shape[-1])
+    wait = frame.device.type == "cpu" and not frame.requires_grad
+    size, top, left = spans(low, high, whole, wait)
     if size == whole:
         return frame, top, left
-    row = top[:, None] + torch.arange(size[0], device=frame.device)
-    column = left[:, None] + torch.arange(size[1], device=frame.device)
-    pixel = (row[:, :, None] * whole[1] + column[:, None]).flatten(1)
-    part = frame.flatten(2).gather(2, pixel[:, None].expand(-1, frame.shape[1], -1))
+    place = pixels(top, left, size, whole[1])
+    part = frame.flatten(2).gather(2, place[:, None].expand(-1, frame.shape[1], -1))
     return part.unflatten(2, size), top, left

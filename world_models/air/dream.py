@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from envs.boxes import inside_share
+from envs.boxes import inside_share, pixels
 from envs.scene import WELL_VISIBLE
 from world_models.air.background.canvas import Backdrop
 from world_models.air.bank import Bank
@@ -15,7 +15,7 @@ from world_models.air.frame.scene_model import SceneModel
 from world_models.air.looks.base import Look, Looks
 from world_models.air.motion.transition import Transition
 from world_models.air.viewpoint import Viewpoint
-from world_models.blocks.glimpse import draw_glimpse, window_box
+from world_models.blocks.glimpse import draw_part, window_box
 
 TRIES = 20
 """Draws of a scene until it shows something to follow."""
@@ -166,25 +166,31 @@ def draw(state: DreamState) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B 
     From the foremost object to the background, each gets the light that those in front of it let
     through; nothing is spent on empty slots.
     """
-    canvas = torch.zeros_like(state.background)
+    background, bars = state.background.transpose(0, 1), state.bars
+    canvas = torch.zeros_like(background, memory_format=torch.contiguous_format)
     size = (canvas.shape[-2], canvas.shape[-1])
-    light = torch.ones_like(canvas[:, :1]) if state.bars is None else 1 - state.bars[:, None]
+    light = torch.ones_like(canvas[:1]) if bars is None else 1 - bars[None]
+    flat, passing = canvas.flatten(1), light.flatten()
     order = state.order.flip(-1)
     rank, scene = (state.alive.gather(1, order).T > 0).nonzero(as_tuple=True)
     slot = order[scene, rank]
-    layers = draw_glimpse(state.look.glimpse[scene, slot], state.where[scene, slot], size)
+    parts, top, left = draw_part(state.look.glimpse[scene, slot], state.where[scene, slot], size)
+    place = pixels(top, left, (parts.shape[-2], parts.shape[-1]), size[1])
+    place = scene[:, None] * (size[0] * size[1]) + place
+    layers = parts.flatten(2).transpose(0, 1).contiguous()
     sizes = rank.bincount(minlength=state.alive.shape[1]).tolist()
     shown = []
-    for scenes, layer in zip(scene.split(sizes), layers.split(sizes), strict=True):
-        lit = layer * light[scenes]
-        canvas.index_add_(0, scenes, lit[:, :-1])
-        shown.append(lit[:, -1].sum((-1, -2)))
-        light.index_add_(0, scenes, lit[:, -1:], alpha=-1)
-    behind = light if state.bars is None else light + state.bars[:, None]
-    canvas.addcmul_(behind, state.background)
+    for at, layer in zip(place.split(sizes), layers.split(sizes, 1), strict=True):
+        lit = layer * passing[at]
+        where = at.flatten()
+        flat.scatter_add_(1, where.expand(len(flat), -1), lit[:-1].flatten(1))
+        passing.scatter_add_(0, where, lit[-1].flatten().neg())
+        shown.append(lit[-1].sum(-1))
+    behind = light if bars is None else light + bars[None]
+    picture = torch.addcmul(canvas, behind, background).transpose(0, 1)
     area = state.look.glimpse[scene, slot, -1].mean((-1, -2))
     area = area * state.where[scene, slot][:, [2, -1]].sum(-1).exp()
     share = torch.cat(shown) / area.clamp(min=LEAST_AREA)
     visible = torch.zeros_like(state.alive)
     visible[scene, slot] = share.clamp(max=1)
-    return canvas, visible
+    return picture, visible

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from envs.boxes import cut, from_xyxy, to_xyxy
+from envs.boxes import cut, from_xyxy, spans, to_xyxy
 
 
 def _samples(
@@ -35,10 +35,19 @@ def _hat(
 
 
 def _draw_weights(
-    centre: Float[Tensor, " N"], side: Float[Tensor, " N"], glimpse: int, frame: int
+    centre: Float[Tensor, " N"],
+    side: Float[Tensor, " N"],
+    glimpse: int,
+    first: Int[Tensor, " N"] | None,
+    pixels: int,
 ) -> Float[Tensor, "N s g"]:
-    """Weights that draw a window of ``glimpse`` samples onto an axis of ``frame`` pixels."""
-    pixel = torch.arange(frame, device=centre.device) + 0.5
+    """Weights that draw a window of ``glimpse`` samples onto ``pixels`` pixels of an axis.
+
+    They begin at ``first``, or at the edge.
+    """
+    pixel = torch.arange(pixels, device=centre.device) + 0.5
+    if first is not None:
+        pixel = first[:, None] + pixel
     position = (pixel - centre[:, None]) * (glimpse / side[:, None]) + (glimpse / 2 - 0.5)
     sample = torch.arange(glimpse, device=centre.device)
     return torch.relu(1 - (position[:, :, None] - sample).abs())
@@ -60,9 +69,34 @@ def draw_glimpse(
     glimpse: Float[Tensor, "N C g g"], z_where: Float[Tensor, "N w"], size: tuple[int, int]
 ) -> Float[Tensor, "N C H W"]:
     """Draws each glimpse into an empty canvas of ``size`` (H, W) at its window."""
+    return _drawn(glimpse, z_where, size)
+
+
+def draw_part(
+    glimpse: Float[Tensor, "N C g g"], z_where: Float[Tensor, "N w"], size: tuple[int, int]
+) -> tuple[Float[Tensor, "N C u v"], Int[Tensor, " N"], Int[Tensor, " N"]]:
+    """Of what `draw_glimpse` draws the parts that are not empty, and where they begin.
+
+    Returns:
+        The parts, equally large, and their first rows and columns (`envs.boxes.spans`).
+    """
+    # Between samples a window is drawn linearly, so it ends one sample beyond the outermost.
+    reach = z_where[:, [2, -1]].exp() / 2 * (1 + 1 / glimpse.shape[-1])
+    low, high = z_where[:, :2] - reach - 0.5, z_where[:, :2] + reach - 0.5
+    part, top, left = spans(low, high, size, z_where.device.type == "cpu")
+    return _drawn(glimpse, z_where, part, top, left), top, left
+
+
+def _drawn(
+    glimpse: Float[Tensor, "N C g g"],
+    z_where: Float[Tensor, "N w"],
+    size: tuple[int, int],
+    top: Int[Tensor, " N"] | None = None,
+    left: Int[Tensor, " N"] | None = None,
+) -> Float[Tensor, "N C u v"]:
     samples = glimpse.shape[-1]
-    rows = _draw_weights(z_where[:, 1], z_where[:, -1].exp(), samples, size[0])
-    columns = _draw_weights(z_where[:, 0], z_where[:, 2].exp(), samples, size[1])
+    rows = _draw_weights(z_where[:, 1], z_where[:, -1].exp(), samples, top, size[0])
+    columns = _draw_weights(z_where[:, 0], z_where[:, 2].exp(), samples, left, size[1])
     return _resample(glimpse, rows, columns)
 
 

@@ -35,4 +35,5 @@ def noise_slice(table: Float[Tensor, " n"], start: int, length: int) -> Float[Te
     """``length`` numbers of the table from ``start`` on, beginning again at its end."""
     if start + length <= len(table):
         return table[start : start + length]
-    return table[torch.arange(start, start + length, device=table.device) % len(table)]
+    times = (start + length - 1) // len(table)
+    return torch.cat([table[start:], *[table] * times])[:length]

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from envs.boxes import to_xyxy
-from world_models.blocks.glimpse import box_in_window, draw_glimpse, read_glimpse, window_box
+from world_models.blocks.glimpse import (
+    box_in_window,
+    draw_glimpse,
+    draw_part,
+    read_glimpse,
+    window_box,
+)
 
 
 def test_a_window_over_whole_pixels_reads_them_exactly() -> None:
@@ -32,6 +38,21 @@ def test_no_objects_are_drawn_as_no_layers() -> None:
         48,
         40,
     )
+
+
+@pytest.mark.parametrize("side", [3.0, 11.3, 30.0, 200.0])
+def test_what_is_drawn_of_parts_is_all_that_is_drawn(side: float) -> None:
+    rng = torch.Generator().manual_seed(1)
+    for _ in range(20):  # one by one: of many windows, only the widest fills its part
+        glimpse = 1 + torch.rand(1, 2, 16, 16, generator=rng)
+        centre = 60 * torch.rand(1, 2, generator=rng) - 10
+        where = torch.cat([centre, torch.full((1, 1), math.log(side))], 1)
+        part, top, left = draw_part(glimpse, where, (48, 40))
+        height, width = part.shape[-2:]
+        assert height <= min(side * 17 / 16 + 3, 48)
+        whole = torch.zeros(1, 2, 48, 40)
+        whole[..., int(top) : int(top) + height, int(left) : int(left) + width] = part
+        torch.testing.assert_close(whole, draw_glimpse(glimpse, where, (48, 40)))
 
 
 def test_drawing_agrees_with_a_sampling_grid() -> None:

@@ -17,3 +17,5 @@ def test_slices_go_round() -> None:
     table = torch.arange(5.0)
     assert noise_slice(table, 1, 3).tolist() == [1, 2, 3]
     assert noise_slice(table, 3, 4).tolist() == [3, 4, 0, 1]
+    assert noise_slice(table, 3, 12).tolist() == [3, 4, *range(5), *range(5)]
+    assert noise_slice(table, 0, 10).tolist() == [*range(5), *range(5)]

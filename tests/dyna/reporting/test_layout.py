@@ -110,23 +110,33 @@ const settle = (ms) => new Promise((go) => setTimeout(go, ms));
 """
 
 
-@pytest.mark.skipif(not BROWSER, reason="no Chromium here")
-@pytest.mark.parametrize("kind", ["study", "model"])
-def test_no_element_is_wider_than_the_page(kind: str, request: pytest.FixtureRequest) -> None:
-    path: Path = request.getfixturevalue(kind)
-    path.with_name("measure.html").write_text(MEASURE % (list(WIDTHS), path.name))
+FOUND = re.compile(r"\[\{")
+
+
+def measured(path: Path, budget: int) -> str:
+    """What is left of the page that measures, after so many seconds of the browser's time."""
     done = subprocess.run(
         [
             *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-            *("--allow-file-access-from-files", "--virtual-time-budget=20000", "--dump-dom"),
-            *(f"--user-data-dir={path.parent / 'profile'}", str(path.with_name("measure.html"))),
+            *("--allow-file-access-from-files", f"--virtual-time-budget={1000 * budget}"),
+            *(f"--user-data-dir={path.parent / 'profile'}", "--dump-dom"),
+            str(path.with_name("measure.html")),
         ],
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
     )
-    said = html.unescape(done.stdout)
+    return html.unescape(done.stdout)
+
+
+@pytest.mark.skipif(not BROWSER, reason="no Chromium here")
+@pytest.mark.parametrize("kind", ["study", "model"])
+def test_no_element_is_wider_than_the_page(kind: str, request: pytest.FixtureRequest) -> None:
+    path: Path = request.getfixturevalue(kind)
+    path.with_name("measure.html").write_text(MEASURE % (list(WIDTHS), path.name))
+    # On a busy machine the browser's own time may be over before all frames are loaded.
+    said = next(filter(FOUND.search, (measured(path, budget) for budget in (20, 60, 200))))
     (found,) = json.loads(said[said.index("[{") : said.rindex("}]") + 2])
     assert [found[str(width)]["seen"] for width in WIDTHS] == [w + 0.5 for w in WIDTHS]
     for width in WIDTHS:

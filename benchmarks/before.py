@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from dyna.reporting.grids import KIND
 from dyna.scores import results
 
 HERE = Path(__file__).parents[1]
@@ -31,6 +32,14 @@ SPEEDS = {
 }
 """Benchmarks that both have, and their arguments."""
 RUN = "world_model=air env.tier=medium evaluations=0 pictures=false progress=false"
+COLUMNS = {
+    "what": "",
+    "before": "before",
+    "now": "now",
+    "ratio": "ratio",
+    "least": "least",
+    "most": "most",
+}
 PARTS = ("fit", "imagine", "update")
 
 
@@ -112,7 +121,8 @@ def main() -> None:
         capture_output=True,
         text=True,
     ).stdout.strip()
-    header = results.provenance(command) | {"before": commit}
+    columns = COLUMNS | {"before": f"at {commit}"}
+    header = results.provenance(command) | {"kind": KIND, "columns": columns}
     results.write(chosen.output, header, rows)
 
 

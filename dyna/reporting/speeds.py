@@ -31,7 +31,9 @@ def _times(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
-def _cell(row: Row) -> str:
+def _cell(row: Row | None) -> str:
+    if row is None:  # these two did not meet
+        return ""
     if row["status"] != "ok":
         return "missing"
     return f"{_times(row['ratio'])} ({_times(row['ratio_low'])} to {_times(row['ratio_high'])})"
@@ -47,11 +49,11 @@ def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     ours = list(dict.fromkeys(row["ours"] for row in rows))
     peers = list(dict.fromkeys(row["peer"] for row in rows))
     found = {(row["ours"], row["peer"]): row for row in rows}
-    speeds = [_speed([found[mine, peer] for peer in peers], OURS) for mine in ours]
+    speeds = [_speed([row for row in rows if row["ours"] == mine], OURS) for mine in ours]
     body = [["frames a CPU second", "", *speeds]]
     for peer in peers:
-        theirs = [found[mine, peer] for mine in ours]
-        body.append([peer, _speed(theirs, THEIRS), *map(_cell, theirs)])
+        theirs = _speed([row for row in rows if row["peer"] == peer], THEIRS)
+        body.append([peer, theirs, *(_cell(found.get((mine, peer))) for mine in ours)])
     return ["times as fast as", "its frames a CPU second", *ours], body
 
 

@@ -54,6 +54,13 @@ def test_a_missing_peer_says_why(tmp_path: Path) -> None:
     assert "| frames a CPU second |  | missing |" in drawn(tmp_path, [GONE])
 
 
+def test_who_did_not_meet_has_no_ratio() -> None:
+    other = {**PAIR, "ours": "decoded", "peer": "their decoded"}
+    _, body = speeds.cells([PAIR, other])
+    assert body[1] == ["them", "600", "50.0 (48.0 to 123)", ""]
+    assert body[2] == ["their decoded", "600", "", "50.0 (48.0 to 123)"]
+
+
 def test_the_same_stands_on_a_terminal() -> None:
     printed = speeds.as_text(ROWS)
     assert printed.splitlines()[0] == "Scenes"

@@ -110,7 +110,7 @@ def block(document: dict[str, Any], name: str, folder: str) -> str:
         printed.append(f"**{TITLES[part]}**\n\n{table}\n" + (f"\n{said}\n" if said else ""))
     if grown := _grown(rows):
         printed.append(f"**Growth**\n\n{tables.in_markdown(*growth(grown))}\n")
-    repeats = max((row["repeats"] for row in rows if "repeats" in row), default=0)
+    repeats = " or ".join(map(str, sorted({row["repeats"] for row in rows if "repeats" in row})))
     source = (
         f"{tables.source(f'{name}.json', folder)}: `{document['command']}` at "
         f"{str(document['commit'])[:9]}, {document['date'][:10]}, {machine['processor']}, "

@@ -18,8 +18,8 @@ SIZES = (32, 48, 64, 96, 128)
 EPISODES = (20, 50, 100)
 """Of replay, 20 frames each, that a model was fitted to."""
 EPISODES_USUAL, EFFORT = 50, 0.03
-"""Replay of all other models, and the share of the schedule that they are fitted for: how fast a
-model dreams does not depend on how well it was fitted."""
+"""Replay of all other models, and the share of the schedule that they are fitted for, for speed.
+Whether a model that was fitted for longer dreams at another speed was not measured."""
 DREAMT = {"objects": (1, 4), "batch size": BATCHES[:4], "frame side, px": SIZES[:3]}
 """AIR has slots for four objects; a fit takes 15 to 30 seconds, and longer for larger frames."""
 

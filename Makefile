@@ -9,7 +9,7 @@ SOURCES := $(PACKAGES) tests docs $(wildcard benchmarks)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint types arrows tests slow mutants format readme rooms clean
+.PHONY: help run install test lint types arrows tests slow mutants benchmark format readme rooms clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -39,6 +39,11 @@ slow: $(VENV)/.stamp-dev  ## the tests that learn something (minutes)
 
 mutants: $(VENV)/.stamp-dev  ## plant 150 faults, one by one; list those that no test notices (an hour)
 	$(BIN)/python -m benchmarks.mutants
+
+# Peers are installed into .venv-peers; NANOTRACK=FOLDER has the weights of OpenCV's NanoTrack.
+benchmark: $(VENV)/.stamp-run  ## our speeds beside those of peers, as ratios (ten minutes)
+	$(BIN)/python -m benchmarks.peers --output results/speed_peers.json $(if $(NANOTRACK),--nanotrack $(NANOTRACK))
+	$(BIN)/python -m dyna.readme
 
 format: $(VENV)/.stamp-dev  ## repair what ruff can repair
 	$(BIN)/ruff check --fix $(SOURCES)

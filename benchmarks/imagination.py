@@ -12,22 +12,24 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from agents.last_box import LastBox
+from benchmarks.scenes import HORIZON, episodes
 from dyna.loop.imagination import Imagination
 from dyna.loop.rollout import rollout
 from dyna.scores import results
 from envs import digits
 from world_models.air.model import AIR
 
-HORIZON = 20
 
-
-def fitted(tier: str, effort: float, device: str) -> AIR:
-    """A model that has seen 50 episodes for a share of the usual schedule."""
-    env = digits.make(tier=tier, batch_size=50, seed=0, device=device)
+def fitted(
+    tier: str, effort: float, device: str, number: int = 50, factors: dict[str, Any] | None = None
+) -> AIR:
+    """A model that has seen ``number`` episodes for a share of the usual schedule."""
+    env = digits.make(tier=tier, batch_size=number, seed=0, device=device, factors=factors)
     real = rollout(env, LastBox(), explore=False).without_truth()
     torch.manual_seed(0)
     model = AIR(env.scene.frame_shape).to(device)
@@ -35,26 +37,27 @@ def fitted(tier: str, effort: float, device: str) -> AIR:
     return model
 
 
+def dreams(model: AIR, batch_size: int, decode: bool, rng: torch.Generator) -> int:
+    """Dreams as many episodes, decoded or latent, and returns the number of their frames."""
+    if decode:
+        return episodes(Imagination(model), batch_size, rng)
+    state = model.start(batch_size, rng)
+    for _ in range(HORIZON - 1):
+        state = model.prior(state, rng)
+    state.where.cpu()
+    return HORIZON * batch_size
+
+
 def frames_per_cpu_second(
     model: AIR, batch_size: int, decode: bool, seconds: float, repeats: int, device: str
 ) -> float:
     """The best of some runs of at least ``seconds`` each, starts every 20 frames included."""
-    scene, rng = Imagination(model), torch.Generator(device).manual_seed(0)
+    rng = torch.Generator(device).manual_seed(0)
     best = 0.0
     for _ in range(repeats):
         frames, start = 0, time.process_time()
         while time.process_time() - start < seconds:
-            if decode:
-                scene.reset(batch_size, rng)
-                for _ in range(HORIZON - 1):
-                    view = scene.advance(rng)
-                view.frame.cpu()
-            else:
-                state = model.start(batch_size, rng)
-                for _ in range(HORIZON - 1):
-                    state = model.prior(state, rng)
-                state.where.cpu()
-            frames += HORIZON * batch_size
+            frames += dreams(model, batch_size, decode, rng)
         best = max(best, frames / (time.process_time() - start))
     return best
 

@@ -16,9 +16,19 @@ import torch
 
 from dyna.scores import results
 from envs import digits
+from envs.scene import Scene
 from envs.simulator.tiers import TIERS
 
 HORIZON = 20
+
+
+def episodes(scene: Scene, batch_size: int, rng: torch.Generator) -> int:
+    """Shows as many episodes, and returns the number of their frames."""
+    scene.reset(batch_size, rng)
+    for _ in range(HORIZON - 1):
+        view = scene.advance(rng)
+    view.frame.cpu()
+    return HORIZON * batch_size
 
 
 def frames_per_cpu_second(
@@ -32,11 +42,7 @@ def frames_per_cpu_second(
     for _ in range(repeats):
         frames, start = 0, time.process_time()
         while time.process_time() - start < seconds:
-            scene.reset(batch_size, rng)
-            for _ in range(HORIZON - 1):
-                view = scene.advance(rng)
-            view.frame.cpu()
-            frames += HORIZON * batch_size
+            frames += episodes(scene, batch_size, rng)
         best = max(best, frames / (time.process_time() - start))
     return best
 

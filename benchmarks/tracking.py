@@ -13,12 +13,14 @@ import re
 import shlex
 import sys
 import tempfile
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import hydra
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -31,7 +33,7 @@ from dyna.scores import results
 WIDTH, HEIGHT, SIZE = 320, 240, 48
 
 
-def make_video(path: Path, frames: int) -> None:
+def pictures(frames: int) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
     """A textured patch that circles over a textured ground."""
     rng = np.random.default_rng(0)
 
@@ -40,11 +42,17 @@ def make_video(path: Path, frames: int) -> None:
         return np.asarray(Image.fromarray(coarse).resize((width, height)))
 
     ground, patch = texture(WIDTH, HEIGHT, 20), texture(SIZE, SIZE, 8)
+    for t in range(frames):
+        x, y = corner(t)
+        picture = ground.copy()
+        picture[y : y + SIZE, x : x + SIZE] = patch
+        yield picture
+
+
+def make_video(path: Path, frames: int) -> None:
+    """The pictures as a file."""
     with video_file.video_writer(path, Fraction(25)) as write:
-        for t in range(frames):
-            x, y = corner(t)
-            picture = ground.copy()
-            picture[y : y + SIZE, x : x + SIZE] = patch
+        for picture in pictures(frames):
             write(picture)
 
 

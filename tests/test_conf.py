@@ -157,7 +157,8 @@ def test_every_documented_command_composes(command: str) -> None:
     module, overrides = words[words.index("-m") + 1], words[words.index("-m") + 2 :]
     config_name = {"dyna": "train"}.get(module, module.rpartition(".")[2])
     if not (ROOT / "conf" / f"{config_name}.yaml").exists():  # no command of Hydra's
-        assert (ROOT / (module.replace(".", "/") + ".py")).exists()
+        place = ROOT / module.replace(".", "/")
+        assert place.with_suffix(".py").exists() or (place / "__main__.py").exists()
         return
     multirun = [word for word in overrides if word in {"-m", "--multirun"}]
     if module != "dyna.track":  # whose --box has a value

@@ -1,22 +1,35 @@
 """Draws the documents' tables and figures from ``results/*.json``: ``python -m dyna.readme``.
 
-What stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->`` in README.md and
-docs/results.md is written from ``results/NAME.json``.
+What stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->`` in README.md,
+docs/results.md and docs/speed.md is written from ``results/NAME.json``.
 """
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from dyna.reporting import comparison, model_tables, plots, tables
+from dyna.reporting import comparison, grids, model_tables, plots, speeds, tables
 from dyna.reporting.findings import findings
 from dyna.scores import results
 
-DOCUMENTS = ("README.md", "docs/results.md")
+DOCUMENTS = ("README.md", "docs/results.md", "docs/speed.md")
 """The files with marked blocks, from the root of the repository."""
 HEADLINE = ("dreams", "medium", 1000)
 """The block ``headline`` is drawn from this results file: one tier, at so many real frames."""
+KINDS: dict[Any, Callable[[dict[str, Any], str, str], str]] = {
+    comparison.KIND: comparison.block,
+    speeds.KIND: speeds.block,
+    grids.KIND: grids.block,
+}
+"""Who writes of results files that say of what kind they are."""
+COMMANDS = {
+    "speed_peers": speeds.COMMAND,
+    "speed_before": "python -m benchmarks.before",
+    "learners": "python -m benchmarks.learners",
+}
+"""What writes a results file that is of no experiment."""
 MARKED = re.compile(
     r"(<!-- results:(?P<name>[\w-]+) -->\n)(?P<old>.*?)(<!-- /results(?::(?P=name))? -->)",
     re.DOTALL,
@@ -37,9 +50,10 @@ def block(path: Path, folder: str) -> str:
     if path.stem == "headline":
         return headline(path.with_name(f"{HEADLINE[0]}.json"), folder)
     if not path.exists():
-        return f"_Not run yet: `python -m dyna experiment={path.stem}`._\n"
-    if results.load(path).get("kind") == comparison.KIND:
-        return comparison.block(results.load(path), path.stem, folder)
+        command = COMMANDS.get(path.stem, f"python -m dyna experiment={path.stem}")
+        return f"_Not run yet: `{command}`._\n"
+    if (write := KINDS.get(results.load(path).get("kind"))) is not None:
+        return write(results.load(path), path.stem, folder)
     document = results.read(path)
     rows = document["rows"]
     said = _sentences(rows)

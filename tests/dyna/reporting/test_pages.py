@@ -180,7 +180,7 @@ def test_a_run_is_judged_by_trackers_and_by_the_runs_beside_it(tmp_path):
 
 
 def write_documents(root: Path, name: str = "made_up") -> list[Path]:
-    """README.md and docs/results.md, each with one block that is not filled."""
+    """All documents that have blocks, each with one block that is not filled."""
     paths = [root / document for document in blocks.DOCUMENTS]
     for path in paths:
         path.parent.mkdir(exist_ok=True)
@@ -196,8 +196,8 @@ def test_documents_are_filled_and_checked(tmp_path, capsys):
     assert blocks.draw(tmp_path) == 0
     for path, picture, source in zip(
         paths,
-        ("docs/made_up.svg", "made_up.svg"),
-        ("results/made_up.json", "../results/made_up.json"),
+        ("docs/made_up.svg", "made_up.svg", "made_up.svg"),
+        ("results/made_up.json", "../results/made_up.json", "../results/made_up.json"),
         strict=True,
     ):
         text = path.read_text()
@@ -211,7 +211,7 @@ def test_documents_are_filled_and_checked(tmp_path, capsys):
 
 def test_the_headline_is_one_budget_of_one_study(tmp_path):
     study, tier, real_frames = blocks.HEADLINE
-    readme, _ = write_documents(tmp_path, "headline")
+    readme, *_ = write_documents(tmp_path, "headline")
     assert blocks.draw(tmp_path) == 0
     assert f"_Not run yet: `python -m dyna experiment={study}`._" in readme.read_text()
     rows = [{**each, "tier": tier} for each in study_rows()]

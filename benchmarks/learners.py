@@ -31,7 +31,7 @@ LEARNERS = {
     "minibatches of 4 episodes, not 8": ("agent.minibatch=[[null,4]]",),
     "of 16": ("agent.minibatch=[[null,16]]",),
     "of 16, steps of 0.004": ("agent.minibatch=[[null,16]]", "agent.learning_rate=[[null,0.004]]"),
-    "steps of 0.002, not 0.003": ("agent.learning_rate=[[null,0.002]]",),
+    "steps of 0.003, not 0.002": ("agent.learning_rate=[[null,0.003]]",),
     "of 0.004": ("agent.learning_rate=[[null,0.004]]",),
     "one pass, not two": ("agent.epochs=[[null,1]]",),
     "three passes": ("agent.epochs=[[null,3]]",),

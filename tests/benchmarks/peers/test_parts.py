@@ -11,7 +11,7 @@ from benchmarks.peers.contest import Missing
 from benchmarks.peers.theirs import rssm
 
 
-@pytest.mark.parametrize(("name", "begin"), set(training.OURS.values()))
+@pytest.mark.parametrize(("name", "begin"), sorted(set(training.OURS.values())))
 def test_learners_learn(name: str, begin: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "BATCH", 2)
     assert training.learner(name, begin, 0.0)() > 0

@@ -121,7 +121,10 @@ def command(
     [
         ("env.tier=foo", "unknown tier 'foo'"),
         ("nonsense=1", "unknown key nonsense"),
-        ("agent.rewards.gamma=abc", "agent.rewards.gamma=abc: Value 'abc' of type 'str' could not be converted"),
+        (
+            "agent.rewards.gamma=abc",
+            "agent.rewards.gamma=abc: Value 'abc' of type 'str' could not be converted",
+        ),
         ("agent.learning_rate=-1", "learning_rate must be a positive number"),
         ("world_model=foo", "choose one of air, "),
         ("+agent.nonsense=1", "nonsense"),

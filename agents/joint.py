@@ -11,6 +11,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from agents.learning import schedule
 from agents.learning.learner import Learner
 from agents.learning.policy import Decision
 from agents.supervised import Supervised, SupervisedSettings
@@ -35,6 +36,8 @@ class JointSettings(SupervisedSettings):
         super().__post_init__()
         if self.rewards is not None and not callable(self.rewards):
             raise ValueError(f"rewards={self.rewards} is no learner: set keys of rewards, or null")
+        schedule.check("reward_rate", self.reward_rate)
+        schedule.check("reward_epochs", self.reward_epochs, whole=True)
 
 
 class Joint(Supervised):

@@ -62,7 +62,7 @@ def measure(
 def main() -> None:
     """Measures, prints and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--agents", nargs="+", default=["hart", "hart_full"])
+    parser.add_argument("--agents", nargs="+", default=["hart_ppo", "hart_full"])
     parser.add_argument("--tiers", nargs="+", default=["plain", "medium"])
     parser.add_argument("--stages", nargs="+", type=int, default=[0, 3000, 5000, 10000])
     parser.add_argument("--seconds", type=float, default=3.0, help="CPU seconds per run")

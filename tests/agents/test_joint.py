@@ -88,9 +88,19 @@ def test_without_rewards_only_boxes_teach() -> None:
     assert torch.equal(weights(agent), before)
 
 
-def test_rewards_that_teach_nothing_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"rewards=3 is no learner: set keys of rewards, or null"):
-        joint(rewards=3)
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"rewards": 3}, "rewards=3 is no learner: set keys of rewards, or null"),
+        ({"reward_rate": "fast"}, "reward_rate must be a positive number"),
+        ({"reward_epochs": 1.5}, "reward_epochs must be a whole number above 0"),
+    ],
+)
+def test_what_cannot_teach_is_refused_before_anything_is_learned(
+    settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        joint(**settings)
 
 
 def test_densities_are_those_of_the_actions_that_were_drawn() -> None:

@@ -143,7 +143,7 @@ def _described(
     background: Background, frames: UInt8[Tensor, "N C H W"]
 ) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D"]] | None:
     """What all frames say of their backgrounds, once for all; None if learning changes that."""
-    if any(True for _ in background.parameters()):
+    if list(background.parameters()):
         return None
     each = [background.posterior(to_float(some)) for some in frames.split(NOISE_FRAMES)]
     loc, scale = (torch.cat(x) for x in zip(*each, strict=True))

@@ -118,6 +118,7 @@ def discover(
     clear = frame.new_ones(batch, 1, height, width)
     slots: list[dict[str, Tensor]] = []
     for _ in range(num_slots):
+        # What is drawn already is given: a look need not teach earlier ones to help it.
         evidence = model.evidence(frame, background, canvas.detach())
         if model.attention is not None and memory is not None:
             *window, logits, memory = model.attention(evidence, memory)

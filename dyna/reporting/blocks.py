@@ -16,8 +16,8 @@ from dyna.scores import results
 
 DOCUMENTS = ("README.md", "docs/results.md", "docs/speed.md")
 """The files with marked blocks, from the root of the repository."""
-HEADLINE = ("dreams", "medium", 1000)
-"""The block ``headline`` is drawn from this results file: one tier, at so many real frames."""
+HEADLINE = ("dreams", 1000)
+"""The block ``headline`` is drawn from this results file, at so many real frames."""
 KINDS: dict[Any, Callable[[dict[str, Any], str, str], str]] = {
     comparison.KIND: comparison.block,
     speeds.KIND: speeds.block,
@@ -66,13 +66,11 @@ def block(path: Path, folder: str) -> str:
 
 
 def headline(path: Path, folder: str) -> str:
-    """The figure of one study and what it says of one tier at one budget of real frames."""
+    """The figure of one study and what it says at one budget of real frames."""
     if not path.exists():
         return f"_Not run yet: `python -m dyna experiment={path.stem}`._\n"
-    _, tier, real_frames = HEADLINE
     rows = results.read(path)["rows"]
-    there = [row for row in rows if row["tier"] == tier]
-    kept = [row for row in there if row["arm"] == "reference" or row["real_frames"] == real_frames]
+    kept = [row for row in rows if row["arm"] == "reference" or row["real_frames"] == HEADLINE[1]]
     said = _sentences(kept)
     spread = "±: 95 % interval over seeds (Student's t); " if "±" in said else ""
     note = f"{spread}{tables.source(path.name, folder)}"

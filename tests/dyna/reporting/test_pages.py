@@ -210,19 +210,17 @@ def test_documents_are_filled_and_checked(tmp_path, capsys):
 
 
 def test_the_headline_is_one_budget_of_one_study(tmp_path):
-    study, tier, real_frames = blocks.HEADLINE
+    study, real_frames = blocks.HEADLINE
     readme, *_ = write_documents(tmp_path, "headline")
     assert blocks.draw(tmp_path) == 0
     assert f"_Not run yet: `python -m dyna experiment={study}`._" in readme.read_text()
-    rows = [{**each, "tier": tier} for each in study_rows()]
-    rows += [{**row("air", 0.9, real=real_frames + 1), "tier": tier}, row("air", 0.9)]
+    rows = [*study_rows(), row("air", 0.9, real=real_frames + 1)]
     results.write(tmp_path / "results" / f"{study}.json", HEADER, rows)
     assert blocks.draw(tmp_path) == 0
     text = readme.read_text()
     assert f"with {real_frames:,} real" in text
     assert f"with {real_frames + 1:,} real" not in text
-    assert f"classical tracker run on {tier} is KCF" in text
-    assert "On plain" not in text
+    assert "classical tracker run on plain is KCF" in text
     assert "| method |" not in text
 
 

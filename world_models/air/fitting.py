@@ -4,6 +4,7 @@
 2. **Sequence**: short clips; propagation, fusion and births, jointly with perception.
 """
 
+import dataclasses
 import warnings
 
 import torch
@@ -20,7 +21,8 @@ from world_models.blocks.distributions import kl_gaussian, sample_gaussian
 
 BATCH = 32
 """Single frames per gradient step."""
-STATIC_SLOTS = 3
+LEARNING_SLOTS = 3
+"""Most objects of a scene that teach; networks are the same for all slots."""
 NOISE_FRAMES = 512
 HUBER_DELTA = 0.2
 FIRST_PRESENCE_PRIOR = 0.1
@@ -125,7 +127,7 @@ def fit_static(
         else:
             posterior = known[0][chosen], known[1][chosen]
         background = model.background.decode(sample_gaussian(*posterior, rng))
-        found = discover(model, x, background.detach(), STATIC_SLOTS, inhibition, rng)
+        found = discover(model, x, background.detach(), LEARNING_SLOTS, inhibition, rng)
         loss, parts = negative_elbo(model, x, found, sigma, prior, beta)
         # What objects explain, the background need not.
         clear = found.clear.detach()
@@ -158,9 +160,9 @@ def fit_sequence(
     presence_prior: float,
     rng: torch.Generator,
     batch: int = 12,
-    clip: int = 8,
+    clip: int = 6,
 ) -> dict[str, float]:
-    """Learns to follow objects through clips of ``clip`` frames.
+    """Learns to follow objects through clips of ``clip`` frames, `LEARNING_SLOTS` in each at most.
 
     Args:
         tracker: Whose scene model and transition learn.
@@ -172,6 +174,7 @@ def fit_sequence(
         batch: Clips per step.
         clip: Most frames of a clip.
     """
+    tracker = dataclasses.replace(tracker, num_slots=min(tracker.num_slots, LEARNING_SLOTS))
     model, sigma = tracker.scene, tracker.sigma
     clip = min(clip, frames.shape[1])
     last = frames.shape[1] - clip

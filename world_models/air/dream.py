@@ -52,9 +52,9 @@ class DreamState:
     backdrop: Backdrop | None = None
 
 
-def blind(state: DreamState) -> Bool[Tensor, " B"]:
+def blind(looks: Looks, state: DreamState) -> Bool[Tensor, " B"]:
     """Scenes that show nothing that could be followed."""
-    return ~(draw(state)[1] > WELL_VISIBLE).any(-1)
+    return ~(draw(looks, state)[1] > WELL_VISIBLE).any(-1)
 
 
 def start(
@@ -73,7 +73,7 @@ def start(
 
     state = some()
     for _ in range(TRIES):
-        without = blind(state)
+        without = blind(looks, state)
         if not bool(without.any()):
             break
         state = exchange(without, some(), state)
@@ -160,7 +160,9 @@ def advance(
     )
 
 
-def draw(state: DreamState) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K"]]:
+def draw(
+    looks: Looks, state: DreamState
+) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K"]]:
     """The picture without noise, and the share of each object that it shows.
 
     From the foremost object to the background, each gets the light that those in front of it let
@@ -174,7 +176,8 @@ def draw(state: DreamState) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B 
     order = state.order.flip(-1)
     rank, scene = (state.alive.gather(1, order).T > 0).nonzero(as_tuple=True)
     slot = order[scene, rank]
-    parts, top, left = draw_part(state.look.glimpse[scene, slot], state.where[scene, slot], size)
+    pictures, where = looks.pictures(state.look, scene, slot), state.where[scene, slot]
+    parts, top, left = draw_part(pictures, where, size)
     place = pixels(top, left, (parts.shape[-2], parts.shape[-1]), size[1])
     place = scene[:, None] * (size[0] * size[1]) + place
     layers = parts.flatten(2).transpose(0, 1).contiguous()
@@ -182,14 +185,13 @@ def draw(state: DreamState) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B 
     shown = []
     for at, layer in zip(place.split(sizes), layers.split(sizes, 1), strict=True):
         lit = layer * passing[at]
-        where = at.flatten()
-        flat.scatter_add_(1, where.expand(len(flat), -1), lit[:-1].flatten(1))
-        passing.scatter_add_(0, where, lit[-1].flatten().neg())
+        here = at.flatten()
+        flat.scatter_add_(1, here.expand(len(flat), -1), lit[:-1].flatten(1))
+        passing.scatter_add_(0, here, lit[-1].flatten().neg())
         shown.append(lit[-1].sum(-1))
     behind = light if bars is None else light + bars[None]
     picture = torch.addcmul(canvas, behind, background).transpose(0, 1)
-    area = state.look.glimpse[scene, slot, -1].mean((-1, -2))
-    area = area * state.where[scene, slot][:, [2, -1]].sum(-1).exp()
+    area = pictures[:, -1].mean((-1, -2)) * where[:, [2, -1]].sum(-1).exp()
     share = torch.cat(shown) / area.clamp(min=LEAST_AREA)
     visible = torch.zeros_like(state.alive)
     visible[scene, slot] = share.clamp(max=1)

@@ -257,7 +257,7 @@ class AIR(WorldModel[DreamState]):
     @torch.no_grad()
     def decode(self, state: DreamState) -> View:
         """Draws the frame, with the camera's noise, and reads the calibrated boxes."""
-        canvas, visible = dream.draw(state)
+        canvas, visible = dream.draw(self.looks, state)
         if self.noise_sigma > 0:
             noise = noise_slice(self.noise_table, state.noise, canvas.numel())
             canvas.add_(noise.view_as(canvas), alpha=self.noise_sigma)

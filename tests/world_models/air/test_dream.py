@@ -27,6 +27,9 @@ def scene() -> SceneModel:
     return SceneModel((1, SIZE, SIZE), CHOSEN)
 
 
+STILL = Looks(5, 1)
+
+
 @pytest.fixture
 def state(scene: SceneModel) -> dream.DreamState:
     """Two objects that overlap, and an empty slot."""
@@ -35,7 +38,7 @@ def state(scene: SceneModel) -> dream.DreamState:
     looks = slots.what._replace(loc=torch.randn(1, 3, 5))
     slots = dataclasses.replace(slots, what=looks, hidden=torch.zeros(1, 3, 0))
     with torch.no_grad():
-        return dream.begin(scene, Looks(5, 1), moment(slots, slots.alive > 0, slots.alive > 0))
+        return dream.begin(scene, STILL, moment(slots, slots.alive > 0, slots.alive > 0))
 
 
 def _squares(places: list[list[float]], bars: Tensor | None = None) -> dream.DreamState:
@@ -64,20 +67,20 @@ def test_a_drawing_is_the_composite_of_the_objects_in_their_order(
     layers = scene.place(state.look.glimpse, state.where)
     order = state.order[0]
     expected = composite(state.background, layers[:, order], state.alive[:, order])
-    assert torch.allclose(dream.draw(state)[0], expected, atol=1e-6)
+    assert torch.allclose(dream.draw(STILL, state)[0], expected, atol=1e-6)
 
 
 def test_what_an_empty_slot_looks_like_is_not_drawn(state: dream.DreamState) -> None:
     glimpse = state.look.glimpse.clone()
     glimpse[0, 2] = torch.nan
     other = dataclasses.replace(state, look=dataclasses.replace(state.look, glimpse=glimpse))
-    for one, two in zip(dream.draw(state), dream.draw(other), strict=True):
+    for one, two in zip(dream.draw(STILL, state), dream.draw(STILL, other), strict=True):
         assert torch.equal(one, two)
-    assert dream.draw(state)[1][0, 2] == 0
+    assert dream.draw(STILL, state)[1][0, 2] == 0
 
 
 def _shown(state: dream.DreamState) -> list[float]:
-    return dream.draw(state)[1][0].tolist()
+    return dream.draw(STILL, state)[1][0].tolist()
 
 
 def test_what_is_out_of_the_frame_is_not_visible() -> None:
@@ -118,7 +121,7 @@ def test_bars_stand_in_front_of_all_objects() -> None:
     picture = torch.zeros(1, 1, SIZE, SIZE)
     picture[..., 12:] = 0.4
     state = dataclasses.replace(state, background=picture)
-    canvas, visible = dream.draw(state)
+    canvas, visible = dream.draw(STILL, state)
     assert visible[0].tolist() == pytest.approx([0.5, 0.0], abs=0.06)
     assert torch.allclose(canvas[..., 12:], torch.tensor(0.4)), "their picture, whatever is behind"
     assert canvas[0, 0, 12, 10] == pytest.approx(1)
@@ -145,7 +148,7 @@ def test_bars_are_known_where_they_are_looked_for() -> None:
 
 def test_scenes_without_anything_to_follow_are_blind() -> None:
     seen, half = _squares([[12.0, 12.0]]), _squares([[-1.0, 12.0]])
-    assert [bool(dream.blind(s)) for s in (seen, half)] == [False, True]
+    assert [bool(dream.blind(STILL, s)) for s in (seen, half)] == [False, True]
 
 
 def _twice(x: Any) -> Any:

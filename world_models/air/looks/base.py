@@ -16,7 +16,8 @@ class Look:
     """What imagined objects look like now.
 
     Attributes:
-        glimpse: Each object's picture (colour times alpha, alpha) in its window.
+        glimpse: Each object's picture (colour times alpha, alpha) in its window; ask
+            `Looks.pictures` for it.
         extent: Extent of each mask in its window, as fractions of it.
         side: Logarithms of the windows' sides where there is a row; elsewhere, and if it is None,
             the law of motion says them.
@@ -82,3 +83,9 @@ class Looks(nn.Module):
     def advance(self, scene: SceneModel, look: Look) -> Look:
         """Looks one frame later."""
         return look
+
+    def pictures(
+        self, look: Look, scene: Int[Tensor, " n"], slot: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n c g g"]:
+        """What some objects look like: of each its imagined scene and its slot."""
+        return look.glimpse[scene, slot]

@@ -13,6 +13,11 @@ from world_models.air.whole import Around
 
 PASSES = 2
 """Of the mean over three frames."""
+LATER = 8
+"""Looks and sizes are compared so many frames later."""
+SAME_LOOKS, SAME_SIDES = 0.1, 0.05
+"""What never changes is measured to differ by less: in the mean square of pictures, as a share of
+their own, and in logarithms of sides (the median of objects)."""
 
 
 class Sights(NamedTuple):
@@ -59,6 +64,23 @@ class Memory:
             left += further != row
             row = further
         return left
+
+    def changing(self) -> bool:
+        """Whether looks or sizes change by more than they are measured wrongly.
+
+        True, too, where no object was followed long enough to tell.
+        """
+        row = torch.arange(len(self.what), device=self.what.device)
+        later, going = row, torch.ones_like(row, dtype=torch.bool)
+        for _ in range(LATER):
+            going = going & (self.after[later] != later)
+            later = self.after[later]
+        if not bool(going.any()):
+            return True
+        one, other = self.picture[row[going]].float(), self.picture[later[going]].float()
+        looks = (one - other).square().mean((1, 2, 3)).median()
+        sides = (self.side[row[going]] - self.side[later[going]]).abs().amax(-1).median()
+        return bool((looks > SAME_LOOKS * one.square().mean()) | (sides > SAME_SIDES))
 
     def smooth(self, x: Float[Tensor, "N d"]) -> Float[Tensor, "N d"]:
         """What is measured of each look, less noisy: joined with what stands beside it in time."""

@@ -1,9 +1,13 @@
-"""Looks that go on as real ones did: every imagined object walks along a real track."""
+"""Looks that go on as real ones did: every imagined object walks along a real track.
+
+Where real looks do not change (`Memory.changing`) there is nothing to walk along but errors of
+measurement: there each object keeps the look of one real moment.
+"""
 
 import dataclasses
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from world_models.air.frame.scene_model import SceneModel
@@ -18,12 +22,14 @@ class Replay(Looks):
     """
 
     _longer: Int[Tensor, " N"]
+    _changing: bool
 
     def keep(self, memory: Memory | None) -> None:
         """See `Looks.keep`."""
         super().keep(memory)
         if memory is not None:
             self._longer = memory.left(1) - memory.left(-1)
+            self._changing = memory.changing()
 
     def _remembered(self, look: Look, rng: torch.Generator) -> Look:
         """See `Looks.begin`."""
@@ -36,7 +42,7 @@ class Replay(Looks):
     def advance(self, scene: SceneModel, look: Look) -> Look:
         """See `Looks.advance`; at the end of a track it turns round."""
         memory = self.memory
-        if memory is None:
+        if memory is None or not self._changing:
             return look
         row = look.row.clamp(min=0)
         ends = memory.step(row, look.sense) == row
@@ -44,13 +50,24 @@ class Replay(Looks):
         row = torch.where(look.row >= 0, memory.step(row, sense), -1)
         return self._shown(dataclasses.replace(look, row=row, sense=sense))
 
+    def pictures(
+        self, look: Look, scene: Int[Tensor, " n"], slot: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n c g g"]:
+        """See `Looks.pictures`; fetched from the memory only here, for pictures are large."""
+        row = look.row[scene, slot]
+        if self.memory is None or not bool((row >= 0).any()):
+            return look.glimpse[scene, slot]
+        pictures = self.memory.picture[row.clamp(min=0)].float()
+        unknown = (row < 0).nonzero()[:, 0]
+        pictures[unknown] = look.glimpse[scene[unknown], slot[unknown]]
+        return pictures
+
     def _shown(self, look: Look) -> Look:
-        """As the memory has it at its rows; elsewhere it stays."""
-        memory, known = self.memory, look.row >= 0
-        if memory is None or not bool(known.any()):
+        """As large as the memory has it at its rows; elsewhere it stays."""
+        memory = self.memory
+        if memory is None:
             return look
-        row = look.row[known]
-        glimpse, extent = look.glimpse.clone(), look.extent.clone()
-        glimpse[known], extent[known] = memory.picture[row].float(), memory.extent[row]
-        side = memory.side[look.row.clamp(min=0)]
-        return dataclasses.replace(look, glimpse=glimpse, extent=extent, side=side)
+        row = look.row.clamp(min=0)
+        known = (look.row >= 0)[..., None]
+        extent = torch.where(known, memory.extent[row], look.extent)
+        return dataclasses.replace(look, extent=extent, side=memory.side[row])

@@ -68,8 +68,11 @@ def start(
     """Imagined scenes, each with something to follow."""
 
     def some() -> DreamState:
-        state = begin(scene, looks, bank.draw(batch_size, recombine, rng), rng)
-        return drawn_in(state, bank.inside) if recombine else state
+        drawn = bank.draw(batch_size, recombine, rng)
+        if not recombine:
+            return begin(scene, looks, drawn, rng)
+        drawn = dataclasses.replace(drawn, row=looks.beginning(drawn.row, rng))
+        return drawn_in(begin(scene, looks, drawn, rng), bank.inside)
 
     state = some()
     for _ in range(TRIES):
@@ -88,11 +91,12 @@ def begin(
     background = backdrop.view(scene.frame_shape[1:]) if backdrop else None
     if background is None:
         background = scene.background.decode(start.z_bg)
+    look = looks.begin(scene, start.what, start.row, rng)
     return DreamState(
-        where=start.where,
+        where=_sized(start.where, look),
         velocity=start.velocity,
         hidden=start.hidden,
-        look=looks.begin(scene, start.what, start.row, rng),
+        look=look,
         alive=start.valid.float(),
         order=start.order,
         background=background,
@@ -145,19 +149,24 @@ def advance(
         state.where, velocity, state.hidden, state.alive, moved, rng
     )
     look = looks.advance(scene, state.look)
-    if look.side is not None:
-        side = torch.where((look.row >= 0)[..., None], look.side, where[..., 2:])
-        where = torch.cat([where[..., :2], side], -1)
     size = state.background.shape[-2:]
     return dataclasses.replace(
         state,
-        where=where,
+        where=_sized(where, look),
         look=look,
         velocity=velocity,
         hidden=hidden,
         background=backdrop.view((size[0], size[1])) if backdrop else state.background,
         backdrop=backdrop,
     )
+
+
+def _sized(where: Float[Tensor, "B K w"], look: Look) -> Float[Tensor, "B K w"]:
+    """Windows as large as looks say, where they do."""
+    if look.side is None:
+        return where
+    side = torch.where((look.row >= 0)[..., None], look.side, where[..., 2:])
+    return torch.cat([where[..., :2], side], -1)
 
 
 def draw(

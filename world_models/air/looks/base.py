@@ -50,6 +50,10 @@ class Looks(nn.Module):
         """Keeps what objects have looked like."""
         self.memory = memory
 
+    def beginning(self, row: Int[Tensor, "B K"], rng: torch.Generator) -> Int[Tensor, "B K"]:
+        """Rows of the same objects where dreams that are free to begin anywhere best begin."""
+        return row
+
     def learn(self, steps: int, rng: torch.Generator) -> dict[str, float]:
         """Learns how what is kept went on, where that is to be learned."""
         return {}

@@ -65,6 +65,14 @@ class Memory:
             row = further
         return left
 
+    def end(self, sense: int) -> Int[Tensor, " N"]:
+        """The last row of each track in this sense."""
+        row = torch.arange(len(self.what), device=self.what.device)
+        way = torch.full_like(row, sense)
+        while bool((further := self.step(row, way)).ne(row).any()):
+            row = further
+        return row
+
     def changing(self) -> bool:
         """Whether looks or sizes change by more than they are measured wrongly.
 

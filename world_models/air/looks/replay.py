@@ -22,6 +22,7 @@ class Replay(Looks):
     """
 
     _longer: Int[Tensor, " N"]
+    _ends: Int[Tensor, "2 N"]
     _changing: bool
 
     def keep(self, memory: Memory | None) -> None:
@@ -29,7 +30,15 @@ class Replay(Looks):
         super().keep(memory)
         if memory is not None:
             self._longer = memory.left(1) - memory.left(-1)
+            self._ends = torch.stack([memory.end(-1), memory.end(1)])
             self._changing = memory.changing()
+
+    def beginning(self, row: Int[Tensor, "B K"], rng: torch.Generator) -> Int[Tensor, "B K"]:
+        """One end of the track or the other: who walks along all of it changes as real ones did."""
+        if self.memory is None or len(self.memory.what) == 0:
+            return row
+        end = torch.randint(2, row.shape, generator=rng, device=row.device)
+        return torch.where(row >= 0, self._ends[end, row.clamp(min=0)], -1)
 
     def _remembered(self, look: Look, rng: torch.Generator) -> Look:
         """See `Looks.begin`."""

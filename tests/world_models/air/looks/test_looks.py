@@ -68,6 +68,18 @@ def test_replay_walks_to_and_fro_and_never_leaves_its_track(
     assert (step[0, :, 3] < 0).any(), "from the middle either way is as likely"
 
 
+def test_a_replay_that_is_free_to_begins_at_an_end_of_the_track(
+    scene: SceneModel, rng: torch.Generator
+) -> None:
+    looks = Replay(5, 1)
+    looks.keep(_memory(rng))
+    row = looks.beginning(torch.tensor([[2, 7, 11, -1]] * 20), rng)
+    assert row[:, 0].unique().tolist() == [0, 6]
+    assert row[:, 1].unique().tolist() == [7]
+    assert row[:, 2].unique().tolist() == [8, 13]
+    assert row[:, 3].unique().tolist() == [-1]
+
+
 def _pictures(looks: Looks, look: Look) -> Tensor:
     """What the first scene's objects look like."""
     slot = torch.arange(look.row.shape[1])

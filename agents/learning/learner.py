@@ -42,7 +42,9 @@ class LearnerSettings(Settings):
     mirror: bool = setting(
         True, "passes see the episodes reflected left to right, top to bottom, or both, too"
     )
-    epochs: Any = setting([[3000, 12], [10000, 4], [None, 3]], "passes over the episodes: a table")
+    epochs: Any = setting(
+        [[1000, 40], [5000, 20], [10000, 8], [None, 3]], "passes over the episodes: a table"
+    )
     minibatch: Any = setting([[None, 16]], "episodes per gradient step: a table")
     horizons: Any = setting(
         [[2500, 5], [5000, 10], [None, None]],

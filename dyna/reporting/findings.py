@@ -7,7 +7,7 @@ import numpy as np
 
 from dyna.reporting.tables import Line, lines
 from dyna.scores import statistics
-from dyna.scores.arms import arms
+from dyna.scores.arms import arm, arms
 from dyna.scores.results import Row
 
 WORDS = {
@@ -25,6 +25,12 @@ CEILING = {
     "level": ("it is not told apart from the ceiling, {}", "it is close to the ceiling, {}"),
 }
 """What is said of the simulator, whose imagined frames are as good as real ones."""
+VARIANT = {
+    "above": ("it is above {}", "it is ahead of {}"),
+    "below": ("it is below {}", "it is behind {}"),
+    "level": ("it is not told apart from {}", "it is close to {}"),
+}
+"""What is said of the arm that ours is a variant of."""
 
 
 def findings(rows: Sequence[Row], about: str | None = None) -> list[str]:
@@ -76,7 +82,7 @@ def verdicts(rows: Sequence[Row], about: str | None = None) -> list[str]:
 
 def _verdict(tier: str, label: str, group: Sequence[Line], every: Sequence[Line]) -> str:
     met = [(ours, rival) for ours in group for rival in _rivals(ours, every)]
-    cheap = [(rival, standing(ours, rival)) for ours, rival in met if rival.kind != "simulator"]
+    cheap = [(rival, standing(ours, rival)) for ours, rival in met if arm(rival.arm).is_rival]
     states = [(rival.label, found[0]) for rival, found in cheap if found]
     unbeaten = list(dict.fromkeys(name for name, state in states if state != "above"))
     if unbeaten:
@@ -110,10 +116,14 @@ def _where(line: Line) -> str:
 
 
 def _rivals(ours: Line, every: Sequence[Line]) -> list[Line]:
-    """Who was to be beaten with the same frames, and the simulator, in the order of the arms."""
-    found = []
+    """Who is compared with at the same frames, in the order of the arms.
+
+    Those that were to be beaten, what ours is a variant of, and the simulator.
+    """
+    found, of = [], arm(ours.arm).of
     for one in arms():
-        if one.name == ours.arm or not (one.is_rival or one.kind == "simulator"):
+        met = one.is_rival or one.kind == "simulator" or one.name == of
+        if one.name == ours.arm or not met:
             continue
         imagined = 0 if one.kind == "model_free" else ours.imagined_frames
         same = (one.name, ours.tier, ours.real_frames, imagined)
@@ -154,7 +164,7 @@ def compare(ours: Line, rival: Line) -> str:
     if found is None:
         return f"no seed is shared with {rival.label}"
     state, gap = found
-    words = (CEILING if rival.kind == "simulator" else WORDS)[state]
+    words = {"simulator": CEILING, "learned": VARIANT}.get(rival.kind, WORDS)[state]
     return f"{words['one seed' in gap].format(rival.label)} ({gap})"
 
 

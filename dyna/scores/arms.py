@@ -25,6 +25,7 @@ class Arm:
         marker: In every figure.
         stroke: In every figure.
         overrides: Of the configuration, that make a run this arm.
+        of: The arm that it is a variant of, if it is one.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Arm:
     marker: str
     stroke: str
     overrides: tuple[str, ...]
+    of: str = ""
 
     @property
     def is_rival(self) -> bool:

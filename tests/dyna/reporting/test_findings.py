@@ -92,6 +92,23 @@ def test_the_simulator_is_a_ceiling_and_no_rival(simulator, said):
 
 
 @pytest.mark.parametrize(
+    ("whole", "said"),
+    [
+        ((0.80, 0.81), "it is below Dyna (air) (-0.100 ± 0.000)"),
+        ((0.60, 0.61), "it is above Dyna (air) (+0.100 ± 0.000)"),
+        ((0.69, 0.73), "it is not told apart from Dyna (air)"),
+        ((0.80,), "it is behind Dyna (air) (-0.100, one seed)"),
+    ],
+)
+def test_a_variant_is_compared_with_what_it_is_a_variant_of(whole, said):
+    rows = [*seeds("air", *whole), *seeds("air_boxes", 0.70, 0.71)]
+    own, variant = findings(rows)
+    assert said in variant
+    assert "boxes alone" not in own
+    assert all("nothing tells" in one for one in verdicts(rows))
+
+
+@pytest.mark.parametrize(
     ("ours", "word"), [(0.80, "above"), (0.61, "not told apart from"), (0.50, "below")]
 )
 def test_the_best_tracker_is_compared_with(ours, word):

@@ -8,6 +8,7 @@ def test_every_arm_can_be_told_from_every_other():
     assert [one.name for one in declared if one.is_rival] == ["none", "rigid", "cut_paste"]
     for look in ("label", "colour", "marker"):
         assert len({getattr(one, look) for one in declared}) == len(declared)
+    assert {one.of for one in declared} <= {one.name for one in declared} | {""}
 
 
 def test_an_undeclared_world_model_is_a_learned_arm_of_its_own_name():

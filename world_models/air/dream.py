@@ -169,9 +169,7 @@ def _sized(where: Float[Tensor, "B K w"], look: Look) -> Float[Tensor, "B K w"]:
     return torch.cat([where[..., :2], side], -1)
 
 
-def draw(
-    looks: Looks, state: DreamState
-) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K"]]:
+def draw(looks: Looks, state: DreamState) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K"]]:
     """The picture without noise, and the share of each object that it shows.
 
     From the foremost object to the background, each gets the light that those in front of it let

@@ -34,7 +34,7 @@ class Replay(Looks):
             self._changing = memory.changing()
 
     def beginning(self, row: Int[Tensor, "B K"], rng: torch.Generator) -> Int[Tensor, "B K"]:
-        """One end of the track or the other: who walks along all of it changes as real ones did."""
+        """An end of each track: who walks along all of it changes as much as real ones did."""
         if self.memory is None or len(self.memory.what) == 0:
             return row
         end = torch.randint(2, row.shape, generator=rng, device=row.device)

@@ -115,7 +115,7 @@ def test_what_the_memory_does_not_have_stays_as_it_is(
 def _seen(change: float, growth: float, frames: int, rng: torch.Generator) -> Memory:
     """Eight tracks, measured badly: pictures by 5 %, sides by 2 %.
 
-    In every frame a share ``change`` of a picture is another one, and the side grows by ``growth``.
+    In every frame a share ``change`` of a picture becomes another, and sides grow by ``growth``.
     """
     first, last = torch.rand(2, 8, 1, 2, 16, 16, generator=rng)
     share = (change * torch.arange(frames)).clamp(max=1)[:, None, None, None]

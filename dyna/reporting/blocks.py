@@ -29,7 +29,7 @@ COMMANDS = {
     "speed_before": "python -m benchmarks.before",
     "learners": "python -m benchmarks.learners",
     "rewards": "python -m dyna experiment=dreams 'study.arms=[air,air_boxes]' "
-    "'study.real_frames=[1000,4000,20000]' study.results=results/rewards.json",
+    "'study.real_frames=[1000,4000,20000]' +study.results=results/rewards.json",
 }
 """What writes a results file that is of no experiment."""
 MARKED = re.compile(

@@ -1,28 +1,94 @@
-"""The simulator itself as the world model: the ceiling of what any model can give."""
+"""The simulator itself as the world model: the ceiling of what any model can give.
 
+Or below it, by errors of a known size: how much of each a learner can bear is how accurate a
+learned model must be.
+"""
+
+import dataclasses
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from envs.scene import Scene, View
+from envs.settings import Settings, setting
 from envs.trajectory import Trajectory
 from world_models.base import WorldModel
+from world_models.blocks import faults
 
 
-class Oracle(WorldModel[View]):
+@dataclasses.dataclass(frozen=True)
+class OracleSettings(Settings):
+    """What it does wrong; by default nothing."""
+
+    factors: Any = setting(
+        None,
+        "factors that its scenes have instead of the env's, by name: {speed: 1} is slow, "
+        "{rotation: 0, scale: 0, morph: none} freezes looks, {background: 0} is on black",
+    )
+    box_jitter: float = setting(
+        0.0, "spread of boxes around the truth, each axis, drawn for every frame; pixels", least=0
+    )
+    box_bias: float = setting(
+        0.0, "all boxes are off to the right by so much, in every frame; pixels", least=0
+    )
+    size_bias: float = setting(1.0, "boxes are so many times as wide and high", above=0)
+    frozen_boxes: float = setting(
+        0.0, "share of objects whose boxes stay where they were at first", least=0, most=1
+    )
+    swaps: float = setting(
+        0.0,
+        "chance in every frame that two objects exchange their boxes for good",
+        least=0,
+        most=1,
+    )
+    blur: float = setting(0.0, "spread of the Gaussian that softens frames, pixels", least=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """What the simulator shows, and what is to be told wrongly of it.
+
+    Attributes:
+        view: The truth; the rest of the state stays inside the simulator.
+        holds: The object whose box is told of each slot.
+        first: Boxes at the start.
+        stuck: Whose boxes stay there.
+        jitter: How far boxes are off at random now, pixels.
+    """
+
+    view: View
+    holds: Int[Tensor, "B K"]
+    first: Float[Tensor, "B K 4"]
+    stuck: Bool[Tensor, "B K"]
+    jitter: Float[Tensor, "B K 2"]
+
+
+class Oracle(WorldModel[State]):
     """Knows the scene; reads no real episode.
 
     Args:
         frame_shape: (C, H, W) of a frame.
-        scene: A training scene of its own, not shared with the real env.
+        scene: A training scene of its own, not shared with the real env; whoever makes it obeys
+            ``factors``.
+        settings: Keys of `OracleSettings`.
+
+    Raises:
+        ValueError: The scene shows frames of another shape.
     """
 
+    Settings = OracleSettings
     privileged = True
 
-    def __init__(self, frame_shape: tuple[int, int, int], scene: Scene) -> None:
+    def __init__(self, frame_shape: tuple[int, int, int], scene: Scene, **settings: Any) -> None:
         super().__init__()
+        self.settings = OracleSettings(**settings)
+        if tuple(scene.frame_shape) != tuple(frame_shape):
+            raise ValueError(
+                f"factors={self.settings.factors} make frames of {tuple(scene.frame_shape)}, real "
+                f"ones are {tuple(frame_shape)}: leave frame_size and colour as they are"
+            )
         self.frame_shape = frame_shape
         self.num_slots = scene.num_slots
         self._scene = scene
@@ -31,19 +97,49 @@ class Oracle(WorldModel[View]):
         """There is nothing to learn."""
         return {}
 
-    def start(self, batch_size: int, rng: torch.Generator) -> View:
-        """New scenes; the state is what they show, the rest stays inside the simulator."""
-        return self._scene.reset(batch_size, rng)
+    def start(self, batch_size: int, rng: torch.Generator) -> State:
+        """New scenes."""
+        view = self._scene.reset(batch_size, rng)
+        device, shape = view.box.device, view.id.shape
+        stuck = torch.zeros(shape, dtype=torch.bool, device=device)
+        if self.settings.frozen_boxes > 0:
+            drawn = torch.rand(shape, generator=rng, device=device)
+            stuck = drawn < self.settings.frozen_boxes
+        holds = torch.arange(shape[1], device=device).expand(shape)
+        return State(view, holds, view.box, stuck, self._jitter(view, rng))
 
     def prior(
-        self, state: View, rng: torch.Generator, camera: Float[Tensor, "B 2"] | None = None
-    ) -> View:
+        self, state: State, rng: torch.Generator, camera: Float[Tensor, "B 2"] | None = None
+    ) -> State:
         """Simulates one frame, always from the latest state."""
-        return self._scene.advance(rng, camera)
+        view, holds = self._scene.advance(rng, camera), state.holds
+        if self.settings.swaps > 0:
+            holds = faults.swap(holds, view.id >= 0, self.settings.swaps, rng)
+        return dataclasses.replace(state, view=view, holds=holds, jitter=self._jitter(view, rng))
 
-    def decode(self, state: View) -> View:
-        """The state is its own picture."""
-        return state
+    def decode(self, state: State) -> View:
+        """The truth, but for what is to be told wrongly."""
+        settings, view = self.settings, state.view
+        box, size = view.box, (self.frame_shape[1], self.frame_shape[2])
+        box = torch.where(state.stuck[..., None], state.first, box)
+        box = box.gather(1, state.holds[..., None].expand_as(box))
+        if settings.box_jitter > 0 or settings.box_bias > 0:
+            bias = box.new_tensor([settings.box_bias, 0.0])
+            box = faults.shifted(box, state.jitter + bias, size)
+        if settings.size_bias != 1:
+            box = torch.cat([box[..., :2], settings.size_bias * box[..., 2:]], -1)
+        return View(
+            frame=faults.blur(view.frame, settings.blur) if settings.blur > 0 else view.frame,
+            box=box,
+            visible=view.visible.gather(1, state.holds),
+            id=view.id,
+        )
+
+    def _jitter(self, view: View, rng: torch.Generator) -> Float[Tensor, "B K 2"]:
+        if self.settings.box_jitter == 0:
+            return torch.zeros_like(view.box[..., :2])
+        drawn = torch.randn(view.box[..., :2].shape, generator=rng, device=view.box.device)
+        return self.settings.box_jitter * drawn
 
     def get_extra_state(self) -> dict[str, Any]:
         """What the simulator keeps between episodes."""

@@ -111,6 +111,22 @@ def imagined(model: WorldModel, env: Tracking, batch_size: int, seed: int) -> Tr
     )
 
 
+def dreamed(cfg: DictConfig) -> DictConfig:
+    """The env whose scenes a privileged model has for its dreams: with factors of its own.
+
+    Raises:
+        ValueError: The env has no factors.
+    """
+    changes = cfg.world_model.get("factors")
+    if not changes:
+        return cfg.env
+    if "factors" not in cfg.env:
+        raise ValueError(f"world_model.factors={changes}, but the scenes of this env have none")
+    env = cfg.env.copy()
+    env.factors = {**(cfg.env.factors or {}), **changes}
+    return env
+
+
 def build(cfg: DictConfig) -> Dyna:
     """Makes the parts of a run; each draws from a seed of its own.
 
@@ -118,10 +134,10 @@ def build(cfg: DictConfig) -> Dyna:
     """
     seed, device = cfg.seed, cfg.device
 
-    def task(name: str) -> Tracking:
+    def task(name: str, node: DictConfig = cfg.env) -> Tracking:
         with seeding.initialised(seed, f"{name}/init"):
             return make(
-                cfg.env,
+                node,
                 split="train",
                 batch_size=cfg.batch_size,
                 seed=seeding.child(seed, name),
@@ -140,7 +156,7 @@ def build(cfg: DictConfig) -> Dyna:
     dream: Tracking | None = None
     if cfg.imagined_frames > 0 and has_model(cfg):
         privileged = getattr(find(cfg.world_model._target_), "privileged", False)
-        more = {"scene": task("world_model/scene").scene} if privileged else {}
+        more = {"scene": task("world_model/scene", dreamed(cfg)).scene} if privileged else {}
         with seeding.initialised(seed, "world_model/init"):
             model = make(cfg.world_model, frame_shape=frame_shape, **more).to(device)
         dream = imagined(model, env, cfg.batch_size, seeding.child(seed, "imagination"))

@@ -1,9 +1,14 @@
 """From a config to the parts of a run."""
 
+import dataclasses
+
 import hydra
 import pytest
 
+from dyna.loop.imagination import Imagination
+from dyna.loop.loop import Dyna
 from dyna.running.build import build
+from world_models.oracle import Oracle
 
 
 @pytest.mark.parametrize(
@@ -20,3 +25,27 @@ def test_a_camera_that_actions_move_has_two_rounds(overrides: list[str], rounds:
     with hydra.initialize_config_module("conf", version_base="1.3"):
         cfg = hydra.compose("train", ["world_model=rigid", *overrides])
     assert build(cfg).schedule.rounds == rounds
+
+
+def _built(*overrides: str) -> Dyna:
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        return build(hydra.compose("train", ["world_model=oracle", *overrides]))
+
+
+def test_a_simulator_that_dreams_has_factors_of_its_own() -> None:
+    dyna = _built("env.tier=medium", "env.factors={noise: 0}", "world_model.factors={speed: 1}")
+    assert dyna.dream is not None
+    assert isinstance(dyna.dream.scene, Imagination)
+    model = dyna.dream.scene.model
+    assert isinstance(model, Oracle)
+    real, dreamed = dyna.env.scene.factors, model._scene.factors
+    assert real is not None
+    assert dreamed == dataclasses.replace(real, speed=1)
+    assert real.noise == 0
+
+
+def test_factors_of_dreams_must_fit_the_env() -> None:
+    with pytest.raises(ValueError, match=r"factors=.*frame_size.*leave frame_size"):
+        _built("env.tier=medium", "world_model.factors={frame_size: 32}")
+    with pytest.raises(ValueError, match=r"world_model.factors=.*speed.*have none"):
+        _built("env=collage", "world_model.factors={speed: 1}")

@@ -56,6 +56,7 @@ TINY = {
     "vae_rnn": ("steps=1", "width=2", "batch=1", "latent=4"),
     "linear": ("steps=1", "width=2", "batch=1", "latent=4"),
     "air": ("num_slots=2",),
+    "relabel": ("num_slots=2",),
 }
 CAMERA = "keep_background=false camera=inferred canvas=true margin=12 transition=kalman"
 VARIANTS = {
@@ -72,16 +73,18 @@ def world_model(name: str) -> tuple[WorldModel, Tracking]:
     """A small world model on the device, and the task that it is to learn."""
     tier, more = VARIANTS.get(name, ("plain", " ".join(TINY.get(name, ()))))
     name = name.split()[0]
-    if name == "air":  # what it would choose is looked at below
+    learns_to_see = name in ("air", "relabel")
+    if learns_to_see:  # what it would choose is looked at below
         more = " ".join([*(f"{key}={value}" for key, value in USUAL.items()), more])
     task: dict[str, Any] = {"split": "train", "batch_size": 2, "horizon": 4, "device": "cuda"}
     env = make(compose("env", "digits", f"++env.tier={tier}"), **task)
     config = compose("world_model", name, *(f"++world_model.{pair}" for pair in more.split()))
     extra = {"scene": env.scene} if name == "oracle" else {}
     model = make(config, frame_shape=env.scene.frame_shape, **extra).to("cuda")
-    if name == "air":  # so few steps find nothing by themselves
-        model.scene.what_encoder[-1].bias.data[-1] = 5.0
-        model.scene.what_decoder[-1].bias.data[-256:] = 2.0
+    if learns_to_see:  # so few steps find nothing by themselves
+        scene = (model.air if name == "relabel" else model).scene
+        scene.what_encoder[-1].bias.data[-1] = 5.0
+        scene.what_decoder[-1].bias.data[-256:] = 2.0
     return model, env
 
 

@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from world_models.air.background.camera import CameraPrior, see
 from world_models.air.background.canvas import SURPRISE, Backdrop, CameraBelief, blank
 from world_models.air.background.registration import MOST_SCALE
-from world_models.air.camera import CameraPrior, see
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.objects.slots import Slots
 from world_models.air.settings import AIRChoices

@@ -1,1 +1,1 @@
-"""AIR's background: its latent, its canvas beyond the view, bars that stand in front."""
+"""AIR's background: its latent, its canvas beyond the view, how the view moves, bars in front."""

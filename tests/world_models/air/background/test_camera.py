@@ -9,9 +9,9 @@ from agents.random_actions import RandomActions
 from dyna.loop.rollout import rollout
 from envs.digits import make
 from envs.trajectory import Trajectory
+from world_models.air.background.camera import CameraPrior, see
 from world_models.air.background.canvas import CameraBelief, blank, read_view
 from world_models.air.background.registration import MOST_SCALE, register
-from world_models.air.camera import CameraPrior, see
 from world_models.blocks.distributions import Gaussian
 
 PAN = {"camera": "pan", "camera_speed": 1.5, "camera_follow": 0.03, "world": 96}

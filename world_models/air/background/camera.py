@@ -1,10 +1,9 @@
 """The camera as a latent: how far the view moves between frames, seen and predicted.
 
 ``z_cam`` is the displacement of the view in pixels, x to the right and y down. Its posterior comes
-from registering each frame with the background seen so far (`world_models.registration`); its
-prior is linear and Gaussian in the last displacement and in what was asked of the camera
-(`CameraPrior`), fitted to real episodes. So that actions move the camera is learned, and not wired
-in.
+from registering each frame with the background seen so far (`registration`); its prior is linear
+and Gaussian in the last displacement and in what was asked of the camera (`CameraPrior`), fitted
+to real episodes. So that actions move the camera is learned, and not wired in.
 """
 
 import torch

@@ -56,22 +56,14 @@ class Memory:
         """Rows one frame later (``sense`` 1) or earlier (-1)."""
         return torch.where(sense > 0, self.after[row], self.before[row])
 
-    def left(self, sense: int) -> Int[Tensor, " N"]:
-        """Frames until each track ends, in this sense."""
+    def end(self, sense: int) -> tuple[Int[Tensor, " N"], Int[Tensor, " N"]]:
+        """The last row of each track in this sense, and how many frames away it is."""
         row = torch.arange(len(self.what), device=self.what.device)
-        left, way = torch.zeros_like(row), torch.full_like(row, sense)
+        frames, way = torch.zeros_like(row), torch.full_like(row, sense)
         while bool((further := self.step(row, way)).ne(row).any()):
-            left += further != row
+            frames += further != row
             row = further
-        return left
-
-    def end(self, sense: int) -> Int[Tensor, " N"]:
-        """The last row of each track in this sense."""
-        row = torch.arange(len(self.what), device=self.what.device)
-        way = torch.full_like(row, sense)
-        while bool((further := self.step(row, way)).ne(row).any()):
-            row = further
-        return row
+        return row, frames
 
     def changing(self) -> bool:
         """Whether looks or sizes change by more than they are measured wrongly.

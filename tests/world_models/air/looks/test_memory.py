@@ -47,9 +47,9 @@ def _steps(memory: Memory) -> dict[float, tuple[float, float]]:
 
 def test_how_long_each_look_goes_on_is_known() -> None:
     memory, _ = remember(_history([[5, 6], [5, 7], [5, 7]]))
-    left = dict(zip(memory.what[:, 0].tolist(), memory.left(1).tolist(), strict=True))
+    left = dict(zip(memory.what[:, 0].tolist(), memory.end(1)[1].tolist(), strict=True))
     assert left == {0.0: 2, 10.0: 1, 20.0: 0, 1.0: 0, 11.0: 1, 21.0: 0}
-    left = dict(zip(memory.what[:, 0].tolist(), memory.left(-1).tolist(), strict=True))
+    left = dict(zip(memory.what[:, 0].tolist(), memory.end(-1)[1].tolist(), strict=True))
     assert left == {0.0: 0, 10.0: 1, 20.0: 2, 1.0: 0, 11.0: 0, 21.0: 1}
 
 

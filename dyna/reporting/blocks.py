@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dyna.reporting import comparison, grids, model_tables, plots, speeds, tables
+from dyna.reporting import comparison, front, grids, model_tables, plots, speeds, tables
 from dyna.reporting.findings import findings
 from dyna.scores import results
 
@@ -68,15 +68,16 @@ def block(path: Path, folder: str) -> str:
 
 
 def headline(path: Path, folder: str) -> str:
-    """The figure of one study and what it says at one budget of real frames."""
+    """Figure, table of tiers and what they say of one study, at one budget of real frames."""
     if not path.exists():
         return f"_Not run yet: `python -m dyna experiment={path.stem}`._\n"
-    rows = results.read(path)["rows"]
-    kept = [row for row in rows if row["arm"] == "reference" or row["real_frames"] == HEADLINE[1]]
-    said = _sentences(kept)
-    spread = "±: 95 % interval over seeds (Student's t); " if "±" in said else ""
-    note = f"{spread}{tables.source(path.name, folder)}"
-    return f"{_picture(path, rows, folder)}{said}\n\n<sub>{note}</sub>\n"
+    rows, real = results.read(path)["rows"], HEADLINE[1]
+    found = front.tiers(rows, real)
+    said = "\n".join(f"- {sentence}" for sentence in front.sentences(found))
+    dreams = front.usual_dreams(rows, real)
+    spread = f"±: {text}; " if (text := tables.intervals(rows)) else ""
+    note = f"{real:,} real frames, {dreams:,} imagined; {spread}{tables.source(path.name, folder)}"
+    return f"{_picture(path, rows, folder)}{front.table(found)}\n\n{said}\n\n<sub>{note}</sub>\n"
 
 
 def _sentences(rows: Sequence[results.Row]) -> str:

@@ -87,12 +87,12 @@ def _verdict(tier: str, label: str, group: Sequence[Line], every: Sequence[Line]
     unbeaten = list(dict.fromkeys(name for name, state in states if state != "above"))
     if unbeaten:
         verb = "costs less, is" if len(unbeaten) == 1 else "cost less, are"
-        said = f"{label} is not shown to earn its keep: {_listed(unbeaten)}, which {verb} "
+        said = f"{label} is not shown to earn its keep: {listed(unbeaten)}, which {verb} "
         said += "not clearly behind it"
     elif any(rival.kind == "free" for rival, _ in cheap):
         names = list(dict.fromkeys(name for name, _ in states))
         verb = "costs" if len(names) == 1 else "cost"
-        said = f"{label} earns its keep: it is ahead of {_listed(names)}, which {verb} less"
+        said = f"{label} earns its keep: it is ahead of {listed(names)}, which {verb} less"
     else:
         said = f"nothing tells whether {label} earns its keep: nobody was run who imagines "
         said += "without learning"
@@ -100,13 +100,14 @@ def _verdict(tier: str, label: str, group: Sequence[Line], every: Sequence[Line]
     known = {rival.arm for _, rival in met}
     missing = [one.label for one in arms() if one.kind != "learned" and one.name not in known]
     if missing:
-        said += f" Not run with the same frames: {_listed(missing)}."
+        said += f" Not run with the same frames: {listed(missing)}."
     if max(len(line.rows) for line in group) < 2:
         said += " This is one seed; another may say otherwise."
     return said
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names in a row, with "and" before the last."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

@@ -218,9 +218,10 @@ def test_the_headline_is_one_budget_of_one_study(tmp_path):
     results.write(tmp_path / "results" / f"{study}.json", HEADER, rows)
     assert blocks.draw(tmp_path) == 0
     text = readme.read_text()
-    assert f"with {real_frames:,} real" in text
-    assert f"with {real_frames + 1:,} real" not in text
-    assert "classical tracker run on plain is KCF" in text
+    assert f"{real_frames:,} real frames, 120,000 imagined" in text
+    assert f"{real_frames + 1:,} real" not in text
+    assert "| plain | 0.510" in text
+    assert "(KCF) |" in text
     assert "| method |" not in text
 
 

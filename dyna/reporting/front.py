@@ -1,0 +1,143 @@
+"""The front page's block: a table of tiers from one study, and what it says in three sentences."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+
+from dyna.reporting.findings import listed
+from dyna.reporting.tables import Line, in_markdown, lines
+from dyna.scores.arms import Arm, arms
+from dyna.scores.results import Row
+
+
+@dataclasses.dataclass(frozen=True)
+class Tier:
+    """What was run on one tier with the same frames.
+
+    Attributes:
+        name: Of the tier.
+        arms: Lines by the name of the arm.
+        tracker: The best classical tracker, if there was one.
+    """
+
+    name: str
+    arms: dict[str, Line]
+    tracker: Line | None
+
+
+def usual_dreams(rows: Sequence[Row], real_frames: int) -> int:
+    """Imagined frames of most runs with so many real ones that have any; 0 if there is none."""
+    found = Counter(
+        row["imagined_frames"]
+        for row in rows
+        if row["imagined_frames"] and row["real_frames"] == real_frames
+    )
+    return found.most_common(1)[0][0] if found else 0
+
+
+def tiers(rows: Sequence[Row], real_frames: int) -> list[Tier]:
+    """Every tier of a study, in its order, at one budget.
+
+    Imagined frames are the usual ones; variants of an arm are left out.
+    """
+    budgets = {0, usual_dreams(rows, real_frames)}
+    every = [line for line in lines(rows) if line.rows]
+    found = []
+    for name in dict.fromkeys(row["tier"] for row in rows):
+        there = [line for line in every if line.tier == name]
+        known = {
+            line.arm: line
+            for line in there
+            if line.real_frames == real_frames and line.imagined_frames in budgets
+        }
+        known = {arm.name: known[arm.name] for arm in arms() if arm.name in known and not arm.of}
+        classical = [line for line in there if line.is_classical]
+        best = max(classical, key=_mean, default=None)
+        if known:
+            found.append(Tier(name, known, best))
+    return found
+
+
+def table(found: Sequence[Tier]) -> str:
+    """IoU of every arm on every tier, with the best classical tracker."""
+    shown = [arm for arm in arms() if any(arm.name in tier.arms for tier in found)]
+    header = ["tier", *(arm.label for arm in shown), "best classical tracker"]
+    body = []
+    for tier in found:
+        texts = [_iou(tier.arms[arm.name]) if arm.name in tier.arms else "" for arm in shown]
+        tracker = f"{_iou(tier.tracker)} ({tier.tracker.label})" if tier.tracker else ""
+        body.append([tier.name, *texts, tracker])
+    return in_markdown(header, body)
+
+
+def _iou(line: Line) -> str:
+    spread = "" if line.half_width is None else f" ± {line.half_width:.3f}"
+    return f"{_mean(line):.3f}{spread}"
+
+
+def sentences(found: Sequence[Tier]) -> list[str]:
+    """For each learned model: whom it beats in every seed, what gap it closes, and trackers."""
+    said = []
+    for arm in arms():
+        ours = [tier for tier in found if arm.name in tier.arms]
+        if arm.kind == "learned" and ours:
+            said += [_beaten(arm, ours), *_gap(arm, ours), *_trackers(arm, ours)]
+    return said
+
+
+def _beaten(ours: Arm, found: Sequence[Tier]) -> str:
+    rivals = [arm for arm in arms() if arm.is_rival and any(arm.name in t.arms for t in found)]
+    good, bad = [], []
+    for tier in found:
+        own = tier.arms[ours.name].rows
+        not_beaten = []
+        for rival in rivals:
+            theirs = tier.arms[rival.name].rows if rival.name in tier.arms else {}
+            shared = sorted(set(own) & set(theirs))
+            lost = [seed for seed in shared if own[seed]["iou"] <= theirs[seed]["iou"]]
+            if lost:
+                not_beaten.append(f"{rival.label} in {len(lost)} of {len(shared)} seeds")
+        if not_beaten:
+            bad.append(f"on {tier.name} {listed(not_beaten)}")
+        else:
+            good.append(tier.name)
+    where = f" ({listed(good)})" if good else ""
+    names = listed([rival.label for rival in rivals])
+    said = (
+        f"{ours.label} is above {names} in every seed on {len(good)} of {len(found)} tiers{where}"
+    )
+    return f"{said}; not above: {'; '.join(bad)}." if bad else f"{said}."
+
+
+def _gap(ours: Arm, found: Sequence[Tier]) -> list[str]:
+    closed = []
+    for tier in found:
+        free = [_mean(line) for line in tier.arms.values() if line.kind == "free"]
+        most = [_mean(line) for line in tier.arms.values() if line.kind == "simulator"]
+        if free and most and most[0] > max(free):
+            share = (_mean(tier.arms[ours.name]) - max(free)) / (most[0] - max(free))
+            closed.append(f"{share:.0%} on {tier.name}")
+    if not closed:
+        return []
+    return [
+        "Of the gap between the better of those that imagine without learning and the simulator "
+        f"it closes {listed(closed)}."
+    ]
+
+
+def _trackers(ours: Arm, found: Sequence[Tier]) -> list[str]:
+    known = [(tier, tier.tracker) for tier in found if tier.tracker is not None]
+    if not known:
+        return []
+    above = [
+        f"{tier.name} ({best.label})"
+        for tier, best in known
+        if _mean(best) > _mean(tier.arms[ours.name])
+    ]
+    if not above:
+        return ["It is above the best classical tracker on each of them."]
+    return [f"The best classical tracker is above it on {listed(above)}, and on no other."]
+
+
+def _mean(line: Line) -> float:
+    return line.mean("iou") or 0.0

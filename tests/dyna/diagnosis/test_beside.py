@@ -20,7 +20,7 @@ from tests.dyna.diagnosis.test_measure import episodes
 from tests.dyna.seeing import Seer
 from tests.scenes import SIZE, MovingPatch
 from world_models.base import Posterior
-from world_models.oracle import Oracle
+from world_models.oracle import Oracle, State
 
 NUMBER = 128
 
@@ -85,11 +85,12 @@ def test_one_object_too_few_is_red(tier: str, fewer: dict[str, int]) -> None:
 class BarsBehind(Oracle):
     """Says of every object that it is seen as far as it lies within the view."""
 
-    def decode(self, state: View) -> View:
-        low, high = state.box[..., :2] - state.box[..., 2:] / 2, state.box[..., :2]
-        high = high + state.box[..., 2:] / 2
-        inside = (high.clamp(0, 1) - low.clamp(0, 1)).prod(-1) / state.box[..., 2:].prod(-1)
-        return dataclasses.replace(state, visible=torch.where(state.id >= 0, inside, 0.0))
+    def decode(self, state: State) -> View:
+        view = super().decode(state)
+        low, high = view.box[..., :2] - view.box[..., 2:] / 2, view.box[..., :2]
+        high = high + view.box[..., 2:] / 2
+        inside = (high.clamp(0, 1) - low.clamp(0, 1)).prod(-1) / view.box[..., 2:].prod(-1)
+        return dataclasses.replace(view, visible=torch.where(view.id >= 0, inside, 0.0))
 
 
 def test_bars_that_hide_nothing_are_red() -> None:

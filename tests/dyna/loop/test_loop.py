@@ -23,8 +23,10 @@ from tests.dyna.loop.runs import rows, tiny, weights
 
 # One is a preset of another for single images, where there is nothing to imagine.
 MODELS = [name for name in names("world_model") if name != "air_stills"]
+SEEN = ["real_frames=200", "effort=0.02", "imagined_frames=80"]
 MORE = {
-    "air": ["real_frames=200", "effort=0.02", "imagined_frames=80"],
+    "air": SEEN,
+    "relabel": SEEN,
     "vae_rnn": ["world_model.steps=200", "world_model.width=4"],
     "linear": ["world_model.steps=200", "world_model.width=4"],
 }
@@ -51,8 +53,8 @@ def test_every_world_model_runs_exactly_its_budget(
     torch_state = torch.get_rng_state()
     summary = json.loads((undisturbed(model) / "summary.json").read_text())
     assert torch.equal(torch.get_rng_state(), torch_state), "global randomness was used"
-    imagined = {"none": 0, "air": 80}.get(model, 160)
-    real = 200 if model == "air" else 140
+    imagined = {"none": 0, "air": 80, "relabel": 80}.get(model, 160)
+    real = 200 if model in ("air", "relabel") else 140
     assert (summary["real_frames"], summary["imagined_frames"]) == (real, imagined)
     assert summary["eval/episodes"] == 6
 

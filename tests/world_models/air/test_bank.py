@@ -203,4 +203,4 @@ def test_a_scene_whose_objects_hide_behind_each_other_or_a_bar_is_drawn_again(
     monkeypatch.setattr(SceneModel, "bars", lambda *_: bars)
     state = model.start(64, rng)
     assert torch.equal(state.where[..., 0], torch.full((64, 1), 8.0))
-    assert not dream.blind(state).any()
+    assert not dream.blind(model.looks, state).any()

@@ -150,10 +150,11 @@ def standing(ours: Line, rival: Line) -> tuple[str, str] | None:
         return statistics.verdict(a, b), f"{gap} ± {statistics.student_interval(difference):.3f}"
     errors = [line.rows[seeds[0]].get("iou_se") or 0.0 for line in (ours, rival)]
     noise = 1.96 * math.hypot(*errors)  # of the held-out episodes; seeds add their own
-    return _judged(float(difference[0]), noise), f"{gap}, one seed"
+    return judged(float(difference[0]), noise), f"{gap}, one seed"
 
 
-def _judged(difference: float, noise: float) -> str:
+def judged(difference: float, noise: float) -> str:
+    """``above``, ``below``, or ``level``: no larger than the noise."""
     if abs(difference) <= noise:
         return "level"
     return "above" if difference > 0 else "below"
@@ -186,4 +187,4 @@ def trackers(tier: str, ours: Sequence[Line], every: Sequence[Line]) -> list[str
     seed = "" if len(one.rows) > 1 else ", one seed"
     budget = f", at its best with {one.real_frames:,} real and {one.imagined_frames:,} imagined "
     where = "" if len(ours) == 1 else f"{budget}frames,"
-    return [f"{said}; {one.label}{where} is {word[_judged(away, noise)]} ({away:+.3f}{seed})."]
+    return [f"{said}; {one.label}{where} is {word[judged(away, noise)]} ({away:+.3f}{seed})."]

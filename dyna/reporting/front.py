@@ -1,10 +1,11 @@
 """The front page's block: a table of tiers from one study, and what it says in three sentences."""
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Sequence
 
-from dyna.reporting.findings import listed
+from dyna.reporting.findings import judged, listed
 from dyna.reporting.tables import Line, in_markdown, lines
 from dyna.scores.arms import Arm, arms
 from dyna.scores.results import Row
@@ -95,7 +96,9 @@ def _beaten(ours: Arm, found: Sequence[Tier]) -> str:
             theirs = tier.arms[rival.name].rows if rival.name in tier.arms else {}
             shared = sorted(set(own) & set(theirs))
             lost = [seed for seed in shared if own[seed]["iou"] <= theirs[seed]["iou"]]
-            if lost:
+            if not shared:
+                not_beaten.append(f"{rival.label} (not run)")
+            elif lost:
                 not_beaten.append(f"{rival.label} in {len(lost)} of {len(shared)} seeds")
         if not_beaten:
             bad.append(f"on {tier.name} {listed(not_beaten)}")
@@ -103,9 +106,10 @@ def _beaten(ours: Arm, found: Sequence[Tier]) -> str:
             good.append(tier.name)
     where = f" ({listed(good)})" if good else ""
     names = listed([rival.label for rival in rivals])
-    said = (
-        f"{ours.label} is above {names} in every seed on {len(good)} of {len(found)} tiers{where}"
-    )
+    counts = sorted({len(tier.arms[ours.name].rows) for tier in found})
+    seeds = " to ".join(str(number) for number in dict.fromkeys((counts[0], counts[-1])))
+    said = f"{ours.label} is above {names} in every seed (of {seeds}) "
+    said += f"on {len(good)} of {len(found)} tiers{where}"
     return f"{said}; not above: {'; '.join(bad)}." if bad else f"{said}."
 
 
@@ -129,14 +133,14 @@ def _trackers(ours: Arm, found: Sequence[Tier]) -> list[str]:
     known = [(tier, tier.tracker) for tier in found if tier.tracker is not None]
     if not known:
         return []
-    above = [
-        f"{tier.name} ({best.label})"
-        for tier, best in known
-        if _mean(best) > _mean(tier.arms[ours.name])
-    ]
-    if not above:
-        return ["It is above the best classical tracker on each of them."]
-    return [f"The best classical tracker is above it on {listed(above)}, and on no other."]
+    where: dict[str, list[str]] = {"above": [], "level": [], "below": []}
+    for tier, best in known:
+        line = tier.arms[ours.name]
+        noise = math.hypot(line.noise, best.noise)
+        where[judged(_mean(line) - _mean(best), noise)].append(f"{tier.name} ({best.label})")
+    words = {"above": "above", "level": "not told apart from", "below": "below"}
+    parts = [f"{words[state]} it on {listed(names)}" for state, names in where.items() if names]
+    return [f"Beside the best classical tracker: {'; '.join(parts)}."]
 
 
 def _mean(line: Line) -> float:

@@ -26,11 +26,12 @@ def _study(ours: tuple[float, ...], **more: Any) -> list[Row]:
 def test_a_model_that_is_ahead_everywhere_is_said_to_be() -> None:
     rows = [*_tier("easy", _study((0.7, 0.8))), *_tier("hard", _study((0.7, 0.7)))]
     assert front.sentences(front.tiers(rows, 1000)) == [
-        "Dyna (air) is above model-free, rigid and cut_paste in every seed on 2 of 2 tiers (easy "
-        "and hard).",
+        "Dyna (air) is above model-free, rigid and cut_paste in every seed (of 2) on 2 of 2 tiers "
+        "(easy and hard).",
         "Of the gap between the better of those that imagine without learning and the simulator "
         "it closes 75% on easy and 50% on hard.",
-        "It is above the best classical tracker on each of them.",
+        "Beside the best classical tracker: above it on hard (CSRT); not told apart from it on "
+        "easy (CSRT).",
     ]
 
 
@@ -38,12 +39,22 @@ def test_a_seed_that_is_behind_is_told() -> None:
     rows = [*_tier("easy", _study((0.7, 0.55))), *_tier("hard", _study((0.4, 0.4)))]
     said = front.sentences(front.tiers(rows, 1000))
     assert said[0].endswith(
-        "in every seed on 0 of 2 tiers; not above: on easy cut_paste in 1 of 2 seeds; on hard "
-        "rigid in 2 of 2 seeds and cut_paste in 2 of 2 seeds."
+        "in every seed (of 2) on 0 of 2 tiers; not above: on easy cut_paste in 1 of 2 seeds; on "
+        "hard rigid in 2 of 2 seeds and cut_paste in 2 of 2 seeds."
     )
     assert "-100% on hard" in said[1]
     assert said[2] == (
-        "The best classical tracker is above it on easy (CSRT) and hard (CSRT), and on no other."
+        "Beside the best classical tracker: not told apart from it on easy (CSRT); below it on "
+        "hard (CSRT)."
+    )
+
+
+def test_who_was_not_run_is_not_beaten() -> None:
+    rows = [*_tier("easy", _study((0.7, 0.8))), *_tier("hard", seeds("air", 0.5))]
+    said = front.sentences(front.tiers(rows, 1000))[0]
+    assert (
+        "in every seed (of 1 to 2) on 1 of 2 tiers (easy); not above: on hard model-free (not"
+        in said
     )
 
 

@@ -120,17 +120,13 @@ class Oracle(WorldModel[State]):
     def decode(self, state: State) -> View:
         """The truth, but for what is to be told wrongly."""
         settings, view = self.settings, state.view
-        box, size = view.box, (self.frame_shape[1], self.frame_shape[2])
-        box = torch.where(state.stuck[..., None], state.first, box)
+        box = torch.where(state.stuck[..., None], state.first, view.box)
         box = box.gather(1, state.holds[..., None].expand_as(box))
-        if settings.box_jitter > 0 or settings.box_bias > 0:
-            bias = box.new_tensor([settings.box_bias, 0.0])
-            box = faults.shifted(box, state.jitter + bias, size)
-        if settings.size_bias != 1:
-            box = torch.cat([box[..., :2], settings.size_bias * box[..., 2:]], -1)
+        size = box.new_tensor([self.frame_shape[2], self.frame_shape[1]])
+        off = (state.jitter + box.new_tensor([settings.box_bias, 0.0])) / size
         return View(
-            frame=faults.blur(view.frame, settings.blur) if settings.blur > 0 else view.frame,
-            box=box,
+            frame=faults.soften(view.frame, settings.blur) if settings.blur > 0 else view.frame,
+            box=torch.cat([box[..., :2] + off, settings.size_bias * box[..., 2:]], -1),
             visible=view.visible.gather(1, state.holds),
             id=view.id,
         )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from dyna.reporting.findings import judged, listed
-from dyna.reporting.tables import Line, in_markdown, lines
+from dyna.reporting.tables import Line, in_markdown, iou, lines
 from dyna.scores.arms import Arm, arms
 from dyna.scores.results import Row
 
@@ -42,7 +42,7 @@ def tiers(rows: Sequence[Row], real_frames: int) -> list[Tier]:
     Imagined frames are the usual ones; variants of an arm are left out.
     """
     budgets = {0, usual_dreams(rows, real_frames)}
-    every = [line for line in lines(rows) if line.rows]
+    every = lines(rows)
     found = []
     for name in dict.fromkeys(row["tier"] for row in rows):
         there = [line for line in every if line.tier == name]
@@ -52,7 +52,7 @@ def tiers(rows: Sequence[Row], real_frames: int) -> list[Tier]:
             if line.real_frames == real_frames and line.imagined_frames in budgets
         }
         known = {arm.name: known[arm.name] for arm in arms() if arm.name in known and not arm.of}
-        classical = [line for line in there if line.is_classical]
+        classical = [line for line in there if line.is_classical and line.rows]
         best = max(classical, key=_mean, default=None)
         if known:
             found.append(Tier(name, known, best))
@@ -65,15 +65,10 @@ def table(found: Sequence[Tier]) -> str:
     header = ["tier", *(arm.label for arm in shown), "best classical tracker"]
     body = []
     for tier in found:
-        texts = [_iou(tier.arms[arm.name]) if arm.name in tier.arms else "" for arm in shown]
-        tracker = f"{_iou(tier.tracker)} ({tier.tracker.label})" if tier.tracker else ""
+        texts = [iou(tier.arms[arm.name]) if arm.name in tier.arms else "" for arm in shown]
+        tracker = f"{iou(tier.tracker)} ({tier.tracker.label})" if tier.tracker else ""
         body.append([tier.name, *texts, tracker])
     return in_markdown(header, body)
-
-
-def _iou(line: Line) -> str:
-    spread = "" if line.half_width is None else f" ± {line.half_width:.3f}"
-    return f"{_mean(line):.3f}{spread}"
 
 
 def sentences(found: Sequence[Tier]) -> list[str]:
@@ -91,13 +86,18 @@ def _beaten(ours: Arm, found: Sequence[Tier]) -> str:
     good, bad = [], []
     for tier in found:
         own = tier.arms[ours.name].rows
+        if not own:
+            bad.append(f"on {tier.name}, where it failed")
+            continue
         not_beaten = []
         for rival in rivals:
-            theirs = tier.arms[rival.name].rows if rival.name in tier.arms else {}
+            line = tier.arms.get(rival.name)
+            theirs = line.rows if line else {}
             shared = sorted(set(own) & set(theirs))
             lost = [seed for seed in shared if own[seed]["iou"] <= theirs[seed]["iou"]]
             if not shared:
-                not_beaten.append(f"{rival.label} (not run)")
+                why = "failed" if line and line.failed else "not run"
+                not_beaten.append(f"{rival.label} ({why})")
             elif lost:
                 not_beaten.append(f"{rival.label} in {len(lost)} of {len(shared)} seeds")
         if not_beaten:
@@ -116,9 +116,10 @@ def _beaten(ours: Arm, found: Sequence[Tier]) -> str:
 def _gap(ours: Arm, found: Sequence[Tier]) -> list[str]:
     closed = []
     for tier in found:
-        free = [_mean(line) for line in tier.arms.values() if line.kind == "free"]
-        most = [_mean(line) for line in tier.arms.values() if line.kind == "simulator"]
-        if free and most and most[0] > max(free):
+        ran = [line for line in tier.arms.values() if line.rows]
+        free = [_mean(line) for line in ran if line.kind == "free"]
+        most = [_mean(line) for line in ran if line.kind == "simulator"]
+        if tier.arms[ours.name].rows and free and most and most[0] > max(free):
             share = (_mean(tier.arms[ours.name]) - max(free)) / (most[0] - max(free))
             closed.append(f"{share:.0%} on {tier.name}")
     if not closed:
@@ -130,7 +131,8 @@ def _gap(ours: Arm, found: Sequence[Tier]) -> list[str]:
 
 
 def _trackers(ours: Arm, found: Sequence[Tier]) -> list[str]:
-    known = [(tier, tier.tracker) for tier in found if tier.tracker is not None]
+    ran = [tier for tier in found if tier.arms[ours.name].rows]
+    known = [(tier, tier.tracker) for tier in ran if tier.tracker is not None]
     if not known:
         return []
     where: dict[str, list[str]] = {"above": [], "level": [], "below": []}

@@ -120,7 +120,8 @@ def _column(name: str) -> Callable[[Line], str]:
     return lambda line: _number(line.mean(name))
 
 
-def _iou(line: Line) -> str:
+def iou(line: Line) -> str:
+    """Mean and interval, and how many runs failed."""
     if not line.rows:
         return "failed"
     half = line.half_width
@@ -138,7 +139,7 @@ def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         ("tier", lambda x: x.tier),
         ("real frames", lambda x: "" if x.is_reference else f"{x.real_frames:,}"),
         ("imagined", lambda x: "" if x.is_reference else f"{x.imagined_frames:,}"),
-        ("IoU", _iou),
+        ("IoU", iou),
     ]
     for name in by_objects:
         title = name.removeprefix("iou_").replace("_", " ")

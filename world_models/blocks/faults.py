@@ -4,19 +4,17 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Int, UInt8
 from torch import Tensor
 
+from world_models.blocks.blur import blur
 
-def blur(frame: UInt8[Tensor, "B C H W"], sigma: float) -> UInt8[Tensor, "B C H W"]:
-    """Frames seen through a Gaussian of ``sigma`` pixels; edges go on as they end."""
+
+def soften(frame: UInt8[Tensor, "B C H W"], sigma: float) -> UInt8[Tensor, "B C H W"]:
+    """Frames blurred by ``sigma`` pixels; edges go on as they end."""
     reach = math.ceil(3 * sigma)
-    offset = torch.arange(-reach, reach + 1, device=frame.device)
-    kernel = torch.exp(-0.5 * (offset / sigma).square())
-    kernel = (kernel / kernel.sum()).expand(frame.shape[1], 1, 1, -1)
-    soft = F.pad(frame.float(), [reach] * 4, mode="replicate")
-    for each in (kernel, kernel.transpose(2, 3)):
-        soft = F.conv2d(soft, each, groups=frame.shape[1])
+    wide = F.pad(frame.float(), [reach] * 4, mode="replicate")
+    soft = F.pad(blur(wide, sigma), [-reach] * 4)
     return soft.round().clamp(0, 255).to(torch.uint8)
 
 
@@ -41,10 +39,3 @@ def swap(
     changed = holds.scatter(1, one, holds.gather(1, other))
     changed = changed.scatter(1, other, holds.gather(1, one))
     return torch.where(happens, changed, holds)
-
-
-def shifted(
-    box: Float[Tensor, "B K 4"], by: Float[Tensor, "*#n 2"], size: tuple[int, int]
-) -> Float[Tensor, "B K 4"]:
-    """Boxes moved by so many pixels (x, y) of frames of ``size`` (H, W)."""
-    return torch.cat([box[..., :2] + by / box.new_tensor([size[1], size[0]]), box[..., 2:]], -1)

@@ -141,7 +141,7 @@ def spoiled(*args: Any, dreams: bool = True, **kwargs: Any) -> Trajectory:
     return dataclasses.replace(trajectory, truth=truth)
 
 
-@pytest.mark.parametrize("model", ["none", "rigid", "cut_paste", "air", "vae_rnn", "linear"])
+@pytest.mark.parametrize("model", [name for name in MODELS if name != "oracle"])
 def test_no_truth_beyond_first_boxes_and_rewards_reaches_learning(
     tmp_path: Path,
     model: str,

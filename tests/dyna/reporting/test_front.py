@@ -58,6 +58,21 @@ def test_who_was_not_run_is_not_beaten() -> None:
     )
 
 
+def test_failed_runs_are_seen() -> None:
+    rows = [*_tier("easy", _study((0.7, 0.8))), *_tier("hard", _study((0.7, 0.7)))]
+    for one in rows:
+        if (one["tier"], one["arm"]) in (("easy", "rigid"), ("hard", "air")):
+            one |= {"status": "failed", "error": "no room"}
+    found = front.tiers(rows, 1000)
+    easy, hard = (line.split(" | ") for line in front.table(found).splitlines()[2:])
+    assert (easy[2], hard[4]) == ("failed", "failed")
+    beaten, gap, trackers = front.sentences(found)
+    assert beaten.endswith(
+        "on 0 of 2 tiers; not above: on easy rigid (failed); on hard, where it failed."
+    )
+    assert "hard" not in gap + trackers
+
+
 def test_only_equal_budgets_are_compared() -> None:
     rows = _study((0.7, 0.7)) + seeds("air", 0.9, imagined=650_000) + seeds("air", 0.9, real=4000)
     rows += seeds("air_boxes", 0.95, 0.95)

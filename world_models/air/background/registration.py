@@ -8,9 +8,10 @@ Source:
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d
+from torch.nn.functional import avg_pool2d
 
 from world_models.air.background.canvas import crop, read_view
+from world_models.blocks.blur import blur
 from world_models.blocks.distributions import Gaussian
 from world_models.blocks.fixed_order import median
 
@@ -22,17 +23,6 @@ BOUND = 0.03
 LEAST_SCALE = 0.05
 MOST_SCALE = 3.0
 """Least and most doubt about a displacement (px)."""
-
-
-def blur(picture: Float[Tensor, "B c h w"], sigma: float) -> Float[Tensor, "B c h w"]:
-    """Gaussian blur; outside of the picture is 0."""
-    reach = round(2.5 * sigma)
-    x = torch.arange(-reach, reach + 1, device=picture.device)
-    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    flat = picture.flatten(0, 1)[:, None]
-    flat = conv2d(flat, kernel[None, None, :, None], padding=(reach, 0))
-    return conv2d(flat, kernel[None, None, None, :], padding=(0, reach)).view(picture.shape)
 
 
 @torch.no_grad()

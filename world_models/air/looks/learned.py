@@ -12,7 +12,7 @@ import dataclasses
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from world_models.air.frame.readout import mask_extent
@@ -94,7 +94,7 @@ class Learned(Looks):
         """Mean energy score of two courses each along known tracks, and where they end."""
         row = torch.randint(len(looks), (BATCH,), generator=rng, device=looks.device)
         sense = 2 * torch.randint(2, row.shape, generator=rng, device=looks.device) - 1
-        future, known = walk(memory, row, sense, AHEAD)
+        future, known = memory.walk(row, sense, AHEAD)
         real = looks[future]
         courses = self._courses((2 * BATCH,), rng)
         x, hidden = self._see(looks, memory, row.repeat(2), sense.repeat(2), courses)
@@ -161,7 +161,7 @@ class Learned(Looks):
         courses: Float[Tensor, "n c"],
     ) -> tuple[Float[Tensor, "n x"], Float[Tensor, "n h"]]:
         """Looks at these rows, and what is remembered of the way there."""
-        past, _ = walk(memory, row, -sense, PAST)
+        past, _ = memory.walk(row, -sense, PAST)
         hidden = looks.new_zeros(len(row), HIDDEN_DIM)
         for rows in past.flip(1).unbind(1):
             hidden = self.gru(torch.cat([looks[rows], courses], -1), hidden)
@@ -180,27 +180,6 @@ class Learned(Looks):
 
     def _standard(self, looks: Float[Tensor, "N x"]) -> Float[Tensor, "N x"]:
         return ((looks - self.mean) / self.spread).clamp(-MOST, MOST)
-
-
-def walk(
-    memory: Memory, row: Int[Tensor, " n"], sense: Int[Tensor, " n"], frames: int
-) -> tuple[Int[Tensor, "n frames"], Bool[Tensor, "n frames"]]:
-    """Rows of the next frames along each track, and whether it goes on so far.
-
-    Args:
-        memory: Tracks.
-        row: Where each is.
-        sense: 1: later frames, -1: earlier ones.
-        frames: How many.
-    """
-    rows, known, going = [], [], torch.ones_like(row, dtype=torch.bool)
-    for _ in range(frames):
-        further = memory.step(row, sense)
-        going = going & (further != row)
-        row = further
-        rows.append(row)
-        known.append(going)
-    return torch.stack(rows, 1), torch.stack(known, 1)
 
 
 def _distance(one: Float[Tensor, "*n x"], other: Float[Tensor, "*n x"]) -> Float[Tensor, "*n"]:

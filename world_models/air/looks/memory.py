@@ -65,21 +65,38 @@ class Memory:
             row = further
         return row, frames
 
+    def walk(
+        self, row: Int[Tensor, " n"], sense: Int[Tensor, " n"], frames: int
+    ) -> tuple[Int[Tensor, "n frames"], Bool[Tensor, "n frames"]]:
+        """Rows of the next frames along each track, and whether it goes on so far.
+
+        Args:
+            row: Where each is.
+            sense: 1: later frames, -1: earlier ones.
+            frames: How many.
+        """
+        rows, known, going = [], [], torch.ones_like(row, dtype=torch.bool)
+        for _ in range(frames):
+            further = self.step(row, sense)
+            going = going & (further != row)
+            row = further
+            rows.append(row)
+            known.append(going)
+        return torch.stack(rows, 1), torch.stack(known, 1)
+
     def changing(self) -> bool:
         """Whether looks or sizes change by more than they are measured wrongly.
 
         True, too, where no object was followed long enough to tell.
         """
         row = torch.arange(len(self.what), device=self.what.device)
-        later, going = row, torch.ones_like(row, dtype=torch.bool)
-        for _ in range(LATER):
-            going = going & (self.after[later] != later)
-            later = self.after[later]
-        if not bool(going.any()):
+        path, known = self.walk(row, torch.ones_like(row), LATER)
+        now, later = row[known[:, -1]], path[known[:, -1], -1]
+        if len(now) == 0:
             return True
-        one, other = self.picture[row[going]].float(), self.picture[later[going]].float()
+        one, other = self.picture[now].float(), self.picture[later].float()
         looks = (one - other).square().mean((1, 2, 3)).median()
-        sides = (self.side[row[going]] - self.side[later[going]]).abs().amax(-1).median()
+        sides = (self.side[now] - self.side[later]).abs().amax(-1).median()
         return bool((looks > SAME_LOOKS * one.square().mean()) | (sides > SAME_SIDES))
 
     def smooth(self, x: Float[Tensor, "N d"]) -> Float[Tensor, "N d"]:

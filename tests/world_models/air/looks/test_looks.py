@@ -6,7 +6,7 @@ from torch import Tensor
 
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.looks.base import Look, Looks
-from world_models.air.looks.learned import Learned, walk
+from world_models.air.looks.learned import Learned
 from world_models.air.looks.memory import Memory
 from world_models.air.looks.replay import Replay
 from world_models.air.settings import AIRChoices
@@ -235,6 +235,6 @@ def test_learned_looks_start_where_real_ones_were(scene: SceneModel, rng: torch.
 
 def test_a_walk_ends_where_the_track_does(rng: torch.Generator) -> None:
     memory = _memory(rng)
-    rows, known = walk(memory, torch.tensor([4, 4, 7]), torch.tensor([1, -1, 1]), 5)
+    rows, known = memory.walk(torch.tensor([4, 4, 7]), torch.tensor([1, -1, 1]), 5)
     assert rows.tolist() == [[5, 6, 6, 6, 6], [3, 2, 1, 0, 0], [7] * 5]
     assert known.sum(-1).tolist() == [2, 4, 0]

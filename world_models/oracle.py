@@ -24,8 +24,13 @@ class OracleSettings(Settings):
 
     factors: Any = setting(
         None,
-        "factors that its scenes have instead of the env's, by name: {speed: 1} is slow, "
-        "{rotation: 0, scale: 0, morph: none} freezes looks, {background: 0} is on black",
+        "factors that its scenes have instead of the env's, by name: {max_objects: 2} has fewer "
+        "objects, {morph: none} keeps their class, {background: 0} is on black",
+    )
+    times: Any = setting(
+        None,
+        "factors of the env that its scenes have so many times, by name: {speed: 0.5} is half as "
+        "fast, {rotation: 0, scale: 0} changes looks less",
     )
     box_jitter: float = setting(
         0.0, "spread of boxes around the truth, each axis, drawn for every frame; pixels", least=0
@@ -71,7 +76,7 @@ class Oracle(WorldModel[State]):
     Args:
         frame_shape: (C, H, W) of a frame.
         scene: A training scene of its own, not shared with the real env; whoever makes it obeys
-            ``factors``.
+            ``factors`` and ``times``.
         settings: Keys of `OracleSettings`.
 
     Raises:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from dyna.reporting import comparison, front, grids, model_tables, plots, speeds, tables
+from dyna.reporting.accuracy import plot, words
 from dyna.reporting.findings import findings
 from dyna.scores import results
+from dyna.scores.arms import arm
 
 DOCUMENTS = ("README.md", "docs/results.md", "docs/speed.md")
 """The files with marked blocks, from the root of the repository."""
@@ -58,12 +60,15 @@ def block(path: Path, folder: str) -> str:
         return write(results.load(path), path.stem, folder)
     document = results.read(path)
     rows = document["rows"]
-    said = _sentences(rows)
+    wrong = words.sentences(rows)
+    said = "\n".join(f"- {sentence}" for sentence in (*wrong, *findings(rows)))
     commits = sorted({str(row.get("commit") or document["commit"])[:9] for row in rows})
     made = f"`{document['command']}` at {', '.join(commits)}, {document['date'][:10]}"
     machine = document["machine"]
     note = f"{made}, {machine['processor']}; {tables.source(path.name, folder)}"
-    table = tables.as_markdown(rows)
+    table = tables.as_markdown([row for row in rows if arm(row["arm"]).kind != "wrong"])
+    if wrong:
+        table = f"{words.table(rows)}\n\n{table}"
     return f"{_picture(path, rows, folder)}{table}\n\n{said}\n\n<sub>{note}</sub>\n"
 
 
@@ -80,16 +85,20 @@ def headline(path: Path, folder: str) -> str:
     return f"{_picture(path, rows, folder)}{front.table(found)}\n\n{said}\n\n<sub>{note}</sub>\n"
 
 
-def _sentences(rows: Sequence[results.Row]) -> str:
-    return "\n".join(f"- {sentence}" for sentence in findings(rows))
+def _drawn(rows: Sequence[results.Row]) -> tuple[str, str] | None:
+    """The figure of a results file and what it shows, if there is something to draw."""
+    if (panels := plot.panels(rows, page_ink=False)) is not None:
+        return panels, "Held-out IoU against the size of a fault"
+    if (curve := plots.efficiency(rows, page_ink=False)) is not None:
+        return curve, "Held-out IoU against real frames"
+    return None
 
 
 def _picture(path: Path, rows: Sequence[results.Row], folder: str) -> str:
-    if plots.efficiency(rows) is None:
+    if (drawn := _drawn(rows)) is None:
         return ""
-    alt = f"Held-out IoU against real frames, {path.stem}"
-    drawn = tables.link(f"docs/{path.stem}.svg", folder)
-    return f'<img src="{drawn}" alt="{alt}" width="560">\n\n'
+    place = tables.link(f"docs/{path.stem}.svg", folder)
+    return f'<img src="{place}" alt="{drawn[1]}, {path.stem}" width="560">\n\n'
 
 
 def filled(text: str, results_folder: Path, folder: str = ".") -> str:
@@ -118,9 +127,8 @@ def figures(folder: Path) -> dict[str, str]:
             rows = results.read(path)["rows"]
         except ValueError:
             continue  # other kinds of figures live here too
-        svg = plots.efficiency(rows, page_ink=False)
-        if svg is not None:
-            found[f"{path.stem}.svg"] = svg
+        if (drawn := _drawn(rows)) is not None:
+            found[f"{path.stem}.svg"] = drawn[0]
     return found
 
 

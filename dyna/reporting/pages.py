@@ -12,6 +12,7 @@ import yaml
 from agents.base import Agent
 from dyna.pictures import render, showcase, video_file
 from dyna.reporting import beside, plots, tables
+from dyna.reporting.accuracy import plot, words
 from dyna.reporting.findings import findings, verdicts
 from dyna.scores import results
 from dyna.scores.arms import arm
@@ -214,9 +215,9 @@ def _figures(rows: Sequence[Row], about: str | None = None) -> dict[str, Any]:
     for line in tables.lines(rows):
         kind = "reference" if line.is_reference else ""
         kinds.append("learned" if line.is_learned else kind if line.rows else "failed")
-    drawn = [(draw(rows), caption(rows)) for draw, caption in plots.CHARTS]
+    drawn = [(draw(rows), caption(rows)) for draw, caption in (plot.CHART, *plots.CHARTS)]
     return {
-        "headline": [*verdicts(rows, about), *findings(rows, about)],
+        "headline": [*words.sentences(rows), *verdicts(rows, about), *findings(rows, about)],
         "charts": [{"svg": svg, "caption": text} for svg, text in drawn if svg],
         "header": header,
         "body": [{"kind": k, "cells": c} for k, c in zip(kinds, body, strict=True)],

@@ -12,6 +12,7 @@ from dyna.loop import seeding
 from dyna.loop.imagination import Imagination
 from dyna.loop.loop import Dyna, Schedule
 from dyna.loop.replay import Replay
+from envs.factors import Factors
 from envs.tracking import Tracking
 from world_models.base import WorldModel
 
@@ -111,20 +112,38 @@ def imagined(model: WorldModel, env: Tracking, batch_size: int, seed: int) -> Tr
     )
 
 
-def dreamed(cfg: DictConfig) -> DictConfig:
+def dreamed(cfg: DictConfig, factors: Factors | None) -> DictConfig:
     """The env whose scenes a privileged model has for its dreams: with factors of its own.
 
+    Args:
+        cfg: Of the run.
+        factors: Of the real env; None if its scenes have none.
+
     Raises:
-        ValueError: The env has no factors.
+        ValueError: The env has no factors, or none of these names that is a number.
     """
-    changes = cfg.world_model.get("factors")
-    if not changes:
+    instead, times = (cfg.world_model.get(key) or {} for key in ("factors", "times"))
+    if not instead and not times:
         return cfg.env
-    if "factors" not in cfg.env:
-        raise ValueError(f"world_model.factors={changes}, but the scenes of this env have none")
+    if factors is None or "factors" not in cfg.env:
+        asked = f"world_model.factors={instead}" if instead else f"world_model.times={times}"
+        raise ValueError(f"{asked}, but the scenes of this env have none")
+    known = dataclasses.asdict(factors)
+    for name, multiple in times.items():
+        if not all(_is_number(value) for value in (known.get(name), multiple)):
+            numbers = [key for key, value in known.items() if _is_number(value)]
+            raise ValueError(
+                f"world_model.times={times}: {name} is no factor that {multiple} can multiply; "
+                f"give numbers for some of {', '.join(numbers)}"
+            )
     env = cfg.env.copy()
-    env.factors = {**(cfg.env.factors or {}), **changes}
+    multiplied = {name: known[name] * multiple for name, multiple in times.items()}
+    env.factors = {**(cfg.env.factors or {}), **multiplied, **instead}
     return env
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def build(cfg: DictConfig) -> Dyna:
@@ -156,7 +175,11 @@ def build(cfg: DictConfig) -> Dyna:
     dream: Tracking | None = None
     if cfg.imagined_frames > 0 and has_model(cfg):
         privileged = getattr(find(cfg.world_model._target_), "privileged", False)
-        more = {"scene": task("world_model/scene", dreamed(cfg)).scene} if privileged else {}
+        more = (
+            {"scene": task("world_model/scene", dreamed(cfg, env.scene.factors)).scene}
+            if privileged
+            else {}
+        )
         with seeding.initialised(seed, "world_model/init"):
             model = make(cfg.world_model, frame_shape=frame_shape, **more).to(device)
         dream = imagined(model, env, cfg.batch_size, seeding.child(seed, "imagination"))

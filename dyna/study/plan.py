@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from conf.members import names
 from dyna.running.checks import check_name
 from dyna.scores import results
-from dyna.scores.arms import arm, arms, tracker
+from dyna.scores.arms import FAULT, arm, arms, expanded, faults, tracker
 from envs.settings import check
 
 OWN_KEYS = ("env.tier", "world_model", "real_frames", "imagined_frames", "seed")
@@ -67,7 +67,8 @@ class Study:
 
     Attributes:
         name: Of the experiment; runs go to ``outputs/<name>``.
-        arms: Of ``conf/arms.yaml``, or world models.
+        arms: Of ``conf/arms.yaml``, world models, or faults of the simulator
+            (``oracle:box_jitter`` with all its levels, ``oracle:box_jitter=4``).
         tiers: Of the env.
         real_frames: One or more budgets.
         imagined_frames: Of every arm with a world model.
@@ -133,12 +134,13 @@ class Study:
         """(arm, real frames, imagined frames) of every curve point, without repetition."""
         blocks = [dataclasses.asdict(self)]
         blocks += [{**blocks[0], **block} for block in self.extra]
-        seen = set()
+        seen, among = set(), {one for name in self.arms for one in expanded(name)}
         for block in blocks:
-            for real, name in itertools.product(block["real_frames"], block["arms"]):
+            names = [one for name in block["arms"] for one in expanded(name)]
+            for real, name in itertools.product(block["real_frames"], names):
                 dreams = arm(name).kind != "model_free"
                 setting = (name, real, block["imagined_frames"] if dreams else 0)
-                if name in self.arms and setting not in seen:
+                if name in among and setting not in seen:
                     seen.add(setting)
                     yield setting
 
@@ -174,7 +176,8 @@ class Study:
             for name, real, imagined in self.settings():
                 agent = _chosen("agent", [*arm(name).overrides, *self.overrides, *forwarded])
                 row = _row(name, agent, tier, real, imagined, seed)
-                folder = self.folder / f"{tier}_{name}_real={real}_imagined={imagined}"
+                readable = name.replace(FAULT, "-")
+                folder = self.folder / f"{tier}_{readable}_real={real}_imagined={imagined}"
                 folder = folder / f"seed={seed}"
                 options = [f"env.tier={tier}", *arm(name).overrides, f"real_frames={real}"]
                 options += [f"imagined_frames={imagined}", f"seed={seed}"]
@@ -225,7 +228,9 @@ def _check(given: Mapping[str, Any]) -> None:
         raise ValueError(f"study.overrides={overrides}: give a list of key=value")
     _check_each("overrides", overrides, str, {})
     _check_each("references", references.values(), int, {"least": 1})
-    _check_known("arms", given.get("arms", []), {x.name for x in arms()} | names("world_model"))
+    known = {x.name for x in arms()} | names("world_model")
+    known |= {name for fault in faults().values() for name in (*fault.arms, fault.every)}
+    _check_known("arms", given.get("arms", []), known)
     _check_known("references", references, names("agent"))
     for block in extra:
         _check_known("extra", block, {"arms", "real_frames", "imagined_frames"})
@@ -240,7 +245,8 @@ def _check_each(name: str, given: Iterable[Any], kind: type, told: dict[str, int
 def _check_known(name: str, given: Iterable[str], known: set[str]) -> None:
     unknown = sorted(set(given) - known)
     if unknown:
-        raise ValueError(f"study.{name}: unknown {unknown}; choose of {sorted(known)}")
+        told = sorted(one for one in known if "=" not in one)  # levels of faults would fill pages
+        raise ValueError(f"study.{name}: unknown {unknown}; choose of {told}")
 
 
 def _chosen(group: str, overrides: Sequence[str]) -> str:

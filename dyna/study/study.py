@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from dyna.reporting import findings, pages, tables
+from dyna.reporting.accuracy import words
 from dyna.running.lock import locked, locked_file, wait_for
 from dyna.scores import results
 from dyna.scores.privacy import masked_argument
@@ -62,8 +63,9 @@ def _run(study: Study) -> Path:
     run_all(jobs, study.workers, rows)
     document = results.read(study.path)
     print("\n" + tables.as_text(document["rows"]))
-    for sentence in (*findings.verdicts(document["rows"]), *findings.findings(document["rows"])):
-        print(sentence)
+    for say in (words.sentences, findings.verdicts, findings.findings):
+        for sentence in say(document["rows"]):
+            print(sentence)
     page = pages.write_study(study.path, study.folder)
     print(f"\nresults: {study.path}\nreport:  {page.resolve()}", flush=True)
     failed = [row for row in rows.planned() if row["status"] != "ok"]

@@ -44,6 +44,20 @@ def test_a_simulator_that_dreams_has_factors_of_its_own() -> None:
     assert real.noise == 0
 
 
+def test_a_simulator_that_dreams_has_some_factors_so_many_times() -> None:
+    dyna = _built("env.tier=medium", "env.factors={speed: 3}", "world_model.times={speed: 0.5}")
+    model = dyna.model
+    assert isinstance(model, Oracle)
+    assert model._scene.factors is not None
+    assert model._scene.factors.speed == 1.5
+
+
+@pytest.mark.parametrize("times", ["{sped: 2}", "{morph: 0.5}", "{speed: fast}", "{depth: 0}"])
+def test_what_cannot_be_multiplied_is_named(times: str) -> None:
+    with pytest.raises(ValueError, match=r"world_model.times=.*can multiply; give.*speed"):
+        _built("env.tier=medium", f"world_model.times={times}")
+
+
 def test_factors_of_dreams_must_fit_the_env() -> None:
     with pytest.raises(ValueError, match=r"factors=.*frame_size.*leave frame_size"):
         _built("env.tier=medium", "world_model.factors={frame_size: 32}")

@@ -1,0 +1,89 @@
+"""What faults cost, as a table and in sentences."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from dyna.reporting.accuracy.curves import Curve, curves
+from dyna.reporting.findings import listed
+from dyna.reporting.tables import in_markdown
+from dyna.scores import statistics
+from dyna.scores.arms import Fault
+from dyna.scores.results import Row
+
+
+def ranked(rows: Sequence[Row]) -> list[Curve]:
+    """The curves, first those that cost most at their largest level."""
+    return sorted(curves(rows), key=lambda curve: -curve.cost.mean(0).max())
+
+
+def table(rows: Sequence[Row]) -> str:
+    """What each fault costs at each level, and where it breaks even."""
+    found = ranked(rows)
+    most = max((len(curve.level) for curve in found), default=1) - 1
+    header = ["fault", *(f"level {i + 1}" for i in range(most)), "breaks even at", "seeds"]
+    body = []
+    for curve in found:
+        texts = [
+            f"{_sized(curve.fault, level)}: {_cost(curve.cost[:, i])}"
+            for i, level in enumerate(curve.level)
+            if i
+        ]
+        texts += [""] * (most - len(texts))
+        even = _even(curve)
+        body.append([curve.fault.label, *texts, even, str(len(curve.iou))])
+    return in_markdown(header, body)
+
+
+def _cost(values: Float[np.ndarray, " N"]) -> str:
+    half = statistics.student_interval(values)
+    return f"{-values.mean():+.3f}" + ("" if math.isnan(half) else f" ± {half:.3f}")
+
+
+def _sized(one: Fault, level: float) -> str:
+    return f"{level:g} {one.unit}".replace(" %", "%")
+
+
+def _even(curve: Curve) -> str:
+    found = curve.break_even()
+    if found is None:
+        return ""
+    largest = f"> {curve.level[-1]:.3g}"
+    middle, low, high = (largest if math.isinf(x) else f"{x:.3g}" for x in found)
+    spread = (
+        f" ({low} to {high})" if len(curve.iou) > 1 and (low, high) != (middle, middle) else ""
+    )
+    return f"{middle}{spread} {curve.fault.unit}".replace(" %", "%")
+
+
+def sentences(rows: Sequence[Row]) -> list[str]:
+    """Which faults cost most and least, and whether trembling and biased boxes cost the same."""
+    found = ranked(rows)
+    if not found:
+        return []
+    said = []
+    for tier in dict.fromkeys(curve.tier for curve in found):
+        there = [curve for curve in found if curve.tier == tier]
+        costs = [
+            f"{curve.fault.label} ({_sized(curve.fault, curve.level[i])}: "
+            f"{-curve.cost[:, i].mean():+.3f})"
+            for curve in there
+            for i in [int(curve.cost.mean(0).argmax())]
+        ]
+        said.append(f"On {tier}, by what they cost at their worst: {listed(costs)}.")
+        by_name = {curve.fault.name: curve for curve in there}
+        if {"box_jitter", "box_bias"} <= by_name.keys():
+            said.append(_apart(by_name["box_jitter"], by_name["box_bias"]))
+    return said
+
+
+def _apart(jitter: Curve, bias: Curve) -> str:
+    """The same distance, once at random and once always to one side."""
+    shared = [level for level in jitter.level if level and level in bias.level]
+    parts = []
+    for level in shared:
+        pair = [-curve.cost[:, list(curve.level).index(level)].mean() for curve in (jitter, bias)]
+        parts.append(f"{pair[0]:+.3f} and {pair[1]:+.3f} at {level:g} {jitter.fault.unit}")
+    return f"Boxes that tremble and boxes that are off to one side cost {listed(parts)}."

@@ -1,0 +1,82 @@
+"""How wrong a model may be: what faults cost, where they break even, and what is said of it."""
+
+import math
+
+import numpy as np
+import pytest
+
+from dyna.reporting.accuracy import plot, words
+from dyna.reporting.accuracy.curves import crossing, curves
+from dyna.scores.arms import faults
+from dyna.scores.results import Row
+from tests.dyna.rows import seeds
+
+RIGHT, RIVAL = (0.88, 0.86, 0.87), (0.72, 0.70, 0.71)
+
+
+def _study(**losses: tuple[float, ...]) -> list[Row]:
+    """A simulator, a rival, and what faults lose at their levels, the same in every seed."""
+    rows = [*seeds("oracle", *RIGHT), *seeds("cut_paste", *RIVAL), *seeds("none", 0.4, 0.4, 0.4)]
+    rows += seeds("rigid", 0.6, 0.6, 0.6)
+    for name, lost in losses.items():
+        for arm, loss in zip(faults()[name].arms, lost, strict=False):
+            rows += seeds(arm, *(iou - loss for iou in RIGHT))
+    return rows
+
+
+def test_a_fault_breaks_even_with_the_better_rival() -> None:
+    [curve] = curves(_study(box_bias=(0.0, 0.08, 0.24)))
+    assert curve.rival_label == "cut_paste"
+    assert curve.level.tolist() == [0, 1, 2, 4]
+    assert curve.cost.mean(0) == pytest.approx([0, 0, 0.08, 0.24])
+    found = curve.break_even()
+    assert found is not None
+    assert found == pytest.approx((3, 3, 3))  # every seed has the same distance
+
+
+def test_seeds_that_differ_give_an_interval() -> None:
+    rows = _study(box_bias=(0.0, 0.08, 0.24))
+    rows = [{**r, "iou": 0.80} if r["arm"] == "cut_paste" and r["seed"] == 1 else r for r in rows]
+    [curve] = curves(rows)
+    found = curve.break_even()
+    assert found is not None
+    middle, low, high = found
+    assert low < middle < high
+
+
+def test_what_never_falls_below_the_rival_breaks_even_nowhere() -> None:
+    [curve] = curves(_study(blur=(0.0, 0.01, 0.02, 0.03)))
+    assert curve.break_even() == (math.inf, math.inf, math.inf)
+    assert "> 4 px" in words.table(_study(blur=(0.0, 0.01, 0.02, 0.03)))
+
+
+def test_a_right_simulator_that_is_no_better_breaks_even_at_once() -> None:
+    assert crossing(np.array([0.0, 1.0]), np.array([0.5, 0.4]), 0.6) == 0
+
+
+def test_only_seeds_that_all_have_count() -> None:
+    rows = [r for r in _study(blur=(0.1,)) if not (r["arm"] == "cut_paste" and r["seed"] == 2)]
+    [curve] = curves(rows)
+    assert curve.iou.shape == (2, 2)
+    assert curves([r for r in rows if r["arm"] != "oracle"]) == []
+
+
+def test_faults_are_ranked_and_jitter_is_told_from_bias() -> None:
+    rows = _study(box_jitter=(0.0, 0.0, 0.02, 0.05), box_bias=(0.0, 0.05, 0.2, 0.4), blur=(0.1,))
+    said = words.sentences(rows)
+    assert said[0] == (
+        "On plain, by what they cost at their worst: boxes are off to one side (8 px: -0.400), "
+        "frames are blurred (0.5 px: -0.100) and boxes tremble (8 px: -0.050)."
+    )
+    assert "-0.020 and -0.200 at 4 px" in said[1]
+    first = words.table(rows).splitlines()[2]
+    assert first.startswith("| boxes are off to one side | 1 px: -0.000 ± 0.000 | 2 px: -0.050")
+
+
+def test_the_figure_has_a_panel_for_each_fault() -> None:
+    drawn = plot.panels(_study(box_jitter=(0.1, 0.2), blur=(0.1,)))
+    assert drawn is not None
+    for text in ("boxes tremble", "frames are blurred", "cut_paste", "model-free"):
+        assert f">{text}<" in drawn
+    assert ">boxes stay behind<" not in drawn
+    assert plot.panels(_study()) is None

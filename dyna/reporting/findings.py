@@ -98,7 +98,8 @@ def _verdict(tier: str, label: str, group: Sequence[Line], every: Sequence[Line]
         said += "without learning"
     said = f"In short, on {tier}: {said}."
     known = {rival.arm for _, rival in met}
-    missing = [one.label for one in arms() if one.kind != "learned" and one.name not in known]
+    usual = [one for one in arms() if one.kind != "learned" and not one.of]
+    missing = [one.label for one in usual if one.name not in known]
     if missing:
         said += f" Not run with the same frames: {listed(missing)}."
     if max(len(line.rows) for line in group) < 2:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from dyna.reporting.findings import judged, listed
 from dyna.reporting.tables import Line, in_markdown, iou, lines
+from dyna.reporting.tables import tiers as declared
 from dyna.scores.arms import Arm, arms
 from dyna.scores.results import Row
 
@@ -37,14 +38,14 @@ def usual_dreams(rows: Sequence[Row], real_frames: int) -> int:
 
 
 def tiers(rows: Sequence[Row], real_frames: int) -> list[Tier]:
-    """Every tier of a study, in its order, at one budget.
+    """Every tier of a study, at one budget.
 
     Imagined frames are the usual ones; variants of an arm are left out.
     """
     budgets = {0, usual_dreams(rows, real_frames)}
     every = lines(rows)
     found = []
-    for name in dict.fromkeys(row["tier"] for row in rows):
+    for name in declared(rows):
         there = [line for line in every if line.tier == name]
         known = {
             line.arm: line

@@ -215,10 +215,16 @@ def _figures(rows: Sequence[Row], about: str | None = None) -> dict[str, Any]:
     for line in tables.lines(rows):
         kind = "reference" if line.is_reference else ""
         kinds.append("learned" if line.is_learned else kind if line.rows else "failed")
-    drawn = [(draw(rows), caption(rows)) for draw, caption in (plot.CHART, *plots.CHARTS)]
+    names, charts = tables.tiers(rows), []
+    for tier in names:
+        there = [row for row in rows if row["tier"] == tier]
+        where = f"On {tier}. " if len(names) > 1 else ""
+        for draw, caption in (plot.CHART, *plots.CHARTS):
+            if (svg := draw(there)) is not None:
+                charts.append({"svg": svg, "caption": f"{where}{caption(there)}"})
     return {
         "headline": [*words.sentences(rows), *verdicts(rows, about), *findings(rows, about)],
-        "charts": [{"svg": svg, "caption": text} for svg, text in drawn if svg],
+        "charts": charts,
         "header": header,
         "body": [{"kind": k, "cells": c} for k, c in zip(kinds, body, strict=True)],
         "table_note": tables.note(rows),

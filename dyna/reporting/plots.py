@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from dyna.reporting.tables import Line, intervals, lines
+from dyna.reporting.tables import Line, intervals, lines, tiers
 from dyna.scores import statistics
 from dyna.scores.arms import arm
 from dyna.scores.results import Row
@@ -74,12 +74,34 @@ def learning_curves(rows: Sequence[Row], page_ink: bool = True) -> str | None:
 
 
 def efficiency(rows: Sequence[Row], page_ink: bool = True) -> str | None:
-    """Final held-out IoU against real frames; None if all runs had equally many."""
-    arms = _arms(rows)
-    budgets = sorted({line.real_frames for line in arms})
-    if len(budgets) < 2:
+    """Final held-out IoU against real frames, a panel for each tier with several budgets.
+
+    None if there is no such tier.
+    """
+    found = {tier: [x for x in _arms(rows) if x.tier == tier] for tier in tiers(rows)}
+    found = {tier: arms for tier, arms in found.items() if len(_budgets(arms)) > 1}
+    if not found:
         return None
-    figure, axes = _figure("real frames", page_ink)
+    with matplotlib.rc_context(SETTINGS):
+        down = len(found) if page_ink else 1  # a page is narrow
+        size = (WIDE[0], 3.2 * down) if page_ink else (max(WIDE[1], 3.4 * len(found)), 4.2)
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(down, len(found) // down, sharey=True, squeeze=False)
+        panels = list(grid.flat)
+        for axes, (tier, arms) in zip(panels, found.items(), strict=True):
+            _budget_curves(axes, arms)
+            if len(found) > 1:
+                axes.set_title(tier)
+        panels[0].set_ylabel("held-out IoU")
+        fullest = max(panels, key=lambda axes: len(axes.get_legend_handles_labels()[0]))
+        return _finish(figure, fullest, page_ink)
+
+
+def _budgets(arms: Sequence[Line]) -> list[int]:
+    return sorted({line.real_frames for line in arms})
+
+
+def _budget_curves(axes: Axes, arms: Sequence[Line]) -> None:
     drawn: set[str] = set()
     for name, imagined in dict.fromkeys((x.arm, x.imagined_frames) for x in arms):
         points = [x for x in arms if (x.arm, x.imagined_frames) == (name, imagined)]
@@ -91,9 +113,9 @@ def efficiency(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         _band(axes, points[0], label, name in drawn, frames, means, half)
         drawn.add(name)
     axes.set_xscale("log")
-    axes.set_xticks(budgets, [f"{budget:,}" for budget in budgets])
+    axes.set_xlabel("real frames")
+    axes.set_xticks(_budgets(arms), [f"{budget:,}" for budget in _budgets(arms)])
     axes.minorticks_off()
-    return _finish(figure, axes, page_ink)
 
 
 def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
@@ -253,11 +275,10 @@ def _finish(figure: Figure, axes: Axes, page_ink: bool) -> str:
 
 def legend(figure: Figure, axes: Axes, page_ink: bool = True) -> None:
     """Names the lines below the axes; a page is narrow, so its figure grows by a line for each."""
+    names = axes.get_legend_handles_labels()
     if page_ink:
-        figure.set_figheight(
-            figure.get_figheight() + 0.21 * len(axes.get_legend_handles_labels()[0])
-        )
-    figure.legend(loc="outside lower center", ncols=1 if page_ink else 2)
+        figure.set_figheight(figure.get_figheight() + 0.21 * len(names[0]))
+    figure.legend(*names, loc="outside lower center", ncols=1 if page_ink else 2)
 
 
 def as_svg(figure: Figure, page_ink: bool) -> str:

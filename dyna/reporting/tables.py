@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dyna.scores import statistics
 from dyna.scores.arms import arm, tracker
 from dyna.scores.results import Row, key
+from envs.simulator.tiers import TIERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,10 +101,18 @@ def lines(rows: Sequence[Row]) -> list[Line]:
         every.append(Line(name, agent, tier, real, imagined, good, bad))
     arms = [line for line in every if not line.is_reference]
     order = {line.arm: i for i, line in reversed(list(enumerate(arms)))}
-    arms.sort(key=lambda x: (x.tier, x.real_frames, order[x.arm], x.imagined_frames))
+    place = {tier: i for i, tier in enumerate(tiers(rows))}
+    arms.sort(key=lambda x: (place[x.tier], x.real_frames, order[x.arm], x.imagined_frames))
     references = [line for line in every if line.is_reference]
-    references.sort(key=lambda x: (x.tier, -(x.mean("iou") or 0.0)))
+    references.sort(key=lambda x: (place[x.tier], -(x.mean("iou") or 0.0)))
     return arms + references
+
+
+def tiers(rows: Sequence[Row]) -> list[str]:
+    """The tiers of some rows, in the order in which they are declared; others come last."""
+    known = {tier: i for i, tier in enumerate(TIERS)}
+    names = dict.fromkeys(row["tier"] for row in rows)
+    return sorted(names, key=lambda name: known.get(name, len(known)))
 
 
 def object_columns(rows: Sequence[Row]) -> list[str]:

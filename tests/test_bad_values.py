@@ -36,6 +36,7 @@ COMMANDS = {
     "evaluate": ("dyna.running.evaluate.observe",),
     "compare": ("dyna.running.compare.observe",),
     "diagnose": ("dyna.running.diagnose._fit", "dyna.running.diagnose._load"),
+    "check": ("dyna.loop.loop.Dyna.steps", "dyna.checking.command.examine"),
     "track": ("dyna.running.track.follow",),
     "keys": (),
 }

@@ -49,6 +49,11 @@ class OracleSettings(Settings):
         most=1,
     )
     blur: float = setting(0.0, "spread of the Gaussian that softens frames, pixels", least=0)
+    camera: str = setting(
+        "obeys",
+        "what moves of the view that are asked for do; late: one frame after",
+        choices=("obeys", "ignores", "late"),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +66,7 @@ class State:
         first: Boxes at the start.
         stuck: Whose boxes stay there.
         jitter: How far boxes are off at random now, pixels.
+        asked: How the view was to move into this frame; None if nobody asked.
     """
 
     view: View
@@ -68,6 +74,7 @@ class State:
     first: Float[Tensor, "B K 4"]
     stuck: Bool[Tensor, "B K"]
     jitter: Float[Tensor, "B K 2"]
+    asked: Float[Tensor, "B 2"] | None = None
 
 
 class Oracle(WorldModel[State]):
@@ -117,10 +124,14 @@ class Oracle(WorldModel[State]):
         self, state: State, rng: torch.Generator, camera: Float[Tensor, "B 2"] | None = None
     ) -> State:
         """Simulates one frame, always from the latest state."""
-        view, holds = self._scene.advance(rng, camera), state.holds
+        made = {"obeys": camera, "ignores": None, "late": state.asked}[self.settings.camera]
+        if camera is not None and made is None:
+            made = torch.zeros_like(camera)
+        view, holds = self._scene.advance(rng, made), state.holds
         if self.settings.swaps > 0:
             holds = faults.swap(holds, view.id >= 0, self.settings.swaps, rng)
-        return dataclasses.replace(state, view=view, holds=holds, jitter=self._jitter(view, rng))
+        jitter = self._jitter(view, rng)
+        return dataclasses.replace(state, view=view, holds=holds, jitter=jitter, asked=camera)
 
     def decode(self, state: State) -> View:
         """The truth, but for what is to be told wrongly."""

@@ -96,7 +96,8 @@ def statistics(record: Record) -> dict[str, float]:
           per object;
         * ``restyling``: root mean square of the difference (of 255) between an object's looks and
           those `LATER` frames later, both cut out at its boxes;
-        * ``contrast``: standard deviation of the pixels of a frame, of 255; ``flicker``: root mean
+        * ``brightness`` of the pixels of a frame, of 255, and their standard deviation,
+          ``contrast``; ``flicker``: root mean
           square of the difference of successive frames; ``sharpness``: of the difference along
           both diagonals of neighbours.
     """
@@ -178,17 +179,19 @@ def _patches(
 
 
 def _pictures(frame: UInt8[Tensor, "B T C H W"]) -> dict[str, float]:
-    """Contrast, flicker and sharpness, of 255."""
+    """Brightness, contrast, flicker and sharpness, of 255."""
     found = []
     for episode in frame:  # as above
         video = episode.float()
         later = video[1:] - video[:-1]
         across = video[..., 1:, 1:] + video[..., :-1, :-1]
         across = across - video[..., 1:, :-1] - video[..., :-1, 1:]
-        figures = (video.flatten(1).std(1, correction=0), later.square(), across.square())
+        pixels = video.flatten(1)
+        figures = (pixels.mean(1), pixels.std(1, correction=0), later.square(), across.square())
         found.append(torch.stack([figure.mean() for figure in figures]))
-    contrast, flicker, sharpness = torch.stack(found).mean(0).tolist()
+    brightness, contrast, flicker, sharpness = torch.stack(found).mean(0).tolist()
     return {
+        "brightness": brightness,
         "contrast": contrast,
         "flicker": math.sqrt(flicker),
         "sharpness": math.sqrt(sharpness),

@@ -14,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dyna.diagnosis.behaviour import Record, seen, statistics, told
-from dyna.diagnosis.matching import match, pick
+from dyna.diagnosis.matching import match
+from dyna.loop.following import pick
 from envs.scene import Scene
 from envs.trajectory import Trajectory, Truth
 from world_models.base import Posterior, WorldModel
@@ -92,7 +93,7 @@ def beside(
         if real.truth is not None:
             found["boxes"] = box_bias(posterior, real.truth)
     if real.truth is not None:
-        found["truth"] = compare(told(_alike(real, dreamed)), told(dreamed))
+        found["truth"] = compare(told(alike(real, dreamed)), told(dreamed))
     return {
         f"beside/{how}/{name}/{part}": value
         for how, pairs in found.items()
@@ -107,8 +108,11 @@ def with_whole_truth(scene: Scene, episodes: Trajectory) -> Trajectory:
     return episodes if scene.tells_all else episodes.without_truth()
 
 
-def _alike(real: Trajectory, dreamed: Trajectory) -> Trajectory:
-    """The real episodes, with the target alone where dreams are of nothing else."""
+def alike(real: Trajectory, dreamed: Trajectory) -> Trajectory:
+    """The real episodes, with the target alone where dreams are of nothing else.
+
+    Both have truth.
+    """
     truth, other = real.truth, dreamed.truth
     assert truth is not None
     assert other is not None

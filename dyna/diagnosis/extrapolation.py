@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dyna.diagnosis.matching import pick, slot_of
+from dyna.loop.following import pick, slot_of
 from envs.trajectory import Trajectory, Truth
 from world_models.base import Posterior
 

@@ -20,9 +20,10 @@ from dyna.diagnosis.extrapolation import (
     true_velocity,
     wall_margin,
 )
-from dyna.diagnosis.matching import Matches, Target, pick, slot_of
+from dyna.diagnosis.matching import Matches
 from dyna.diagnosis.protocol import Protocol
 from dyna.diagnosis.rollouts import Rollouts, sample_rollouts
+from dyna.loop.following import Target, pick, slot_of
 from dyna.loop.loop import Metrics
 from envs.boxes import iou
 from envs.trajectory import VISIBLE, Trajectory, Truth

@@ -14,10 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dyna.diagnosis.forecast import forecast, trust_horizons
-from dyna.diagnosis.matching import Matches, Target, follow_target, match
+from dyna.diagnosis.matching import Matches, match
 from dyna.diagnosis.occlusion import occlusion
 from dyna.diagnosis.perception import perception, target_figures
 from dyna.diagnosis.protocol import Protocol
+from dyna.loop.following import Target, follow_target
 from envs.trajectory import Trajectory
 from world_models.base import Posterior, WorldModel
 

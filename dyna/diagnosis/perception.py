@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from dyna.diagnosis.matching import Matches, Target
+from dyna.diagnosis.matching import Matches
+from dyna.loop.following import Target
 from envs.boxes import iou, overlap
 from envs.trajectory import VISIBLE, Truth
 from world_models.base import Posterior

@@ -15,7 +15,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dyna.diagnosis.extrapolation import camera_path
-from dyna.diagnosis.matching import follow_target, match
+from dyna.diagnosis.matching import match
+from dyna.loop.following import follow_target
 from dyna.loop.imagination import roll_forward
 from dyna.pictures import render
 from envs import drawing

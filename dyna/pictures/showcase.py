@@ -13,9 +13,9 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from agents.base import Agent
-from dyna.diagnosis.matching import follow_target
 from dyna.evaluation import attention, metrics
 from dyna.evaluation.heldout import SEED, start_over
+from dyna.loop.following import follow_target
 from dyna.loop.imagination import Imagination, roll_forward
 from dyna.loop.rollout import rollout
 from dyna.pictures import gaze, render

@@ -20,6 +20,7 @@ LABELS = {
     "visible": "visible share",
     "overlaps": "overlaps per object",
     "restyling": "restyling of objects",
+    "brightness": "brightness of frames",
     "contrast": "contrast of frames",
     "flicker": "difference of successive frames",
     "sharpness": "sharpness of frames",

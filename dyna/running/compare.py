@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import hydra
 import torch
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig
 
 from agents.base import Agent
 from dyna.evaluation.heldout import SEED, Outcome, observe, speed
 from dyna.reporting import comparison
 from dyna.running import checkpoint
-from dyna.running.build import make
 from dyna.running.checks import check_device, check_folder, check_keys, check_list
 from dyna.running.lock import locked_file
-from dyna.running.subject import Subject, check_fit, held_out, restore
+from dyna.running.subject import Subject, check_fit, held_out, named, restore
 from dyna.scores import results
 from dyna.scores.privacy import writable
 from envs.tracking import Tracking
@@ -79,7 +76,7 @@ def agent_of(entry: Entry, env: Tracking, cfg: DictConfig) -> Agent:
         subject = restore(entry.checkpoint, cfg.device)
         check_fit(subject, env)
         return subject.agent
-    agent = make(_config(entry.tracker), frame_shape=shape, seed=cfg.seed, device=cfg.device)
+    agent = named(entry.tracker, shape, cfg.seed, cfg.device)
     if agent.learns:
         raise ValueError(
             f"agents=[{entry.tracker}] has learned nothing yet: name a run of it under "
@@ -87,14 +84,6 @@ def agent_of(entry: Entry, env: Tracking, cfg: DictConfig) -> Agent:
         )
     check_fit(Subject(cfg.env, agent, entry.tracker, shape), env)
     return agent
-
-
-def _config(name: str) -> DictConfig:
-    """What ``agent=NAME`` stands for."""
-    if GlobalHydra.instance().is_initialized():
-        return hydra.compose("evaluate", overrides=[f"agent={name}"]).agent
-    with hydra.initialize_config_module("conf", version_base="1.3"):
-        return hydra.compose("evaluate", overrides=[f"agent={name}"]).agent
 
 
 def row(entry: Entry, agent: Agent, env: Tracking, cfg: DictConfig) -> results.Row:

@@ -1,9 +1,12 @@
 """Who is scored: the agent of a checkpoint, or one that its config describes."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import hydra
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from agents.base import Agent
@@ -117,6 +120,16 @@ def from_config(cfg: DictConfig) -> Subject:
             "a run of it (python -m dyna trains one)"
         )
     return Subject(cfg.env, agent, choice("agent", cfg.agent), shape)
+
+
+def named(name: str, frame_shape: Sequence[int], seed: int, device: str = "cpu") -> Agent:
+    """The agent that ``agent=NAME`` stands for, as it is before it learns anything."""
+    if GlobalHydra.instance().is_initialized():
+        cfg = hydra.compose("evaluate", overrides=[f"agent={name}"])
+    else:
+        with hydra.initialize_config_module("conf", version_base="1.3"):
+            cfg = hydra.compose("evaluate", overrides=[f"agent={name}"])
+    return make(cfg.agent, frame_shape=frame_shape, seed=seed, device=device)
 
 
 def held_out(

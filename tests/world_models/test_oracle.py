@@ -106,3 +106,20 @@ def test_blurred_frames_are_soft_and_no_darker() -> None:
 def test_scenes_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="frame_size and colour as they are"):
         Oracle((1, 32, 32), make(batch_size=2, seed=0).scene, factors={"frame_size": 48})
+
+
+@pytest.mark.parametrize(("camera", "moves_at"), [("obeys", 0), ("late", 1), ("ignores", 3)])
+def test_a_view_obeys_or_late_or_not_at_all(camera: str, moves_at: int) -> None:
+    def boxes(how: str) -> list[torch.Tensor]:
+        scene = make(tier="active", batch_size=4, seed=0).scene
+        model = Oracle(scene.frame_shape, scene, camera=how)
+        rng = torch.Generator().manual_seed(0)
+        state, found = model.start(4, rng), []
+        for step in range(3):
+            asked = torch.full((4, 2), 0.05 if step == 0 else 0.0)
+            state = model.prior(state, rng, asked)
+            found.append(model.decode(state).box)
+        return found
+
+    for step, (still, box) in enumerate(zip(boxes("ignores"), boxes(camera), strict=True)):
+        assert torch.allclose(still, box) == (step < moves_at)

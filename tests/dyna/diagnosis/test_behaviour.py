@@ -120,7 +120,7 @@ def test_single_frames_and_empty_scenes_lack_what_they_cannot_have() -> None:
     assert "flicker" not in still
     one = record(moving(0))
     nothing = statistics(dataclasses.replace(one, id=torch.full_like(one.id, -1)))
-    assert set(nothing) == {"objects", "contrast", "flicker", "sharpness"}
+    assert set(nothing) == {"objects", "brightness", "contrast", "flicker", "sharpness"}
     assert nothing["objects"] == 0
 
 
@@ -128,6 +128,7 @@ def test_frames_have_contrast_flicker_and_sharpness() -> None:
     frame = torch.zeros(2, 8, 1, SIDE, SIDE, dtype=torch.uint8)
     frame[..., : SIDE // 2] = 200
     found = statistics(record(moving(0).expand(2, -1, -1, -1), frame))
+    assert found["brightness"] == 100
     assert (found["contrast"], found["flicker"], found["sharpness"]) == pytest.approx((100, 0, 0))
     frame[:, ::2] += 10
     found = statistics(record(moving(0).expand(2, -1, -1, -1), frame))

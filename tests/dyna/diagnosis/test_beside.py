@@ -54,7 +54,7 @@ def red(found: dict[str, float], how: str = "truth") -> dict[str, str]:
 def test_an_honest_dream_is_like_the_world(tier: str) -> None:
     found = beside(reality(tier), simulated(tier))
     assert red(found) == {}
-    assert len([key for key in found if key.endswith("/ratio")]) == 18
+    assert len([key for key in found if key.endswith("/ratio")]) == 19
     assert all(key.startswith("beside/truth/") for key in found)
 
 

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from dyna.command_line import call, clear_errors_of_one
 from dyna.running.checks import check_device, check_folder, check_keys, check_name
 from dyna.running.run import run
+from envs.settings import check
 
 LOWEST = {
     "seed": 0,
@@ -18,6 +19,7 @@ LOWEST = {
     "replay_capacity": 1,
     "evaluations": 0,
     "evaluation_episodes": 1,
+    "warmup": 0,
     "final_episodes": 1,
     "threads": 1,
 }
@@ -35,6 +37,12 @@ def validate(cfg: DictConfig) -> None:
     check_keys(
         cfg, LOWEST, numbers, flags, texts=("name", "folder", "start"), optional=("rounds",)
     )
+    check("gate", cfg.gate, float | None, {"most": 1})
+    if cfg.warmup > cfg.real_frames:
+        raise ValueError(
+            f"warmup={cfg.warmup} real frames never come: real_frames={cfg.real_frames}; lower "
+            "warmup, or give world_model=none"
+        )
     check_device(str(cfg.device))
     check_name("name", cfg.name)
     check_folder("folder", cfg.folder)

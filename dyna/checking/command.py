@@ -27,7 +27,10 @@ from dyna.scores.privacy import masked
 from envs.tracking import Tracking
 from world_models.base import WorldModel
 
-FIXED: dict[Any, Any] = {"imagined_frames": 1, "batch_size": 32, "rounds": 1, "refit_effort": 1.0}
+FIXED: dict[Any, Any] = {
+    **{"imagined_frames": 1, "batch_size": 32, "rounds": 1, "refit_effort": 1.0},
+    **{"warmup": 0, "gate": None},
+}
 """Keys of a run that are of no account here."""
 ACTING = "random_actions"
 """Who acts where scenes, boxes and the camera are compared: no matter what is seen."""

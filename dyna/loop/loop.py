@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from agents.base import Agent
+from dyna.loop import trust
 from dyna.loop.replay import Replay
 from dyna.loop.rollout import rollout
 from envs.scene import restore
@@ -30,6 +31,11 @@ class Schedule:
         batch_size: Episodes side by side.
         effort: Share of the model's training schedule at its first fit.
         refit_effort: The same at later fits.
+        warmup: Real frames before anything is imagined.
+        gate: Least skill at foretelling rewards (`trust.skill`) that a model must show to be used
+            at all. It is asked once, after a tenth of the real frames, of episodes that it was not
+            fitted to; until then the agent does not learn. A model that fails is given up, and the
+            rest of the run is model-free. None: not asked.
     """
 
     real_frames: int
@@ -38,6 +44,12 @@ class Schedule:
     batch_size: int = 32
     effort: float = 1.0
     refit_effort: float = 0.5
+    warmup: int = 0
+    gate: float | None = None
+
+
+TRIED, HELD_OUT = 0.1, 0.2
+"""Share of the real frames after which a model is asked, and of these what it is asked about."""
 
 
 @dataclasses.dataclass
@@ -52,8 +64,9 @@ class Dyna:
         replay: Real episodes so far, for the model.
         rng: For the fitting of the model.
         schedule: Its budgets.
-        real, imagined, fits: Frames had and fits done so far. They alone say where the loop is,
-            so a resumed run goes on from any row.
+        real, imagined, fits: Frames had and fits done so far. With `skill` they alone say where
+            the loop is, so a resumed run goes on from any row.
+        skill: Of the model, once it was asked.
         seconds: Wall seconds by part, and CPU seconds under ``part_cpu``.
     """
 
@@ -67,19 +80,42 @@ class Dyna:
     real: int = dataclasses.field(default=0, init=False)
     imagined: int = dataclasses.field(default=0, init=False)
     fits: int = dataclasses.field(default=0, init=False)
+    skill: float | None = dataclasses.field(default=None, init=False)
     seconds: dict[str, float] = dataclasses.field(default_factory=dict, init=False)
 
     def steps(self) -> Iterator[Metrics]:
         """Runs the loop; one row of metrics per step. It may be left for good after any row."""
+        if self.asking and self.model is not None:
+            while self.real < self.tried:
+                yield self.learn(self.env, self.tried - self.real)
+            yield self.ask(self.model)
         for done in range(1, self.schedule.rounds + 1):
             while self.real < self.due(self.schedule.real_frames, done):
                 yield self.learn(self.env, self.due(self.schedule.real_frames, done) - self.real)
-            if self.model is not None and self.dream is not None:
+            if self.dreaming is not None and self.dream is not None:
                 if self.fits < done:
-                    yield self.fit(self.model)
-                while self.imagined < self.due(self.schedule.imagined_frames, done):
-                    left = self.due(self.schedule.imagined_frames, done) - self.imagined
-                    yield self.learn(self.dream, left)
+                    yield self.fit(self.dreaming)
+                due = self.due(self.schedule.imagined_frames, done)
+                while self.imagined < due and self.real >= self.schedule.warmup:
+                    yield self.learn(self.dream, due - self.imagined)
+
+    @property
+    def asking(self) -> bool:
+        """Whether it is still open if the model is of use."""
+        return self.model is not None and self.schedule.gate is not None and self.skill is None
+
+    @property
+    def tried(self) -> int:
+        """Real frames after which the model is asked: whole episodes, two at least."""
+        share = int(TRIED * self.schedule.real_frames) // self.env.horizon
+        return max(share, 2) * self.env.horizon
+
+    @property
+    def dreaming(self) -> WorldModel | None:
+        """The model, unless it is given up."""
+        gate = self.schedule.gate
+        failed = gate is not None and self.skill is not None and self.skill < gate
+        return None if failed else self.model
 
     def learn(self, env: Tracking, left: int) -> Metrics:
         """Acts in new episodes, real or dreamed, at most ``left`` frames; learns from them."""
@@ -88,7 +124,7 @@ class Dyna:
         with self.clock("collect" if real else "imagine"):
             # A world model is fitted to whole episodes; otherwise the agent has its curriculum,
             # which those do not shorten.
-            whole = real and self.model is not None
+            whole = real and self.dreaming is not None
             horizon = None if whole else self.agent.horizon(self.real if real else self.imagined)
             horizon = min(horizon or env.horizon, env.horizon, left)
             env.batch_size = min(self.schedule.batch_size, left // horizon)
@@ -99,7 +135,7 @@ class Dyna:
             if whole:
                 self.replay.add(trajectory)
         with self.clock("update"):
-            metrics = self.agent.update(trajectory, progress)
+            metrics = {} if self.asking else self.agent.update(trajectory, progress)
         if real:
             self.real += trajectory.num_frames
         else:
@@ -121,17 +157,27 @@ class Dyna:
         self.fits += 1
         return {f"world_model/{key}": value for key, value in metrics.items()}
 
+    def ask(self, model: WorldModel) -> Metrics:
+        """Fits the model to most episodes so far, and asks it what the others earned."""
+        episodes = self.replay.all()
+        effort = self.schedule.effort * self.schedule.refit_effort
+        known = episodes.num_episodes - max(1, round(HELD_OUT * episodes.num_episodes))
+        with self.clock("fit"):
+            model.fit(episodes[:known], self.rng, effort)
+            self.skill = trust.skill(model, episodes[known:], self.rng)
+        return {"world_model/skill": self.skill}
+
     @property
     def total_frames(self) -> int:
         """Frames of the run in all."""
         return self.schedule.real_frames + (
-            self.schedule.imagined_frames if self.model is not None else 0
+            self.schedule.imagined_frames if self.dreaming is not None else self.imagined
         )
 
     @property
     def progress(self) -> float:
         """Share of the agent's training that is over."""
-        if self.model is not None and not self.agent.rewarded:  # real episodes teach it nothing
+        if self.dreaming is not None and not self.agent.rewarded:  # real episodes teach it nothing
             return self.imagined / max(self.schedule.imagined_frames, 1)
         return (self.real + self.imagined) / self.total_frames
 
@@ -160,6 +206,7 @@ class Dyna:
             "replay": self.replay.state_dict(),
             "rng": self.rng.get_state(),
             "counters": [self.real, self.imagined, self.fits],
+            "skill": self.skill,
             "seconds": dict(self.seconds),
         }
 
@@ -173,4 +220,5 @@ class Dyna:
         self.replay.load_state_dict(state["replay"])
         restore(self.rng, state["rng"])
         self.real, self.imagined, self.fits = state["counters"]
+        self.skill = state.get("skill")  # older checkpoints were not asked
         self.seconds = dict(state["seconds"])

@@ -62,11 +62,34 @@ def agreement(real: Trajectory, boxes: Float[Tensor, "B S 4"], late: int = 0) ->
             agrees less with that.
     """
     first = FIRST + 1
-    moved = real.box[:, 1:].clone()
-    moved[..., :2] += real.camera  # the box as it was when it earned its reward
+    moved = boxes_moved(real)
     frames = slice(max(0, -late), boxes.shape[1] - max(0, late))
     mine = iou(moved[:, first:], boxes)[:, frames]
     received = real.reward[:, first + frames.start + late : first + frames.stop + late]
     mine, received = (value - value.mean(0) for value in (mine, received))
     scale = (mine.square().sum() * received.square().sum()).sqrt()
     return (mine * received).sum().div(scale.clamp(min=1e-9)).item()
+
+
+def skill(model: WorldModel, real: Trajectory, rng: torch.Generator) -> float:
+    """How much better rewards are foretold than by a target that stays where it was at first.
+
+    One less the ratio of the mean absolute errors: 1 if foretold exactly, 0 if no better.
+
+    Args:
+        model: One that can look at frames.
+        real: Episodes, without truth.
+        rng: Of the dreams.
+    """
+    first = FIRST + 1
+    received, moved = real.reward[:, first:], boxes_moved(real)[:, first:]
+    wrong = (iou(moved, foretold(model, real, rng)) - received).abs().mean()
+    still = (iou(moved, real.box[:, :1].expand_as(moved)) - received).abs().mean()
+    return 1 - wrong.div(still.clamp(min=1e-6)).item()
+
+
+def boxes_moved(real: Trajectory) -> Float[Tensor, "B T 4"]:
+    """The agent's boxes as they were when they earned their rewards, before the view moved."""
+    moved = real.box[:, 1:].clone()
+    moved[..., :2] += real.camera
+    return moved

@@ -90,12 +90,16 @@ def check_frames(cfg: DictConfig, horizon: int, rounds: int) -> None:
     Raises:
         ValueError: There are not; with a world model, in some round.
     """
-    rounds = rounds if cfg.imagined_frames > 0 and has_model(cfg) else 1
-    if cfg.real_frames < rounds * horizon:
+    dreams = cfg.imagined_frames > 0 and has_model(cfg)
+    rounds = rounds if dreams else 1
+    asked = 2 if dreams and cfg.gate is not None else 0  # episodes to be fitted to, and asked of
+    least = (rounds + asked) * horizon
+    if cfg.real_frames < least:
         each = f" in each of {rounds} rounds" if rounds > 1 else ""
+        each += " and two more for the gate" if asked else ""
         raise ValueError(
             f"real_frames={cfg.real_frames} is less than one episode of {horizon} frames{each}: "
-            f"give {rounds * horizon} or more, or lower env.horizon"
+            f"give {least} or more, or lower env.horizon"
         )
 
 
@@ -182,6 +186,11 @@ def build(cfg: DictConfig) -> Dyna:
         )
         with seeding.initialised(seed, "world_model/init"):
             model = make(cfg.world_model, frame_shape=frame_shape, **more).to(device)
+        if cfg.gate is not None and not model.sees:
+            raise ValueError(
+                f"gate={cfg.gate} asks the model what real frames earn, but "
+                f"{choice('world_model', cfg.world_model)} cannot look at any: give gate=null"
+            )
         dream = imagined(model, env, cfg.batch_size, seeding.child(seed, "imagination"))
     budgets = {f.name: cfg[f.name] for f in dataclasses.fields(Schedule)}
     schedule = Schedule(**{**budgets, "rounds": rounds})

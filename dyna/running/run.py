@@ -124,9 +124,9 @@ class Run:
     def _due(self, before: int, frames: int) -> bool:
         """Whether the frames passed one of the evenly spaced evaluations, or are all done."""
         count, total = self.cfg.evaluations, self.dyna.total_frames
-        if frames == before:
-            return False
-        return frames >= total or before * count // total < frames * count // total
+        if self._over:
+            return True
+        return before * count // total < frames * count // total
 
     def _evaluate(self) -> Metrics:
         episodes = self.cfg.final_episodes if self._over else self.cfg.evaluation_episodes

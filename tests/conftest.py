@@ -26,6 +26,15 @@ def names(group: str) -> list[str]:
     return sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
 
 
+NEEDS_FILES = {"nano"}
+"""Agents that need files which are not ours to ship; they have tests of their own."""
+
+
+def agents() -> list[str]:
+    """Names of the agents that can be made anywhere."""
+    return [name for name in names("agent") if name not in NEEDS_FILES]
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     """Tests may draw with ``torch.rand``; it repeats. The packages take generators instead."""

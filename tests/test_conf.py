@@ -21,7 +21,7 @@ from envs.settings import helps
 from envs.tracking import Tracking
 from envs.watching import watch
 from tests import documents, footage
-from tests.conftest import ROOT, names
+from tests.conftest import ROOT, agents, names
 from world_models.base import WorldModel
 
 FRAME_SHAPE = (1, 48, 48)
@@ -115,7 +115,7 @@ def test_every_env_is_built(name: str, tmp_path: Path) -> None:
     assert watch(env.scene, 2, 1, env.rng).frame.shape == (2, 1, *env.scene.frame_shape)
 
 
-@pytest.mark.parametrize("name", names("agent"))
+@pytest.mark.parametrize("name", agents())
 def test_every_agent_is_built(name: str) -> None:
     agent = make(compose(f"agent={name}").agent, frame_shape=FRAME_SHAPE, seed=0, device="cpu")
     assert isinstance(agent, Agent)

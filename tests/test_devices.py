@@ -21,7 +21,7 @@ from dyna.running.build import build, make
 from envs.scene import restore
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
-from tests.conftest import PACKAGES, ROOT, names
+from tests.conftest import PACKAGES, ROOT, agents, names
 from tests.other_device import DEVICE, Moved, back, move, pretended
 from tests.usual import USUAL
 from world_models.air.choices.choose import choose
@@ -121,7 +121,7 @@ def test_world_models_fit_dream_and_come_back_on_either_device(name: str) -> Non
     assert isinstance(dream(other, "cuda").frame, Moved)
 
 
-@pytest.mark.parametrize("name", names("agent"))
+@pytest.mark.parametrize("name", agents())
 def test_agents_act_learn_and_come_back_on_either_device(name: str) -> None:
     env = make(compose("env", "digits"), split="train", batch_size=2, horizon=3, device="cuda")
     given = {"frame_shape": env.scene.frame_shape, "seed": 0}

@@ -9,10 +9,10 @@ from dyna.loop.rollout import rollout
 from dyna.running.build import make
 from envs.tracking import Tracking
 from envs.trajectory import Trajectory
-from tests.conftest import names
+from tests.conftest import agents
 from tests.scenes import MovingPatch
 
-pytestmark = pytest.mark.parametrize("name", names("agent"))
+pytestmark = pytest.mark.parametrize("name", agents())
 
 
 def build(name: str, channels: int = 1, seed: int = 0) -> Agent:

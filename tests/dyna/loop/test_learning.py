@@ -14,7 +14,7 @@ from dyna.loop.rollout import rollout
 from dyna.running import checkpoint
 from dyna.running.build import build
 from dyna.running.subject import held_out
-from tests.conftest import names
+from tests.conftest import agents, names
 
 
 def compose(*overrides: str) -> DictConfig:
@@ -107,7 +107,7 @@ def test_air_runs_on_cuda_in_all_its_forms(variant: str) -> None:
 
 
 @gpu
-@pytest.mark.parametrize("agent", names("agent"))
+@pytest.mark.parametrize("agent", agents())
 def test_every_agent_runs_on_cuda(agent: str) -> None:
     chosen = (f"agent={agent}", "world_model=none", "imagined_frames=0", "real_frames=200")
     assert 0 < learned(*chosen, "device=cuda", episodes=8) < 1

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dyna.reporting import comparison, front, grids, model_tables, plots, speeds, tables
+from dyna.reporting import comparison, front, grids, model_tables, plots, savings, speeds, tables
 from dyna.reporting.accuracy import plot, words
 from dyna.reporting.findings import findings
 from dyna.scores import results
@@ -61,7 +61,8 @@ def block(path: Path, folder: str) -> str:
     document = results.read(path)
     rows = document["rows"]
     wrong = words.sentences(rows)
-    said = "\n".join(f"- {sentence}" for sentence in (*wrong, *findings(rows)))
+    every = (*wrong, *savings.sentences(rows), *findings(rows))
+    said = "\n".join(f"- {sentence}" for sentence in every)
     commits = sorted({str(row.get("commit") or document["commit"])[:9] for row in rows})
     made = f"`{document['command']}` at {', '.join(commits)}, {document['date'][:10]}"
     machine = document["machine"]

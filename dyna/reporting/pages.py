@@ -11,7 +11,7 @@ import yaml
 
 from agents.base import Agent
 from dyna.pictures import render, showcase, video_file
-from dyna.reporting import beside, plots, tables
+from dyna.reporting import beside, plots, savings, tables
 from dyna.reporting.accuracy import plot, words
 from dyna.reporting.findings import findings, verdicts
 from dyna.scores import results
@@ -223,7 +223,12 @@ def _figures(rows: Sequence[Row], about: str | None = None) -> dict[str, Any]:
             if (svg := draw(there)) is not None:
                 charts.append({"svg": svg, "caption": f"{where}{caption(there)}"})
     return {
-        "headline": [*words.sentences(rows), *verdicts(rows, about), *findings(rows, about)],
+        "headline": [
+            *words.sentences(rows),
+            *savings.sentences(rows),
+            *verdicts(rows, about),
+            *findings(rows, about),
+        ],
         "charts": charts,
         "header": header,
         "body": [{"kind": k, "cells": c} for k, c in zip(kinds, body, strict=True)],

@@ -22,7 +22,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from dyna.reporting import findings, pages, tables
+from dyna.reporting import findings, pages, savings, tables
 from dyna.reporting.accuracy import words
 from dyna.running.lock import locked, locked_file, wait_for
 from dyna.scores import results
@@ -63,7 +63,7 @@ def _run(study: Study) -> Path:
     run_all(jobs, study.workers, rows)
     document = results.read(study.path)
     print("\n" + tables.as_text(document["rows"]))
-    for say in (words.sentences, findings.verdicts, findings.findings):
+    for say in (words.sentences, savings.sentences, findings.verdicts, findings.findings):
         for sentence in say(document["rows"]):
             print(sentence)
     page = pages.write_study(study.path, study.folder)

@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from dyna.checking.finding import GOOD, UNASKED, WRONG
 from dyna.reporting import pages, plots
 from dyna.scores import results
 
@@ -26,16 +27,16 @@ def write(path: Path) -> Path:
     document = results.load(path)
     rows = document["rows"]
     states = [row["state"] for row in rows]
-    asked = [state for state in states if state != "not asked"]
-    good = sum(state == "good" for state in asked)
-    wrong = [row["name"] for row in rows if row["state"] == "wrong"]
+    asked = [state for state in states if state != UNASKED]
+    good = sum(state == GOOD for state in asked)
+    wrong = [row["name"] for row in rows if row["state"] == WRONG]
     headline = f"{good} of {len(asked)} tests are good"
     headline += f"; wrong: {', '.join(wrong)}." if wrong else "; none is wrong."
     body = [
         {
-            "kind": "" if row["state"] == "good" else "reference",
+            "kind": "" if row["state"] != UNASKED else "reference",
             "cells": [row["name"], row["state"], row["said"]],
-            "wrong": [1] if row["state"] == "wrong" else [],
+            "wrong": [1] if row["state"] == WRONG else [],
         }
         for row in rows
     ]

@@ -17,8 +17,8 @@ from envs.tracking import Tracking
 
 RANKS = (0.9, 0.7)
 """Rank correlations from here on are good, and doubtful."""
-RETURNS = (0.05, 0.15)
-"""Differences of the mean reward up to here are good, and doubtful."""
+RETURNS, OF_ONE = (0.05, 0.15), (0.15, 0.3)
+"""Differences of the mean reward up to here are good, and doubtful: over policies, and of one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,13 +59,11 @@ def judge(earned: Mapping[str, Earned]) -> Finding:
     noise = 1.5 * sum(errors) / len(errors)  # of the difference of two
     mean, most = more.mean().item(), int(more.abs().argmax())
     order = GOOD if rank >= RANKS[0] else DOUBTFUL if rank >= RANKS[1] else WRONG
-    state = worst(
-        order, graded(mean, *RETURNS, noise), graded(more[most].item(), 0.15, 0.3, noise)
-    )
+    of_all, of_one = graded(mean, *RETURNS, noise), graded(more[most].item(), *OF_ONE, noise)
     name = list(earned)[most]
     said = (
         f"{len(earned)} policies earn {mean:+.3f} IoU more in dreams than in the world, {name} "
         f"{more[most]:+.3f}; the rank correlation of their order is {rank:.2f}."
     )
     figures = {"rank": rank, "difference": mean, "largest_difference": more[most].item()}
-    return Finding("returns", state, said, figures)
+    return Finding("returns", worst(order, of_all, of_one), said, figures)

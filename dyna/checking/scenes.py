@@ -1,6 +1,6 @@
 """Do dreamed scenes behave and look like real ones: how many objects, how fast, how bright?"""
 
-from dyna.checking.finding import Finding, graded, worst
+from dyna.checking.finding import DOUBTFUL, GOOD, WRONG, Finding, graded, worst
 from dyna.diagnosis.behaviour import Record
 from dyna.diagnosis.beside import FLOOR, compare
 
@@ -36,9 +36,9 @@ def judge(real: Record, dreamed: Record) -> Finding:
     for name, pair in pairs.items():
         limits = OF_SIZE if name == "size" else RATIOS
         least = abs(pair.dreamed - pair.real) < NOTICED.get(name, FLOOR)
-        grade = "good" if least else graded(pair.ratio - 1, *limits, pair.error)
-        grades[name] = "doubtful" if grade == "wrong" and name in LESS else grade
-        if grade != "good":
+        grade = GOOD if least else graded(pair.ratio - 1, *limits, pair.error)
+        grades[name] = DOUBTFUL if grade == WRONG and name in LESS else grade
+        if grade != GOOD:
             off.append(f"{WORDS[name]} ({pair.ratio:.2f} times)")
     said = f"{len(pairs) - len(off)} of {len(pairs)} figures are as in the world"
     said += f"; not so {', '.join(off)}." if off else "."

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dyna.checking.finding import DOUBTFUL, GOOD, UNASKED, WRONG, Finding, graded
+from dyna.checking.finding import DOUBTFUL, GOOD, UNASKED, WRONG, Finding, graded, worst
 
 COUNTS, BOXES = (0.9, 0.75), (0.75, 0.6)
 """Shares of frames that are counted rightly, and IoU of boxes, from here on: good, doubtful."""
@@ -26,7 +26,7 @@ def seeing(found: dict[str, Any] | None) -> Finding:
         f"of {target['target_iou']:.2f} with the target, which it follows from the first one."
     )
     figures = {"count_accuracy": count, "box_iou": box, "target_iou": target["target_iou"]}
-    return Finding("sight", max(states, key=(GOOD, DOUBTFUL, WRONG).index), said, figures)
+    return Finding("sight", worst(*states), said, figures)
 
 
 def spread(found: dict[str, Any] | None) -> Finding:

@@ -146,6 +146,13 @@ class Trajectory:
         """The chosen episodes (a slice, indices or a mask over B)."""
         return self.map(lambda x: x[episodes])
 
+    def spread(self, most: int) -> "Trajectory":
+        """At most so many of the episodes, evenly spread over all."""
+        if self.num_episodes <= most:
+            return self
+        chosen = torch.arange(most, device=self.frame.device) * self.num_episodes // most
+        return self[chosen]
+
     def first(self, frames: int) -> "Trajectory":
         """The first frames of every episode, without extras and labels."""
         return Trajectory(

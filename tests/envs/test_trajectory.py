@@ -20,3 +20,10 @@ def test_the_first_frames_keep_the_box_after_the_last_action() -> None:
     assert torch.equal(short.truth.target, whole.truth.target)
     assert whole.without_truth().first(2).truth is None
     assert whole.truth.first(None).visible.shape == whole.truth.visible.shape
+
+
+def test_episodes_are_spread_evenly_over_all() -> None:
+    many = episodes(horizon=3, number=10)
+    some = many.spread(4)
+    assert torch.equal(some.box, many.box[[0, 2, 5, 7]])
+    assert many.spread(10) is many

@@ -57,8 +57,8 @@ class AIR(WorldModel[DreamState]):
 
     Settings = AIRSettings
     sees = True
-    MOST_STILLS = 512
-    """Of single images, as many are remembered; they have no motion to learn from."""
+    MOST_FOLLOWED, MOST_STILLS = 250, 512
+    """Episodes, and single images, that are followed and remembered; more cost as much again."""
     noise_table: Float[Tensor, " n"]
 
     def __init__(self, frame_shape: tuple[int, int, int], **settings: Any) -> None:
@@ -114,10 +114,9 @@ class AIR(WorldModel[DreamState]):
             rng,
             first_time,
         )
+        real = real.spread(self.MOST_FOLLOWED if real.horizon > 1 else self.MOST_STILLS)
         if real.horizon > 1:
             metrics |= self._fit_motion(real, steps, rng, first_time)
-        else:
-            real = real[: self.MOST_STILLS]
         self.noise_sigma = estimate_noise(flat[:: max(1, len(flat) // 256)])
         self.calibration = Calibration()
         history = judged(self.scene, self.posterior(real), self.viewpoint.canvas)

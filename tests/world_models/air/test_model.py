@@ -167,6 +167,15 @@ def test_a_model_that_finds_little_warns(trained: AIR, real: Trajectory) -> None
         weak.fit(elsewhere[:4].without_truth(), torch.Generator().manual_seed(0), effort=0.01)
 
 
+def test_no_more_episodes_are_followed_than_is_worth_it(
+    trained: AIR, real: Trajectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AIR, "MOST_FOLLOWED", 3)
+    model = copy.deepcopy(trained)
+    found = model.fit(real.without_truth(), torch.Generator().manual_seed(0), effort=0.01)
+    assert 0 < found["bank_moments"] <= 3 * real.horizon
+
+
 def test_dreaming_before_seeing_says_so() -> None:
     with pytest.raises(RuntimeError, match="call fit"):
         AIR((1, 48, 48)).start(2, torch.Generator())

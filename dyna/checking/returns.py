@@ -7,7 +7,7 @@ of policies is what counts for learning; what they earn in dreams alone is what 
 import dataclasses
 from collections.abc import Mapping
 
-import torch
+import numpy as np
 from scipy import stats
 
 from agents.base import Agent
@@ -51,19 +51,19 @@ def earn(
 
 def judge(earned: Mapping[str, Earned]) -> Finding:
     """Compares the order of policies, and what they earn."""
-    real = torch.tensor([one.real[0] for one in earned.values()])
-    dreamed = torch.tensor([one.dreamed[0] for one in earned.values()])
-    rank = float(stats.spearmanr(real.numpy(), dreamed.numpy()).statistic)
+    real = np.array([one.real[0] for one in earned.values()])
+    dreamed = np.array([one.dreamed[0] for one in earned.values()])
+    rank = float(stats.spearmanr(real, dreamed).statistic)
     more = dreamed - real
     errors = [max(one.real[1], one.dreamed[1]) for one in earned.values()]
     noise = 1.5 * sum(errors) / len(errors)  # of the difference of two
-    mean, most = more.mean().item(), int(more.abs().argmax())
+    mean, most = float(more.mean()), int(np.abs(more).argmax())
     order = GOOD if rank >= RANKS[0] else DOUBTFUL if rank >= RANKS[1] else WRONG
-    of_all, of_one = graded(mean, *RETURNS, noise), graded(more[most].item(), *OF_ONE, noise)
+    of_all, of_one = graded(mean, *RETURNS, noise), graded(float(more[most]), *OF_ONE, noise)
     name = list(earned)[most]
     said = (
         f"{len(earned)} policies earn {mean:+.3f} IoU more in dreams than in the world, {name} "
         f"{more[most]:+.3f}; the rank correlation of their order is {rank:.2f}."
     )
-    figures = {"rank": rank, "difference": mean, "largest_difference": more[most].item()}
+    figures = {"rank": rank, "difference": mean, "largest_difference": float(more[most])}
     return Finding("returns", worst(order, of_all, of_one), said, figures)

@@ -92,7 +92,9 @@ def check_frames(cfg: DictConfig, horizon: int, rounds: int) -> None:
     """
     dreams = cfg.imagined_frames > 0 and has_model(cfg)
     rounds = rounds if dreams else 1
-    asked = 2 if dreams and cfg.gate is not None else 0  # episodes to be fitted to, and asked of
+    asked = (
+        2 if dreams and cfg.get("gate") is not None else 0
+    )  # episodes to be fitted to, and asked of
     least = (rounds + asked) * horizon
     if cfg.real_frames < least:
         each = f" in each of {rounds} rounds" if rounds > 1 else ""
@@ -179,20 +181,19 @@ def build(cfg: DictConfig) -> Dyna:
     dream: Tracking | None = None
     if cfg.imagined_frames > 0 and has_model(cfg):
         privileged = getattr(find(cfg.world_model._target_), "privileged", False)
-        more = (
-            {"scene": task("world_model/scene", dreamed(cfg, env.scene.factors)).scene}
-            if privileged
-            else {}
-        )
+        more: dict[str, Any] = {}
+        if privileged:
+            own = dreamed(cfg, env.scene.factors)
+            more["scene"] = task("world_model/scene", own).scene
         with seeding.initialised(seed, "world_model/init"):
             model = make(cfg.world_model, frame_shape=frame_shape, **more).to(device)
-        if cfg.gate is not None and not model.sees:
+        if cfg.get("gate") is not None and not model.sees:
             raise ValueError(
                 f"gate={cfg.gate} asks the model what real frames earn, but "
                 f"{choice('world_model', cfg.world_model)} cannot look at any: give gate=null"
             )
         dream = imagined(model, env, cfg.batch_size, seeding.child(seed, "imagination"))
-    budgets = {f.name: cfg[f.name] for f in dataclasses.fields(Schedule)}
+    budgets = {f.name: cfg.get(f.name, f.default) for f in dataclasses.fields(Schedule)}
     schedule = Schedule(**{**budgets, "rounds": rounds})
     replay = Replay(env.horizon, cfg.replay_capacity, device)
     rng = seeding.generator(seed, "world_model/fit", device)

@@ -69,7 +69,8 @@ def test_dreams_are_sane_and_start_from_what_was_seen(
         assert bool(((view.box[..., :2] >= 0) & (view.box[..., :2] <= 1)).all())
         assert bool(((view.box[..., 2:] >= 0.04) & (view.box[..., 2:] <= 0.8)).all())
     history = model.posterior(episodes().without_truth())
-    assert torch.equal(model.decode(model.resume(history, 3)).box, history.box[:, 3])
+    # In batches of another size, so rounding may differ.
+    torch.testing.assert_close(model.decode(model.resume(history, 3)).box, history.box[:, 3])
 
 
 def test_a_loaded_model_dreams_and_learns_the_same(model: Monolith) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dyna.reporting import comparison, front, grids, model_tables, plots, savings, speeds, tables
 from dyna.reporting.accuracy import plot, words
-from dyna.reporting.findings import findings
+from dyna.reporting.findings import findings, pooled
 from dyna.scores import results
 from dyna.scores.arms import arm
 
@@ -31,7 +31,8 @@ COMMANDS = {
     "speed_before": "python -m benchmarks.before",
     "learners": "python -m benchmarks.learners",
     "rewards": "python -m dyna experiment=dreams 'study.arms=[air,air_boxes]' "
-    "'study.real_frames=[1000,4000,20000]' +study.results=results/rewards.json",
+    "'study.real_frames=[1000,4000,20000]' '~study.references' "
+    "+study.results=results/rewards.json",
 }
 """What writes a results file that is of no experiment."""
 MARKED = re.compile(
@@ -61,7 +62,7 @@ def block(path: Path, folder: str) -> str:
     document = results.read(path)
     rows = document["rows"]
     wrong = words.sentences(rows)
-    every = (*wrong, *savings.sentences(rows), *findings(rows))
+    every = (*wrong, *savings.sentences(rows), *pooled(rows), *findings(rows))
     said = "\n".join(f"- {sentence}" for sentence in every)
     commits = sorted({str(row.get("commit") or document["commit"])[:9] for row in rows})
     made = f"`{document['command']}` at {', '.join(commits)}, {document['date'][:10]}"

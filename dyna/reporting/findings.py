@@ -52,6 +52,33 @@ def findings(rows: Sequence[Row], about: str | None = None) -> list[str]:
     return sentences
 
 
+def pooled(rows: Sequence[Row]) -> list[str]:
+    """For each variant of an arm and budget, its difference from that arm over several tiers.
+
+    Pairs are of the same tier and seed; the interval (Student's, 95 %) takes them as independent.
+    """
+    every = [line for line in lines(rows) if line.rows]
+    pairs: dict[tuple[str, str, int, int], list[tuple[str, float]]] = {}
+    for line in every:
+        of = "" if line.is_reference else arm(line.arm).of
+        for base in (x for x in every if x.setting == (of, *line.setting[1:])):
+            found = pairs.setdefault((line.label, base.label, *line.setting[2:]), [])
+            for seed in sorted(set(line.rows) & set(base.rows)):
+                found.append((line.tier, line.rows[seed]["iou"] - base.rows[seed]["iou"]))
+    said = []
+    for (label, base_label, real, imagined), found in pairs.items():
+        if len({tier for tier, _ in found}) < 2:
+            continue
+        values = [value for _, value in found]
+        half, below = statistics.student_interval(values), sum(value < 0 for value in values)
+        frames = f"With {real:,} real and {imagined:,} imagined frames"
+        said.append(
+            f"{frames}, {label} is {np.mean(values):+.3f} ± {half:.3f} against {base_label}, over "
+            f"{len(values)} pairs of tiers and seeds (below in {below})."
+        )
+    return said
+
+
 def sentence(ours: Line, every: Sequence[Line]) -> str:
     """How good a setting is, and against whom that holds, as far as those were run."""
     half = "" if ours.half_width is None else f" ± {ours.half_width:.3f}"

@@ -13,7 +13,7 @@ from agents.base import Agent
 from dyna.pictures import render, showcase, video_file
 from dyna.reporting import beside, plots, savings, tables
 from dyna.reporting.accuracy import plot, words
-from dyna.reporting.findings import findings, verdicts
+from dyna.reporting.findings import findings, pooled, verdicts
 from dyna.scores import results
 from dyna.scores.arms import arm
 from dyna.scores.results import Row
@@ -226,6 +226,7 @@ def _figures(rows: Sequence[Row], about: str | None = None) -> dict[str, Any]:
         "headline": [
             *words.sentences(rows),
             *savings.sentences(rows),
+            *pooled(rows),
             *verdicts(rows, about),
             *findings(rows, about),
         ],

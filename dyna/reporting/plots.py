@@ -5,6 +5,7 @@ stroke of its own as well. Text and axes take the colour of the page around them
 """
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -82,17 +83,22 @@ def efficiency(rows: Sequence[Row], page_ink: bool = True) -> str | None:
     found = {tier: arms for tier, arms in found.items() if len(_budgets(arms)) > 1}
     if not found:
         return None
+    across = 1 if page_ink else min(len(found), 3)  # a page is narrow
+    down = math.ceil(len(found) / across)
     with matplotlib.rc_context(SETTINGS):
-        down = len(found) if page_ink else 1  # a page is narrow
-        size = (WIDE[0], 3.2 * down) if page_ink else (max(WIDE[1], 3.4 * len(found)), 4.2)
-        figure = Figure(figsize=size, layout="constrained")
-        grid = figure.subplots(down, len(found) // down, sharey=True, squeeze=False)
+        wide = WIDE[0] if page_ink else max(WIDE[1], 3.1 * across)
+        high = 3.2 * down if page_ink else 1.4 + 2.8 * down
+        figure = Figure(figsize=(wide, high), layout="constrained")
+        grid = figure.subplots(down, across, sharey=True, squeeze=False)
         panels = list(grid.flat)
-        for axes, (tier, arms) in zip(panels, found.items(), strict=True):
+        for axes, (tier, arms) in zip(panels, found.items(), strict=False):
             _budget_curves(axes, arms)
             if len(found) > 1:
                 axes.set_title(tier)
-        panels[0].set_ylabel("held-out IoU")
+        for axes in panels[len(found) :]:
+            axes.set_axis_off()
+        for row in grid:
+            row[0].set_ylabel("held-out IoU")
         fullest = max(panels, key=lambda axes: len(axes.get_legend_handles_labels()[0]))
         return _finish(figure, fullest, page_ink)
 

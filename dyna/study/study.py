@@ -29,6 +29,14 @@ from dyna.scores import results
 from dyna.scores.privacy import masked_argument
 from dyna.study.plan import Job, Study
 
+SENTENCES = (
+    words.sentences,
+    savings.sentences,
+    findings.pooled,
+    findings.verdicts,
+    findings.findings,
+)
+"""What is said of the rows, in this order."""
 OURS = ("experiment", "study", "publish")
 """Arguments that are for the study, not for its runs."""
 PAUSE = 0.2
@@ -63,7 +71,7 @@ def _run(study: Study) -> Path:
     run_all(jobs, study.workers, rows)
     document = results.read(study.path)
     print("\n" + tables.as_text(document["rows"]))
-    for say in (words.sentences, savings.sentences, findings.verdicts, findings.findings):
+    for say in SENTENCES:
         for sentence in say(document["rows"]):
             print(sentence)
     page = pages.write_study(study.path, study.folder)

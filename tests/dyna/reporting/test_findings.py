@@ -3,7 +3,7 @@
 import pytest
 
 from dyna.reporting import model_page, model_plots, model_tables, plots, tables
-from dyna.reporting.findings import findings, verdicts
+from dyna.reporting.findings import findings, pooled, verdicts
 from tests.dyna.rows import failed, row, seeds, study_rows
 
 
@@ -143,3 +143,16 @@ def test_notes_on_models_speak_of_seeds_only_where_there_are_several():
         assert ("best seed" in model_plots.charts(rows)[0]["caption"]) == several
     ahead = {"error_at_10": 3.0, "bounce_error_at_10": 2.0}
     assert "no closer than constant velocity" in model_page.headline([{**one[0], **ahead}])[-1]
+
+
+def test_a_variant_is_compared_over_tiers_at_each_budget() -> None:
+    rows = []
+    for tier, less in (("plain", 0.01), ("hard", 0.03)):
+        pair = [*seeds("air", 0.8, 0.7), *seeds("air_boxes", 0.8 - less, 0.7 - less)]
+        pair += seeds("air", 0.9, real=4000)
+        rows += [{**one, "tier": tier} for one in pair]
+    assert pooled(rows) == [
+        "With 1,000 real and 120,000 imagined frames, Dyna (air, boxes alone) is -0.020 ± 0.018 "
+        "against Dyna (air), over 4 pairs of tiers and seeds (below in 4)."
+    ]
+    assert pooled([one for one in rows if one["tier"] == "plain"]) == []

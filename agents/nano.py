@@ -1,7 +1,7 @@
 """NanoTrack V2, a small Siamese tracker trained on large labelled video: OpenCV runs it."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from envs.settings import Settings, setting
 
 WEIGHTS = ("nanotrackv2_backbone.onnx", "nanotrackv2_head.onnx")
 SCALE = 4
+"""How much larger it wants small frames."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,17 +48,29 @@ class Nano(PerEpisode):
         device: str = "cpu",
         **settings: Any,
     ) -> None:
-        given = NanoSettings(**settings).weights
-        folder = Path(given or "")
-        absent = [name for name in WEIGHTS if given is None or not (folder / name).is_file()]
-        if absent:
-            raise ValueError(
-                f"weights={given} holds no {' and no '.join(absent)}: give agent.weights=FOLDER "
-                "with both, from NanoTrack/models/nanotrackv2 of HonglinChu/SiamTrackers"
-            )
-        if not hasattr(cv2, "TrackerNano_create"):
-            raise ImportError("this OpenCV has no TrackerNano: pip install -U opencv-python")
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns at each start
-        parameters = cv2.TrackerNano_Params()
-        parameters.backbone, parameters.neckhead = (str(folder / name) for name in WEIGHTS)
-        super().__init__(lambda: Guarded(cv2.TrackerNano_create(parameters)), SCALE, seed)
+        start = starter(NanoSettings(**settings).weights)
+        super().__init__(lambda: Guarded(start()), SCALE, seed)
+
+
+def starter(weights: str | None) -> Callable[[], Any]:
+    """What makes OpenCV's tracker of the weights in a folder.
+
+    Raises:
+        ValueError: The folder does not hold them, or none is given.
+        ImportError: OpenCV is older than this tracker.
+    """
+    folder = Path(weights or "")
+    absent = [name for name in WEIGHTS if weights is None or not (folder / name).is_file()]
+    if absent:
+        raise ValueError(
+            f"weights={weights} holds no {' and no '.join(absent)}: give agent.weights=FOLDER "
+            "with both, from NanoTrack/models/nanotrackv2 of HonglinChu/SiamTrackers"
+        )
+    if not hasattr(cv2, "TrackerNano_create"):
+        raise ImportError(
+            "this OpenCV has no TrackerNano: pip install -U opencv-contrib-python-headless"
+        )
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns at each start
+    parameters = cv2.TrackerNano_Params()
+    parameters.backbone, parameters.neckhead = (str(folder / name) for name in WEIGHTS)
+    return lambda: cv2.TrackerNano_create(parameters)

@@ -24,7 +24,7 @@ from dyna.running.overrides import check_choices, quote_paths
 from dyna.scores.privacy import masked
 
 FULL_ERROR = os.environ.get("HYDRA_FULL_ERROR") == "1"
-COMMANDS = ("evaluate", "compare", "track", "diagnose")
+COMMANDS = ("evaluate", "compare", "track", "diagnose", "check")
 """Modules of this package with a command line of their own."""
 LONGEST_NAME = 120
 """Longer names of run folders are cut and get a hash (file systems allow 255 bytes)."""

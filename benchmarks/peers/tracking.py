@@ -28,7 +28,6 @@ PEERS: dict[str, Callable[[Any], Any]] = {
     "CSRT": lambda cv2: cv2.TrackerCSRT_create(),
     "MedianFlow": lambda cv2: cv2.legacy.TrackerMedianFlow_create(),
 }
-WEIGHTS = ("nanotrackv2_backbone.onnx", "nanotrackv2_head.onnx")
 
 
 def tracker(name: str, seconds: float) -> Measure:
@@ -83,16 +82,15 @@ def opencv(make: Callable[[Any], Any], seconds: float) -> Measure:
 
 
 def nano(folder: Path) -> Callable[[Any], Any]:
-    """Makes NanoTrack V2, whose weights lie in a folder: `WEIGHTS`."""
+    """Makes NanoTrack V2, whose weights lie in a folder (`agents.nano.WEIGHTS`)."""
 
     def make(cv2: Any) -> Any:
-        absent = [name for name in WEIGHTS if not (folder / name).is_file()]
-        if absent:
-            raise Missing(f"no {' and no '.join(absent)} in the folder of --nanotrack")
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns at each start
-        parameters = cv2.TrackerNano_Params()
-        parameters.backbone, parameters.neckhead = (str(folder / name) for name in WEIGHTS)
-        return cv2.TrackerNano_create(parameters)
+        from agents.nano import starter  # needs OpenCV, which may be missing
+
+        try:
+            return starter(str(folder))()
+        except (ValueError, ImportError) as error:
+            raise Missing(str(error)) from None
 
     return make
 

@@ -14,6 +14,8 @@ from dyna.diagnosis.behaviour import Record
 
 SHARE = (0.15, 0.4)
 """Differences of the share that is made up to here are good, and doubtful."""
+LATE = 0.25
+"""From here on a share that is made a frame late is told of, and wrong if it is the larger."""
 REACH = 4
 """Pictures are compared at shifts of up to so many pixels."""
 
@@ -27,8 +29,8 @@ def judge(real: Record, dreamed: Record) -> Finding:
     for what, measure in (("boxes", _boxes), ("pictures", _pictures)):
         (ours, _), (theirs, late) = measure(real), measure(dreamed)
         figures |= {f"{what}_real": ours, f"{what}_dreamed": theirs, f"{what}_late": late}
-        grades.append(graded(theirs - ours, *SHARE) if late < max(theirs, 0.25) else WRONG)
-        when = f", {late:.2f} of it a frame late" if late > 0.25 else ""
+        grades.append(graded(theirs - ours, *SHARE) if late < max(theirs, LATE) else WRONG)
+        when = f", {late:.2f} of it a frame late" if late > LATE else ""
         parts.append(f"{what} make {theirs:.2f} of the move that is asked{when} ({ours:.2f})")
     said = f"In dreams (in the world) {parts[0]}, {parts[1]}."
     return Finding("actions", worst(*grades), said, figures)

@@ -28,8 +28,11 @@ from envs.tracking import Tracking
 from world_models.base import WorldModel
 
 FIXED: dict[Any, Any] = {
-    **{"imagined_frames": 1, "batch_size": 32, "rounds": 1, "refit_effort": 1.0},
-    **{"warmup": 0, "gate": None},
+    "imagined_frames": 1,
+    "batch_size": 32,
+    "rounds": 1,
+    "refit_effort": 1.0,
+    "replay_capacity": 10**9,
 }
 """Keys of a run that are of no account here."""
 ACTING = "random_actions"
@@ -159,7 +162,7 @@ def _acting(name: str, world: Tracking, seed: int) -> Agent:
 def _learned(cfg: DictConfig) -> Dyna:
     """A run, stopped when its model is fitted."""
     with open_dict(whole := cfg.copy()):
-        whole.update({**FIXED, "replay_capacity": max(cfg.real_frames, 10**6)})
+        whole.update(FIXED)
     dyna = build(whole)
     for _ in dyna.steps():
         if dyna.fits:

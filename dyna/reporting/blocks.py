@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dyna.reporting import comparison, front, grids, model_tables, plots, savings, speeds, tables
+from dyna.reporting import comparison, front, grids, model_tables, pages, plots, speeds, tables
 from dyna.reporting.accuracy import plot, words
-from dyna.reporting.findings import findings, pooled
+from dyna.reporting.findings import findings
 from dyna.scores import results
 from dyna.scores.arms import arm
 
@@ -61,15 +61,14 @@ def block(path: Path, folder: str) -> str:
         return write(results.load(path), path.stem, folder)
     document = results.read(path)
     rows = document["rows"]
-    wrong = words.sentences(rows)
-    every = (*wrong, *savings.sentences(rows), *pooled(rows), *findings(rows))
-    said = "\n".join(f"- {sentence}" for sentence in every)
+    said = "\n".join(f"- {one}" for one in (*pages.analyses(rows), *findings(rows)))
     commits = sorted({str(row.get("commit") or document["commit"])[:9] for row in rows})
     made = f"`{document['command']}` at {', '.join(commits)}, {document['date'][:10]}"
     machine = document["machine"]
     note = f"{made}, {machine['processor']}; {tables.source(path.name, folder)}"
-    table = tables.as_markdown([row for row in rows if arm(row["arm"]).kind != "wrong"])
-    if wrong:
+    right = [row for row in rows if arm(row["arm"]).kind != "wrong"]
+    table = tables.as_markdown(right)
+    if len(right) < len(rows):
         table = f"{words.table(rows)}\n\n{table}"
     return f"{_picture(path, rows, folder)}{table}\n\n{said}\n\n<sub>{note}</sub>\n"
 

@@ -209,6 +209,11 @@ def _stem(node: Mapping[str, Any] | None) -> str:
     return "none" if target is None else str(target).split(".")[-2]
 
 
+def analyses(rows: Sequence[Row]) -> list[str]:
+    """What is said of all rows together: of faults, of frames that are saved, of variants."""
+    return [*words.sentences(rows), *savings.sentences(rows), *pooled(rows)]
+
+
 def _figures(rows: Sequence[Row], about: str | None = None) -> dict[str, Any]:
     header, body = tables.cells(rows)
     kinds = []
@@ -224,9 +229,7 @@ def _figures(rows: Sequence[Row], about: str | None = None) -> dict[str, Any]:
                 charts.append({"svg": svg, "caption": f"{where}{caption(there)}"})
     return {
         "headline": [
-            *words.sentences(rows),
-            *savings.sentences(rows),
-            *pooled(rows),
+            *analyses(rows),
             *verdicts(rows, about),
             *findings(rows, about),
         ],

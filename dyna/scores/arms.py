@@ -83,6 +83,10 @@ class Fault:
     unit: str
     levels: dict[float, tuple[str, ...]]
 
+    def sized(self, level: float) -> str:
+        """A level with its unit."""
+        return f"{level:g} {self.unit}".replace(" %", "%")
+
     @property
     def every(self) -> str:
         """The name that stands for all of its arms."""
@@ -153,7 +157,7 @@ def _wrong(name: str, made: Fault, level: float) -> Arm:
     return dataclasses.replace(
         right,
         name=name,
-        label=f"simulator, {made.label} ({level:g} {made.unit})".replace(" %", "%"),
+        label=f"simulator, {made.label} ({made.sized(level)})",
         kind="wrong",
         hint="the simulator, made wrong by so much",
         overrides=(*right.overrides, *made.levels[level]),

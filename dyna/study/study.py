@@ -22,21 +22,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from dyna.reporting import findings, pages, savings, tables
-from dyna.reporting.accuracy import words
+from dyna.reporting import findings, pages, tables
 from dyna.running.lock import locked, locked_file, wait_for
 from dyna.scores import results
 from dyna.scores.privacy import masked_argument
 from dyna.study.plan import Job, Study
 
-SENTENCES = (
-    words.sentences,
-    savings.sentences,
-    findings.pooled,
-    findings.verdicts,
-    findings.findings,
-)
-"""What is said of the rows, in this order."""
 OURS = ("experiment", "study", "publish")
 """Arguments that are for the study, not for its runs."""
 PAUSE = 0.2
@@ -71,7 +62,7 @@ def _run(study: Study) -> Path:
     run_all(jobs, study.workers, rows)
     document = results.read(study.path)
     print("\n" + tables.as_text(document["rows"]))
-    for say in SENTENCES:
+    for say in (pages.analyses, findings.verdicts, findings.findings):
         for sentence in say(document["rows"]):
             print(sentence)
     page = pages.write_study(study.path, study.folder)

@@ -10,7 +10,6 @@ from dyna.reporting.accuracy.curves import Curve, curves
 from dyna.reporting.findings import listed
 from dyna.reporting.tables import in_markdown
 from dyna.scores import statistics
-from dyna.scores.arms import Fault
 from dyna.scores.results import Row
 
 
@@ -27,7 +26,7 @@ def table(rows: Sequence[Row]) -> str:
     body = []
     for curve in found:
         texts = [
-            f"{_sized(curve.fault, level)}: {_cost(curve.cost[:, i])}"
+            f"{curve.fault.sized(level)}: {_cost(curve.cost[:, i])}"
             for i, level in enumerate(curve.level)
             if i
         ]
@@ -42,20 +41,15 @@ def _cost(values: Float[np.ndarray, " N"]) -> str:
     return f"{-values.mean():+.3f}" + ("" if math.isnan(half) else f" ± {half:.3f}")
 
 
-def _sized(one: Fault, level: float) -> str:
-    return f"{level:g} {one.unit}".replace(" %", "%")
-
-
 def _even(curve: Curve) -> str:
     found = curve.break_even()
     if found is None:
         return ""
     largest = f"> {curve.level[-1]:.3g}"
     middle, low, high = (largest if math.isinf(x) else f"{x:.3g}" for x in found)
-    spread = (
-        f" ({low} to {high})" if len(curve.iou) > 1 and (low, high) != (middle, middle) else ""
-    )
-    return f"{middle}{spread} {curve.fault.unit}".replace(" %", "%")
+    spread = "" if low == middle == high else f" ({low} to {high})"
+    unit = f"{middle}{spread} {curve.fault.unit}".replace(" %", "%")
+    return f"{unit}, with {curve.rival_label}"
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
@@ -67,7 +61,7 @@ def sentences(rows: Sequence[Row]) -> list[str]:
     for tier in dict.fromkeys(curve.tier for curve in found):
         there = [curve for curve in found if curve.tier == tier]
         costs = [
-            f"{curve.fault.label} ({_sized(curve.fault, curve.level[i])}: "
+            f"{curve.fault.label} ({curve.fault.sized(curve.level[i])}: "
             f"{-curve.cost[:, i].mean():+.3f})"
             for curve in there
             for i in [int(curve.cost.mean(0).argmax())]

@@ -58,6 +58,7 @@ def test_every_command_takes_them(name: str, configured: Callable) -> None:
     for command, keys in {
         "train": ("start={}", digits[0]),
         "evaluate": ("checkpoint={}",),
+        "check": ("checkpoint={}",),
         "compare": ("output={}",),
         "diagnose": ("load={}", "save={}"),
         "track": ("{}", "checkpoint={}", "output={}"),

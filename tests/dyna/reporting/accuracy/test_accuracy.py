@@ -47,7 +47,7 @@ def test_seeds_that_differ_give_an_interval() -> None:
 def test_what_never_falls_below_the_rival_breaks_even_nowhere() -> None:
     [curve] = curves(_study(blur=(0.0, 0.01, 0.02, 0.03)))
     assert curve.break_even() == (math.inf, math.inf, math.inf)
-    assert "> 4 px" in words.table(_study(blur=(0.0, 0.01, 0.02, 0.03)))
+    assert "> 4 px, with cut_paste" in words.table(_study(blur=(0.0, 0.01, 0.02, 0.03)))
 
 
 def test_a_right_simulator_that_is_no_better_breaks_even_at_once() -> None:

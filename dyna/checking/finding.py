@@ -3,7 +3,6 @@
 import dataclasses
 import math
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -56,9 +55,3 @@ def mean_and_error(values: Float[Tensor, " B"]) -> tuple[float, float]:
         return math.nan, math.nan
     spread = known.std(correction=min(1, len(known) - 1)).item()
     return known.mean().item(), 2 * spread / math.sqrt(len(known))
-
-
-def by_episode(value: Float[Tensor, "B ..."], keep: Tensor) -> Float[Tensor, " B"]:
-    """Means of what is kept in each episode; not a number where nothing is."""
-    kept = torch.where(keep, value, 0.0).flatten(1).sum(1)
-    return kept / keep.flatten(1).sum(1)

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dyna.diagnosis import fit
 from dyna.diagnosis.behaviour import Record, seen, statistics, told
 from dyna.diagnosis.matching import match
 from dyna.loop.following import pick
@@ -78,7 +79,8 @@ def beside(
         error that nobody knows is left out). HOW is ``model`` or ``truth`` with the figures of
         `statistics`, or ``boxes`` with those of `box_bias`, whose ``dreamed`` is what the model
         sees of real episodes. Only frames that both have are compared, and only real episodes
-        that have a target, as all dreams do.
+        that have a target, as all dreams do. ``beside/fit/FIGURE/real`` and ``/dreamed`` say how
+        the boxes of truth sit on what is drawn (`fit.figures`).
     """
     horizon = min(real.horizon, dreamed.horizon)
     real = real[real.box[:, 0, 2] > 0][:EPISODES].first(horizon)
@@ -92,9 +94,13 @@ def beside(
         found["model"] = compare(seen(real, posterior), seen(dreamed, imagined))
         if real.truth is not None:
             found["boxes"] = box_bias(posterior, real.truth)
+    sits: dict[str, float] = {}
     if real.truth is not None:
-        found["truth"] = compare(told(alike(real, dreamed)), told(dreamed))
-    return {
+        pair = told(alike(real, dreamed)), told(dreamed)
+        found["truth"] = compare(*pair)
+        for part, record in zip(("real", "dreamed"), pair, strict=True):
+            sits |= {f"beside/fit/{name}/{part}": x for name, x in fit.figures(record).items()}
+    return sits | {
         f"beside/{how}/{name}/{part}": value
         for how, pairs in found.items()
         for name, pair in pairs.items()

@@ -216,15 +216,16 @@ class Run:
             "config_hash": self.identity,
             **results.provenance(shlex.join(["python", "-m", "dyna", *sys.argv[1:]])),
         }
+        from dyna.running.evaluate import put_beside  # it draws, which is slow to import
+
+        summary |= put_beside(dyna.agent, self.held_out, dyna.dream, cfg.final_episodes)
         if cfg.pictures:
             from dyna.reporting import pages
-            from dyna.running.evaluate import put_beside
 
             summary["references"] = references.score(self.held_out, cfg.final_episodes)
             for video in pages.make_videos(self.folder, dyna.agent, self.held_out, dyna.dream):
                 for logger in self.loggers:
                     logger.video(f"videos/{video.stem}", video, summary)
-            summary |= put_beside(dyna.agent, self.held_out, dyna.dream, cfg.final_episodes)
         for logger in self.loggers:
             logger.summary({k: v for k, v in summary.items() if isinstance(v, int | float | str)})
         temporary = self.folder / "summary.json.tmp"

@@ -9,9 +9,10 @@ import torch
 
 from agents.random_actions import RandomActions
 from dyna.checking import camera, labels, returns, rewards, scenes, sight
-from dyna.checking.finding import by_episode, graded, mean_and_error, worst
+from dyna.checking.finding import graded, mean_and_error, worst
 from dyna.checking.returns import Earned
 from dyna.diagnosis.behaviour import Record
+from dyna.diagnosis.fit import by_episode, figures
 from dyna.loop import trust
 from dyna.loop.rollout import rollout
 from envs.digits import make
@@ -73,6 +74,16 @@ def test_boxes_that_stay_are_said_not_to_move() -> None:
     found = labels.judge(moving, stays)
     assert found.state == "wrong"
     assert "moves not at all" in found.said
+
+
+def test_the_figures_of_a_run_tell_a_bias_from_a_scatter_and_from_a_size() -> None:
+    right = figures(squares())
+    beside, large = figures(squares(off=(3.0, 0.0))), figures(squares(size=1.25))
+    assert beside["offset"] - right["offset"] == pytest.approx(3 / BOX, abs=0.05)
+    assert beside["scatter"] == pytest.approx(right["scatter"], abs=0.05)
+    assert large["fill"] / right["fill"] == pytest.approx(1 / 1.25, abs=0.03)
+    late = figures(squares(late=1))
+    assert late["scatter"] - right["scatter"] > 0.1 > late["offset"]
 
 
 def panned(share: float, late: int = 0) -> Record:

@@ -55,7 +55,10 @@ def test_an_honest_dream_is_like_the_world(tier: str) -> None:
     found = beside(reality(tier), simulated(tier))
     assert red(found) == {}
     assert len([key for key in found if key.endswith("/ratio")]) == 19
-    assert all(key.startswith("beside/truth/") for key in found)
+    assert {key.split("/")[1] for key in found} == {"truth", "fit"}
+    for name in ("offset", "scatter", "fill"):
+        real, dreamed = (found[f"beside/fit/{name}/{part}"] for part in ("real", "dreamed"))
+        assert dreamed == pytest.approx(real, abs=0.05)
 
 
 def test_frozen_looks_are_red() -> None:

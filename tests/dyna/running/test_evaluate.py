@@ -130,7 +130,7 @@ def test_the_simulator_dreams_of_the_same_world() -> None:
     dream = imagined(Oracle(env.scene.frame_shape, task().scene), env, batch_size=5, seed=1)
     found = put_beside(LastBox(), env, dream, episodes=12)
     assert (env.batch_size, dream.batch_size, dream.horizon) == (12, 12, 8)
-    assert {name.split("/")[1] for name in found} == {"truth"}  # it cannot look at frames
+    assert {name.split("/")[1] for name in found} == {"truth", "fit"}  # it cannot look at frames
     assert found["beside/truth/speed/ratio"] == pytest.approx(1, abs=0.3)
     assert found == put_beside(LastBox(), env, dream, episodes=12)
 

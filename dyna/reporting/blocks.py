@@ -69,7 +69,8 @@ def block(path: Path, folder: str) -> str:
     right = [row for row in rows if arm(row["arm"]).kind != "wrong"]
     table = tables.as_markdown(right)
     if len(right) < len(rows):
-        table = f"{words.table(rows)}\n\n{table}"
+        parts = (words.table(rows), words.models(rows), table)
+        table = "\n\n".join(part for part in parts if part)
     return f"{_picture(path, rows, folder)}{table}\n\n{said}\n\n<sub>{note}</sub>\n"
 
 

@@ -76,12 +76,14 @@ class Fault:
         label: For people.
         unit: Of levels.
         levels: Overrides by level, from the least wrong on; 0 is right.
+        figure: Of rows, ``beside/FIGURE/dreamed``, that shows it; empty if none does.
     """
 
     name: str
     label: str
     unit: str
     levels: dict[float, tuple[str, ...]]
+    figure: str = ""
 
     def sized(self, level: float) -> str:
         """A level with its unit."""
@@ -112,7 +114,7 @@ def _declared() -> dict[str, dict[str, Any]]:
 def faults() -> dict[str, Fault]:
     """Every declared fault, by name."""
     return {
-        name: Fault(name, told["label"], told["unit"], _tuples(told["levels"]))
+        name: Fault(name, **{**told, "levels": _tuples(told["levels"])})
         for name, told in _read("faults.yaml").items()
     }
 

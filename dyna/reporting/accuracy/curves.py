@@ -26,6 +26,7 @@ class Curve:
     Attributes:
         fault: Which.
         tier: Where.
+        frames: Real and imagined ones.
         level: How large it is; 0 at first, which is right.
         iou: Of every seed at every level.
         rival: Of every seed of the better arm that imagines without learning; None without one.
@@ -34,6 +35,7 @@ class Curve:
 
     fault: Fault
     tier: str
+    frames: tuple[int, int]
     level: Float[np.ndarray, " L"]
     iou: Float[np.ndarray, "N L"]
     rival: Float[np.ndarray, " N"] | None
@@ -98,7 +100,6 @@ def _curve(one: Fault, right: Line, wrong: Sequence[Line], rival: Line | None) -
     table = np.array([[line.rows[seed]["iou"] for line in used] for seed in seeds])
     table = table.reshape(len(seeds), len(used))
     level = np.array([0.0, *(found[1] for line in wrong if (found := fault(line.arm)))])
-    theirs = table[:, -1] if rival else None
-    return Curve(
-        one, right.tier, level, table[:, : len(level)], theirs, rival.label if rival else ""
-    )
+    frames = right.real_frames, right.imagined_frames
+    theirs, label = (table[:, -1], rival.label) if rival else (None, "")
+    return Curve(one, right.tier, frames, level, table[:, : len(level)], theirs, label)

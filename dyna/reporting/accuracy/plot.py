@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from dyna.reporting import plots
 from dyna.reporting.accuracy.curves import Curve
+from dyna.reporting.accuracy.places import Place, places
 from dyna.reporting.accuracy.words import ranked
 from dyna.reporting.tables import Line, lines
 from dyna.scores import statistics
@@ -20,7 +21,8 @@ from dyna.scores.results import Row
 def panels(rows: Sequence[Row], page_ink: bool = True) -> str | None:
     """A panel for each fault of the first tier, those that cost most first.
 
-    Lines across are the arms without a fault; None if the rows have no faults.
+    Lines across are the arms without a fault, marks on them how wrong their models are; None if
+    the rows have no faults.
     """
     found = ranked(rows)
     found = [curve for curve in found if curve.tier == found[0].tier]
@@ -31,6 +33,7 @@ def panels(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         for line in lines(rows)
         if line.rows and line.tier == found[0].tier and line.kind not in ("wrong", "reference")
     ]
+    placed = places(rows)
     columns = 2 if page_ink else 3
     height = math.ceil(len(found) / columns)
     with matplotlib.rc_context(plots.SETTINGS):
@@ -38,7 +41,10 @@ def panels(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(height, columns, sharey=True, squeeze=False)
         for axes, curve in zip(grid.flat, found, strict=False):
-            _panel(axes, curve, across)
+            marks = [
+                x for x in placed if (x.curve.fault, x.curve.tier) == (curve.fault, curve.tier)
+            ]
+            _panel(axes, curve, across, marks)
         for axes in grid.flat[len(found) :]:
             axes.set_axis_off()
         for row in grid:
@@ -48,7 +54,7 @@ def panels(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         return plots.as_svg(figure, page_ink)
 
 
-def _panel(axes: Axes, curve: Curve, across: Sequence[Line]) -> None:
+def _panel(axes: Axes, curve: Curve, across: Sequence[Line], placed: Sequence[Place]) -> None:
     """Levels evenly apart: each is about twice the one before."""
     for line in across:
         look = arm(line.arm)
@@ -66,6 +72,9 @@ def _panel(axes: Axes, curve: Curve, across: Sequence[Line]) -> None:
     axes.fill_between(
         place, means - half, means + half, color=look.colour, alpha=0.15, linewidth=0
     )
+    for one in placed:
+        own, iou = arm(one.line.arm), one.line.mean("iou") or 0.0
+        axes.plot(one.position, iou, color=own.colour, marker=own.marker, markersize=7, zorder=3)
     axes.set_xticks(place, [f"{level:g}" for level in curve.level])
     axes.set_title(curve.fault.label, fontsize=9)
     axes.set_xlabel(curve.fault.unit, fontsize=8)
@@ -74,7 +83,7 @@ def _panel(axes: Axes, curve: Curve, across: Sequence[Line]) -> None:
 def _caption(rows: Sequence[Row]) -> str:
     return (
         "Held-out IoU of who learned in a simulator with one fault, against its size; lines "
-        "across: other arms with the same frames."
+        "across: other arms with the same frames, marked where their models are as wrong."
     )
 
 

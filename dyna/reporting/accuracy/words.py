@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dyna.reporting.accuracy.curves import Curve, curves
+from dyna.reporting.accuracy.places import Place, places
 from dyna.reporting.findings import listed
 from dyna.reporting.tables import in_markdown
 from dyna.scores import statistics
@@ -34,6 +35,43 @@ def table(rows: Sequence[Row]) -> str:
         even = _even(curve)
         body.append([curve.fault.label, *texts, even, str(len(curve.iou))])
     return in_markdown(header, body)
+
+
+def models(rows: Sequence[Row]) -> str:
+    """How wrong each model is at most in the units of each fault, and what so much of it costs.
+
+    On the first tier; empty if no model has figures of its dreams.
+    """
+    found = _first_tier(rows)
+    by_fault: dict[str, dict[str, Place]] = {}
+    for one in found:
+        by_fault.setdefault(one.curve.fault.label, {})[one.line.label] = one
+    names = list(dict.fromkeys(one.line.label for one in found))
+    body = [
+        [label, *(_placed(own[name]) if name in own else "" for name in names)]
+        for label, own in by_fault.items()
+    ]
+    below = {one.line.label: f"{-_below(one):+.3f}" for one in found}
+    body.append(["all that is wrong with it", *(below[name] for name in names)])
+    return in_markdown(["fault", *names], body) if found else ""
+
+
+def _first_tier(rows: Sequence[Row]) -> list[Place]:
+    """Models beside the faults of the first tier, those that cost most first."""
+    found = places(rows)
+    found = [one for one in found if one.curve.tier == found[0].curve.tier]
+    return sorted(found, key=lambda one: -one.curve.cost.mean(0).max())
+
+
+def _below(one: Place) -> float:
+    """How far a model is below the simulator."""
+    return float(one.curve.iou[:, 0].mean()) - (one.line.mean("iou") or 0.0)
+
+
+def _placed(one: Place) -> str:
+    """A size and what it costs."""
+    size = one.curve.fault.sized(float(f"{one.level:.2g}"))
+    return f"{'> ' if one.beyond else ''}{size}: {-one.cost:+.3f}"
 
 
 def _cost(values: Float[np.ndarray, " N"]) -> str:
@@ -70,6 +108,22 @@ def sentences(rows: Sequence[Row]) -> list[str]:
         by_name = {curve.fault.name: curve for curve in there}
         if {"box_jitter", "box_bias"} <= by_name.keys():
             said.append(_apart(by_name["box_jitter"], by_name["box_bias"]))
+    return [*said, *_told_of_models(rows)]
+
+
+def _told_of_models(rows: Sequence[Row]) -> list[str]:
+    """What each learned model does wrong at most that costs something."""
+    found, said = [one for one in _first_tier(rows) if one.line.is_learned], []
+    for label in dict.fromkeys(one.line.label for one in found):
+        own = [one for one in found if one.line.label == label]
+        costs = [
+            f"{one.curve.fault.label} ({_placed(one)})"
+            for one in sorted(own, key=lambda one: -one.cost)
+        ]
+        said.append(
+            f"{label} is {-_below(own[0]):+.3f} from the simulator on {own[0].curve.tier}. Of its "
+            f"faults it has at most, with what so much of each costs alone: {listed(costs)}."
+        )
     return said
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from dyna.reporting.accuracy import plot, words
 from dyna.reporting.accuracy.curves import crossing, curves
+from dyna.reporting.accuracy.places import places
 from dyna.scores.arms import faults
 from dyna.scores.results import Row
 from tests.dyna.rows import seeds
@@ -80,3 +81,44 @@ def test_the_figure_has_a_panel_for_each_fault() -> None:
         assert f">{text}<" in drawn
     assert ">boxes stay behind<" not in drawn
     assert plot.panels(_study()) is None
+
+
+def _dreaming(figure: str, **dreamed: float) -> list[Row]:
+    """A study of slowness in which dreams of each arm have a figure."""
+    rows = _study(slowness=(0.0, 0.02, 0.06, 0.2)) + seeds("air", 0.84, 0.86, 0.85)
+    levels = faults()["slowness"].arms
+    known = {"oracle": 2.0, **dict(zip(levels, (1.5, 1.0, 0.5, 0.0), strict=True)), **dreamed}
+    key = f"beside/{figure}/dreamed"
+    return [{**r, key: known[r["arm"]]} if r["arm"] in known else r for r in rows]
+
+
+def test_a_model_is_placed_where_a_fault_shows_as_much() -> None:
+    found = places(_dreaming("truth/speed", air=1.25, cut_paste=2.2, rigid=-1.0))
+    by_arm = {one.line.arm: one for one in found}
+    assert set(by_arm) == {"air", "cut_paste", "rigid"}
+    air = by_arm["air"]
+    assert (air.level, air.position, air.beyond) == pytest.approx((37.5, 1.5, False))
+    assert air.cost == pytest.approx(0.01)
+    assert by_arm["cut_paste"].level == pytest.approx(10)  # too fast counts like too slow
+    assert by_arm["rigid"].beyond
+    assert by_arm["rigid"].level == 100
+
+
+def test_models_are_placed_in_words_and_in_the_figure() -> None:
+    rows = _dreaming("truth/speed", air=1.25)
+    table = words.models(rows).splitlines()
+    assert table[2] == "| objects are too slow | 38%: -0.010 |"
+    assert table[3] == "| all that is wrong with it | -0.020 |"
+    assert words.sentences(rows)[-1] == (
+        "Dyna (air) is -0.020 from the simulator on plain. Of its faults it has at most, with "
+        "what so much of each costs alone: objects are too slow (38%: -0.010)."
+    )
+    drawn, without = plot.panels(rows), plot.panels(_dreaming("fit/fill", air=1.25))
+    assert drawn is not None
+    assert without is not None
+    assert len(drawn) > len(without)
+
+
+def test_nothing_is_placed_where_dreams_have_no_figures() -> None:
+    assert places(_study(slowness=(0.1,))) == []
+    assert words.models(_study(slowness=(0.1,))) == ""

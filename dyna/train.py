@@ -6,7 +6,13 @@ import hydra
 from omegaconf import DictConfig
 
 from dyna.command_line import call, clear_errors_of_one
-from dyna.running.checks import check_device, check_folder, check_keys, check_name
+from dyna.running.checks import (
+    check_device,
+    check_factors,
+    check_folder,
+    check_keys,
+    check_name,
+)
 from dyna.running.run import run
 from envs.settings import check
 
@@ -37,6 +43,7 @@ def validate(cfg: DictConfig) -> None:
     check_keys(
         cfg, LOWEST, numbers, flags, texts=("name", "folder", "start"), optional=("rounds",)
     )
+    check_factors("generalise", cfg.generalise)
     check("gate", cfg.gate, float | None, {"most": 1})
     if cfg.warmup > cfg.real_frames:
         raise ValueError(

@@ -148,6 +148,22 @@ def dreamed(cfg: DictConfig, factors: Factors | None) -> DictConfig:
     return env
 
 
+def harder(cfg: DictConfig) -> DictConfig:
+    """The env with the factors of ``generalise``, if there are any, instead of its own.
+
+    Raises:
+        ValueError: Its scenes have none.
+    """
+    factors = cfg.get("generalise")
+    if factors is None:
+        return cfg.env
+    if "factors" not in cfg.env:
+        raise ValueError(f"generalise={factors}, but the scenes of this env have no factors")
+    env = cfg.env.copy()
+    env.factors = {**(cfg.env.factors or {}), **factors}
+    return env
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -54,6 +54,16 @@ def check_list(key: str, given: object, kind: type, least: int | None = None) ->
         check(f"an entry of {key}", item, kind, {} if least is None else {"least": least})
 
 
+def check_factors(key: str, given: object) -> None:
+    """Makes sure that a key holds factors of scenes, by name, or none.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not isinstance(given, DictConfig | None):
+        raise ValueError(f"{key}={given}: give factors, {{max_objects: 6}}, or null")
+
+
 def check_name(key: str, name: object) -> None:
     """Makes sure that a name can be that of a folder under ``outputs/``, and leads nowhere else.
 

@@ -25,8 +25,8 @@ from dyna.pictures import beside as strip
 from dyna.pictures import sheet
 from dyna.reporting import model_page
 from dyna.running import checkpoint, foreign, model_log
-from dyna.running.build import has_model, imagined, make
-from dyna.running.checks import check_device, check_folder, check_keys, check_list
+from dyna.running.build import harder, has_model, imagined, make
+from dyna.running.checks import check_device, check_factors, check_folder, check_keys, check_list
 from dyna.running.lock import locked, locked_file
 from dyna.scores import results
 from dyna.scores.privacy import writable
@@ -78,8 +78,7 @@ def probe(cfg: DictConfig, seed: int) -> list[Finding]:
     findings = [Finding(row, model, episodes, dreams)]
     if cfg.generalise is not None:
         factors = OmegaConf.to_container(cfg.generalise)
-        harder = OmegaConf.merge(cfg.env, {"factors": factors})
-        episodes = _held_out(cfg, harder, seed)  # type: ignore[arg-type]
+        episodes = _held_out(cfg, harder(cfg), seed)
         trained_slots, model.num_slots = model.num_slots, _slots(cfg, model, episodes)
         found = diagnose(model, episodes, seed, _protocol(cfg))
         row = {**known, "test_factors": factors, "test_slots": model.num_slots, **flat(found)}
@@ -235,8 +234,7 @@ def validate(cfg: DictConfig) -> None:
         texts=("label", "output", "folder", "save", "load"),
     )
     check_list("seeds", cfg.seeds, int, least=0)
-    if not isinstance(cfg.generalise, DictConfig | None):
-        raise ValueError(f"generalise={cfg.generalise}: give factors, {{max_objects: 6}}, or null")
+    check_factors("generalise", cfg.generalise)
     check_device(str(cfg.device))
     if not has_model(cfg):
         raise ValueError("world_model=none is nothing to measure: choose world_model=air")

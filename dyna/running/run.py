@@ -19,13 +19,14 @@ from dyna.evaluation import references
 from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
 from dyna.running import foreign, model_log
-from dyna.running.build import build, choice, has_model, make
+from dyna.running.build import build, choice, harder, has_model, make
 from dyna.running.checkpoint import Checkpoints, config_hash
 from dyna.running.lock import locked
 from dyna.running.logger import JSONL, Logger
 from dyna.running.subject import describe
 from dyna.scores import results
 from dyna.scores.privacy import writable, write_config
+from envs.tracking import Tracking
 
 OWN_FILES = ("config.yaml", "metrics.jsonl", "summary.json", "report.html")
 OWN_FOLDERS = ("checkpoints", "videos", "tensorboard", "wandb")
@@ -61,7 +62,7 @@ class Run:
         """Runs from the start or the last checkpoint to the end."""
         cfg = self.cfg
         self.dyna = build(cfg)
-        self.held_out = make(cfg.env, split="test", batch_size=BATCH, seed=0, device=cfg.device)
+        self.held_out = self._test(harder(cfg))
         state = self.checkpoints.latest()
         if state is None and cfg.start is not None:
             foreign.inherit(self.dyna.agent, cfg)
@@ -85,6 +86,10 @@ class Run:
         finally:
             for logger in self.loggers:
                 logger.close()
+
+    def _test(self, env: DictConfig) -> Tracking:
+        """The task with digits that are held out."""
+        return make(env, split="test", batch_size=BATCH, seed=0, device=self.cfg.device)
 
     def _drive(self, bar: tqdm) -> None:
         dyna = self.dyna
@@ -218,7 +223,7 @@ class Run:
         }
         from dyna.running.evaluate import put_beside  # it draws, which is slow to import
 
-        summary |= put_beside(dyna.agent, self.held_out, dyna.dream, cfg.final_episodes)
+        summary |= put_beside(dyna.agent, self._test(cfg.env), dyna.dream, cfg.final_episodes)
         if cfg.pictures:
             from dyna.reporting import pages
 

@@ -84,6 +84,17 @@ def test_a_killed_run_ends_with_the_numbers_of_an_undisturbed_one(tmp_path: Path
     assert rows(tmp_path / "a") == rows(tmp_path / "b")
 
 
+def test_held_out_scenes_may_have_more_objects(tmp_path: Path) -> None:
+    asked = ["env.factors={max_objects: 2}", "generalise={min_objects: 3, max_objects: 4}"]
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        found = run(hydra.compose("train", [*TINY, *asked, f"folder={tmp_path}"]))
+    assert {name for name in found if name.startswith("eval/iou_") and "object" in name} <= {
+        "eval/iou_3_objects",
+        "eval/iou_4_objects",
+    }
+    assert found["beside/truth/objects/real"] <= 2, "dreams are put beside what they are of"
+
+
 def test_a_terminated_run_saves_and_says_so(tmp_path: Path) -> None:
     process = start(tmp_path, *TINY, "checkpoint_every=1000", "imagined_frames=20000", "folder=a")
     wait_for_rows(tmp_path / "a", 3)
@@ -141,6 +152,8 @@ def command(
         ("agent.policy.channels=[8,0.5]", "channels=[8, 0.5] is no pair [a, b], each a whole"),
         ("agent.policy.memory=0", "memory must be at least 1, got 0"),
         ("agent.policy=3", "policy=3 is none"),
+        ("generalise=7", "generalise=7: give factors, {max_objects: 6}"),
+        ("generalise={nonsense: 1}", "unknown factor 'nonsense'"),
         ("env.factors=7", "factors=7 names none: give factors={max_objects: 5}"),
         ("env.factors={bar_brightness: 3}", "bar_brightness=3 is no pair"),
         ("seed=18446744073709551616", "seed must be finite, and below 2^63"),

@@ -72,11 +72,12 @@ class Bank:
         camera = state["camera"]
         return Bank(**{**state, "camera": Snapshot(**camera) if camera else None})
 
-    def draw(self, batch: int, recombine: bool, rng: torch.Generator) -> "Bank":
+    def draw(self, batch: int, recombine: bool, rng: torch.Generator, more: int = 0) -> "Bank":
         """Draws start moments: replayed, or recombined from different ones.
 
         A recombined scene shows the objects of one moment, as they look beside each other, at
         places and with velocities that were seen at others, before a background of yet another.
+        It has up to ``more`` objects of any other moments beside them, as far as there are slots.
         Scenes that happen to show nothing that could be followed are mended: another moment is
         replayed, or the first object exchanged.
         """
@@ -91,23 +92,34 @@ class Bank:
             other = torch.randint(len(good), (batch,), generator=rng, device=device)
             return self[torch.where(empty, good[other], moments)]
         backgrounds = torch.randint(len(self.valid), (batch,), generator=rng, device=device)
-        there = torch.arange(drawn.valid.shape[1], device=device) < drawn.count[:, None]
+        place = torch.arange(drawn.valid.shape[1], device=device)
+        count = drawn.count
+        if more:
+            count = count + torch.randint(more + 1, (batch,), generator=rng, device=device)
+            count = count.clamp(max=len(place))
+        there = place < count[:, None]
         moment, slot = self._places(there, rng)
         # Who would be in front of whom nobody knows: they have never met.
         order = torch.rand(slot.shape, generator=rng, device=device).argsort(-1)
         empty = ~(there & self.shown[moment, slot]).any(-1)
         if bool(empty.any()):
-            good, place = self.shown.nonzero(as_tuple=True)
+            good, its = self.shown.nonzero(as_tuple=True)
             other = torch.randint(len(good), (batch,), generator=rng, device=device)[:, None]
             first = (there.cumsum(-1) == 1) & empty[:, None]
             moment = torch.where(first, good[other], moment)
-            slot = torch.where(first, place[other], slot)
+            slot = torch.where(first, its[other], slot)
         # Who is there first, in any order; where looks are not known one object lends them twice.
         chance = torch.rand(slot.shape, generator=rng, device=device)
         who = (chance - 2 * drawn.valid.to(chance.dtype)).argsort(-1)
         known = drawn.valid.sum(-1, keepdim=True)
-        who = who.gather(-1, torch.arange(slot.shape[1], device=device).remainder(known))
+        who = who.gather(-1, place.remainder(known))
         here = moments[:, None].expand_as(who)
+        if more:
+            pairs = self.valid.nonzero()
+            other = pairs[torch.randint(len(pairs), who.shape, generator=rng, device=device)]
+            stranger = place >= drawn.count[:, None]
+            here = torch.where(stranger, other[..., 0], here)
+            who = torch.where(stranger, other[..., 1], who)
         side = self.where[here, who][..., 2:]
         return dataclasses.replace(
             drawn,
@@ -116,6 +128,7 @@ class Bank:
             hidden=self.hidden[moment, slot],
             what=self.what[here, who],
             valid=there,
+            count=count,
             shown=there & self.shown[moment, slot],
             row=self.row[here, who],
             order=order,

@@ -14,6 +14,7 @@ from world_models.air.bank import Bank
 from world_models.air.frame.scene_model import SceneModel
 from world_models.air.looks.base import Look, Looks
 from world_models.air.motion.transition import Transition
+from world_models.air.settings import AIRSettings
 from world_models.air.viewpoint import Viewpoint
 from world_models.blocks.glimpse import draw_part, window_box
 
@@ -62,13 +63,14 @@ def start(
     looks: Looks,
     bank: Bank,
     batch_size: int,
-    recombine: bool,
+    settings: AIRSettings,
     rng: torch.Generator,
 ) -> DreamState:
-    """Imagined scenes, each with something to follow."""
+    """Imagined scenes, each with something to follow, replayed or recombined."""
+    recombine = settings.recombine
 
     def some() -> DreamState:
-        drawn = bank.draw(batch_size, recombine, rng)
+        drawn = bank.draw(batch_size, recombine, rng, settings.more_objects)
         if not recombine:
             return begin(scene, looks, drawn, rng)
         drawn = dataclasses.replace(drawn, row=looks.beginning(drawn.row, rng))

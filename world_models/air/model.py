@@ -237,8 +237,7 @@ class AIR(WorldModel[DreamState]):
         """Begins imagined episodes at moments of real ones, replayed or recombined."""
         if self.bank is None:
             raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
-        recombine = self.settings.recombine
-        state = dream.start(self.scene, self.looks, self.bank, batch_size, recombine, rng)
+        state = dream.start(self.scene, self.looks, self.bank, batch_size, self.settings, rng)
         return dataclasses.replace(state, noise=self._noise_offset(rng))
 
     @torch.no_grad()

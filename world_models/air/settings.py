@@ -66,6 +66,12 @@ class AIRSettings(Settings):
         "imagine objects and backgrounds of different episodes together; false: real scenes are "
         "replayed",
     )
+    more_objects: int = setting(
+        0,
+        "recombined scenes have up to so many objects more than real ones, from other moments; "
+        "as far as there are slots",
+        least=0,
+    )
     looks: str = setting(
         "replay",
         "how looks go on in dreams: along a real track, by a learned recurrent prior, not at all",
@@ -105,6 +111,10 @@ class AIRSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.more_objects and not self.recombine:
+            raise ValueError(
+                f"more_objects={self.more_objects} are of other scenes: give recombine=true"
+            )
         if self.anisotropic and self.inference == "recurrent":
             raise ValueError("inference=recurrent has square windows: give anisotropic=false")
         if self.transition == "constant_velocity" and self.relation == "pairwise":

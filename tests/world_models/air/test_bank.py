@@ -76,6 +76,17 @@ def test_as_many_objects_are_dreamed_of_as_are_believed_in(rng: torch.Generator)
     assert {tuple(pair) for pair in both} == {(0.0, 1.0), (10.0, 10.0)}
 
 
+def test_more_objects_come_from_any_moments(rng: torch.Generator) -> None:
+    """Beside those of one moment, which stay together; never more than there are slots."""
+    drawn = _bank(count=(1, 1, 1)).draw(600, True, rng, more=2)
+    assert torch.equal(drawn.valid.sum(-1), drawn.count)
+    number = drawn.count.bincount(minlength=3) / 600
+    assert number.tolist() == pytest.approx([0, 1 / 3, 2 / 3], abs=0.08)
+    look = drawn.what[..., 0][drawn.valid.all(-1)]
+    assert (look[:, 0] // 10 != look[:, 1] // 10).float().mean() > 0.4, "of different moments"
+    assert torch.equal(look, drawn.row[drawn.valid.all(-1)].float())
+
+
 def _nearest(bank: Bank) -> Tensor:
     """Distances of the two nearest of three objects, pixels."""
     xy = bank.where[..., :2]

@@ -72,3 +72,8 @@ def test_choices_are_made_once() -> None:
     model.fit(_real("easy", 2, 8), torch.Generator().manual_seed(3))
     assert model.choices == before
     assert model.scene is scene
+
+
+def test_objects_of_other_scenes_need_recombined_ones() -> None:
+    with pytest.raises(ValueError, match="more_objects=2 are of other scenes: give recombine"):
+        AIRSettings(recombine=False, more_objects=2)

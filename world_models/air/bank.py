@@ -72,12 +72,20 @@ class Bank:
         camera = state["camera"]
         return Bank(**{**state, "camera": Snapshot(**camera) if camera else None})
 
-    def draw(self, batch: int, recombine: bool, rng: torch.Generator, more: int = 0) -> "Bank":
+    def draw(
+        self,
+        batch: int,
+        recombine: bool,
+        rng: torch.Generator,
+        more: int = 0,
+        most: int | None = None,
+    ) -> "Bank":
         """Draws start moments: replayed, or recombined from different ones.
 
         A recombined scene shows the objects of one moment, as they look beside each other, at
         places and with velocities that were seen at others, before a background of yet another.
-        It has up to ``more`` objects of any other moments beside them, as far as there are slots.
+        It has up to ``more`` objects of any other moments beside them, and ``most`` altogether, as
+        far as there are slots.
         Scenes that happen to show nothing that could be followed are mended: another moment is
         replayed, or the first object exchanged.
         """
@@ -96,7 +104,7 @@ class Bank:
         count = drawn.count
         if more:
             count = count + torch.randint(more + 1, (batch,), generator=rng, device=device)
-            count = count.clamp(max=len(place))
+        count = count.clamp(max=min(len(place), most or len(place)))
         there = place < count[:, None]
         moment, slot = self._places(there, rng)
         # Who would be in front of whom nobody knows: they have never met.

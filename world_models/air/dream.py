@@ -70,11 +70,13 @@ def start(
     recombine = settings.recombine
 
     def some() -> DreamState:
-        drawn = bank.draw(batch_size, recombine, rng, settings.more_objects)
+        numbers = settings.more_objects, settings.most_objects
+        drawn = bank.draw(batch_size, recombine, rng, *numbers)
         if not recombine:
-            return begin(scene, looks, drawn, rng)
+            return painted(begin(scene, looks, drawn, rng), settings.behind)
         drawn = dataclasses.replace(drawn, row=looks.beginning(drawn.row, rng))
-        return drawn_in(begin(scene, looks, drawn, rng), bank.inside)
+        state = drawn_in(begin(scene, looks, drawn, rng), bank.inside)
+        return painted(state, settings.behind)
 
     state = some()
     for _ in range(TRIES):
@@ -105,6 +107,24 @@ def begin(
         noise=0,
         bars=scene.bars(background),
         backdrop=backdrop,
+    )
+
+
+def painted(state: DreamState, behind: str) -> DreamState:
+    """The scenes before another background, also where the view will move to.
+
+    Args:
+        state: Scenes as they were seen.
+        behind: ``own``, ``mean`` (one colour, the mean of them all), or ``black``.
+    """
+    if behind == "own":
+        return state
+    level = state.background.mean((0, 2, 3), keepdim=True) * float(behind == "mean")
+    backdrop = state.backdrop
+    if backdrop is not None:
+        backdrop = dataclasses.replace(backdrop, picture=level.expand_as(backdrop.picture))
+    return dataclasses.replace(
+        state, background=level.expand_as(state.background), backdrop=backdrop
     )
 
 

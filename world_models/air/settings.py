@@ -72,6 +72,14 @@ class AIRSettings(Settings):
         "as far as there are slots",
         least=0,
     )
+    most_objects: int | None = setting(
+        None, "recombined scenes have no more objects; 1: the target alone", least=1
+    )
+    behind: str = setting(
+        "own",
+        "backgrounds of dreams; mean: one colour, as bright as real ones are on average",
+        choices=("own", "mean", "black"),
+    )
     looks: str = setting(
         "replay",
         "how looks go on in dreams: along a real track, by a learned recurrent prior, not at all",
@@ -111,10 +119,12 @@ class AIRSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.more_objects and not self.recombine:
-            raise ValueError(
-                f"more_objects={self.more_objects} are of other scenes: give recombine=true"
-            )
+        for name in ("more_objects", "most_objects"):
+            if getattr(self, name) and not self.recombine:
+                raise ValueError(
+                    f"{name}={getattr(self, name)}, but scenes are replayed as they were: give "
+                    "recombine=true"
+                )
         if self.anisotropic and self.inference == "recurrent":
             raise ValueError("inference=recurrent has square windows: give anisotropic=false")
         if self.transition == "constant_velocity" and self.relation == "pairwise":

@@ -87,6 +87,12 @@ def test_more_objects_come_from_any_moments(rng: torch.Generator) -> None:
     assert torch.equal(look, drawn.row[drawn.valid.all(-1)].float())
 
 
+def test_the_target_may_be_alone(rng: torch.Generator) -> None:
+    drawn = _bank().draw(100, True, rng, more=1, most=1)
+    assert drawn.count.tolist() == drawn.valid.sum(-1).tolist() == [1] * 100
+    assert bool(drawn.shown.any(-1).all())
+
+
 def _nearest(bank: Bank) -> Tensor:
     """Distances of the two nearest of three objects, pixels."""
     xy = bank.where[..., :2]

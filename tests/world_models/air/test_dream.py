@@ -79,6 +79,18 @@ def test_what_an_empty_slot_looks_like_is_not_drawn(state: dream.DreamState) -> 
     assert dream.draw(STILL, state)[1][0, 2] == 0
 
 
+@pytest.mark.parametrize(("behind", "level"), [("mean", 0.35), ("black", 0.0)])
+def test_dreams_may_have_no_background(behind: str, level: float) -> None:
+    state = _squares([[12.0, 12.0]])
+    lit = torch.full_like(state.background, 0.3)
+    lit[..., ::2, :] = 0.4
+    state = dataclasses.replace(state, background=lit)
+    canvas, shown = dream.draw(STILL, dream.painted(state, behind))
+    assert canvas[0, 0, -1] == pytest.approx(torch.full((SIZE,), level).numpy(), abs=1e-6)
+    assert canvas[0, 0, 12, 12] == pytest.approx(1, abs=1e-5)
+    assert shown.tolist() == dream.draw(STILL, state)[1].tolist()
+
+
 def _shown(state: dream.DreamState) -> list[float]:
     return dream.draw(STILL, state)[1][0].tolist()
 

@@ -74,6 +74,7 @@ def test_choices_are_made_once() -> None:
     assert model.scene is scene
 
 
-def test_objects_of_other_scenes_need_recombined_ones() -> None:
-    with pytest.raises(ValueError, match="more_objects=2 are of other scenes: give recombine"):
-        AIRSettings(recombine=False, more_objects=2)
+@pytest.mark.parametrize("name", ["more_objects", "most_objects"])
+def test_the_number_of_objects_is_that_of_recombined_scenes(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}=2, but scenes are replayed.*recombine=true"):
+        AIRSettings(recombine=False, **{name: 2})

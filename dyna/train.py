@@ -41,7 +41,12 @@ def validate(cfg: DictConfig) -> None:
     numbers = ("effort", "refit_effort", "checkpoint_every")
     flags = ("overwrite", "progress", "pictures", "publish", "debug")
     check_keys(
-        cfg, LOWEST, numbers, flags, texts=("name", "folder", "start"), optional=("rounds",)
+        cfg,
+        LOWEST,
+        numbers,
+        flags,
+        texts=("name", "folder", "start", "fits"),
+        optional=("rounds",),
     )
     check_factors("generalise", cfg.generalise)
     check("gate", cfg.gate, float | None, {"most": 1})
@@ -53,6 +58,8 @@ def validate(cfg: DictConfig) -> None:
     check_device(str(cfg.device))
     check_name("name", cfg.name)
     check_folder("folder", cfg.folder)
+    if cfg.fits is not None:
+        check_folder("fits", cfg.fits)
     if cfg.publish:
         raise ValueError("publish=true is for the table of a study: give experiment=..., too")
 

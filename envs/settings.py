@@ -32,6 +32,7 @@ def setting(
     below: float | None = None,
     choices: Iterable[str] | None = None,
     pair: type | None = None,
+    dreaming: bool = False,
 ) -> Any:
     """A field of a `Settings` class.
 
@@ -45,6 +46,7 @@ def setting(
         below: All values must be below this.
         choices: The only texts that are allowed.
         pair: Two numbers of this type are meant, each within the limits.
+        dreaming: Of a world model: it says how it dreams, and changes nothing that it learns.
     """
     told: dict[str, Any] = {"help": help}
     limits = {"least": least, "most": most, "above": above, "below": below}
@@ -55,6 +57,8 @@ def setting(
         told["choices"] = tuple(choices)
     if pair is not None:
         told["pair"] = pair
+    if dreaming:
+        told["dreaming"] = True
     if isinstance(default, list | dict):
         whole = default
         return dataclasses.field(default_factory=lambda: type(whole)(whole), metadata=told)

@@ -12,6 +12,7 @@ from agents.base import Agent
 from dyna.loop import trust
 from dyna.loop.replay import Replay
 from dyna.loop.rollout import rollout
+from dyna.loop.sharing import Fits
 from envs.scene import restore
 from envs.tracking import Tracking
 from envs.trajectory import Labels, Trajectory
@@ -64,10 +65,12 @@ class Dyna:
         replay: Real episodes so far, for the model.
         rng: For the fitting of the model.
         schedule: Its budgets.
+        shared: Where fitted models are kept for other runs; None: nowhere.
         real, imagined, fits: Frames had and fits done so far. With `skill` they alone say where
             the loop is, so a resumed run goes on from any row.
         skill: Of the model, once it was asked.
-        seconds: Wall seconds by part, and CPU seconds under ``part_cpu``.
+        seconds: Wall seconds by part, and CPU seconds under ``part_cpu``; ``shared`` are those of
+            another run.
     """
 
     env: Tracking
@@ -77,6 +80,7 @@ class Dyna:
     replay: Replay
     rng: torch.Generator
     schedule: Schedule
+    shared: Fits | None = None
     real: int = dataclasses.field(default=0, init=False)
     imagined: int = dataclasses.field(default=0, init=False)
     fits: int = dataclasses.field(default=0, init=False)
@@ -153,7 +157,12 @@ class Dyna:
         """Fits the world model to every real episode so far."""
         effort = self.schedule.effort if self.fits == 0 else self.schedule.refit_effort
         with self.clock("fit"):
-            metrics = model.fit(self.replay.all(), self.rng, effort)
+            if self.shared is None or self.fits:
+                metrics = model.fit(self.replay.all(), self.rng, effort)
+            else:
+                found = self.shared.fit(model, self.replay.all(), self.rng, effort)
+                metrics = found.metrics
+                self._spend("shared", found.wall, found.cpu)
         self.fits += 1
         return {f"world_model/{key}": value for key, value in metrics.items()}
 
@@ -192,9 +201,12 @@ class Dyna:
         """Adds the seconds spent within to ``part`` (wall) and ``part_cpu`` (process)."""
         wall, cpu = time.perf_counter(), time.process_time()
         yield
-        spent = {part: time.perf_counter() - wall, f"{part}_cpu": time.process_time() - cpu}
-        for key, seconds in spent.items():
-            self.seconds[key] = self.seconds.get(key, 0.0) + seconds
+        self._spend(part, time.perf_counter() - wall, time.process_time() - cpu)
+
+    def _spend(self, part: str, wall: float, cpu: float) -> None:
+        for key, seconds in ((part, wall), (f"{part}_cpu", cpu)):
+            if seconds:
+                self.seconds[key] = self.seconds.get(key, 0.0) + seconds
 
     def state_dict(self) -> dict[str, Any]:
         """All that the rest of the run depends on."""

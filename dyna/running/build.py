@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -12,6 +13,7 @@ from dyna.loop import seeding
 from dyna.loop.imagination import Imagination
 from dyna.loop.loop import Dyna, Schedule
 from dyna.loop.replay import Replay
+from dyna.loop.sharing import Fits
 from envs.factors import Factors
 from envs.tracking import Tracking
 from world_models.base import WorldModel
@@ -213,4 +215,5 @@ def build(cfg: DictConfig) -> Dyna:
     schedule = Schedule(**{**budgets, "rounds": rounds})
     replay = Replay(env.horizon, cfg.replay_capacity, device)
     rng = seeding.generator(seed, "world_model/fit", device)
-    return Dyna(env, agent, model, dream, replay, rng, schedule)
+    shared = Fits(Path(cfg.fits)) if cfg.get("fits") else None
+    return Dyna(env, agent, model, dream, replay, rng, schedule, shared)

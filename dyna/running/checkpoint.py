@@ -18,7 +18,7 @@ import torch
 MAGIC = b"dyna-checkpoint 1 "
 VOLATILE = frozenset(
     {"logger", "folder", "name", "overwrite", "debug", "threads", "progress"}
-    | {"checkpoint_every", "pictures", "publish", "path", "hydra"}
+    | {"checkpoint_every", "pictures", "publish", "path", "hydra", "fits"}
 )
 """Keys of the config that may differ between a checkpoint and the run that goes on with it."""
 HOW = "give a file of outputs/.../checkpoints, or the folder of a run"

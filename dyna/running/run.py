@@ -137,9 +137,16 @@ class Run:
         episodes = self.cfg.final_episodes if self._over else self.cfg.evaluation_episodes
         return evaluate(self.dyna.agent, self.held_out, episodes)
 
-    def _times(self) -> tuple[float, float]:
+    def _own_times(self) -> tuple[float, float]:
+        """CPU and wall seconds of this run."""
         cpu = self.cpu + time.process_time() - self._start_cpu
         return cpu, self.wall + time.perf_counter() - self._start_wall
+
+    def _times(self) -> tuple[float, float]:
+        """The same, and what another run spent on a fit that this one shares."""
+        cpu, wall = self._own_times()
+        shared = self.dyna.seconds
+        return cpu + shared.get("shared_cpu", 0.0), wall + shared.get("shared", 0.0)
 
     def _log(self, row: Metrics) -> None:
         dyna = self.dyna
@@ -158,7 +165,7 @@ class Run:
 
     def _save(self) -> None:
         with self.dyna.clock("save"):
-            cpu, wall = self._times()
+            cpu, wall = self._own_times()
             state = {
                 **self.dyna.state_dict(),
                 "loggers": {type(x).__name__: x.state_dict() for x in self.loggers},

@@ -57,7 +57,9 @@ class Job:
         """Guess of its cost, in frames to train on, for the remaining time."""
         if self.row["arm"] == "reference":
             return 5_000 + tracker(self.row["agent"]).cost * self.episodes
-        fit = 200_000 if arm(self.row["arm"]).kind == "learned" else 0
+        who = arm(self.row["arm"])
+        # Variants come later: they may share the fit of what they are variants of.
+        fit = 200_000 if who.kind == "learned" and not who.of else 0
         return 20_000 + 3 * self.row["real_frames"] + self.row["imagined_frames"] + fit
 
 
@@ -144,6 +146,12 @@ class Study:
                     seen.add(setting)
                     yield setting
 
+    def _family(self, name: str) -> set[str]:
+        """The arms whose learned model is that of an arm, or a variant of it."""
+        base = arm(name).of or name
+        family = {one for one in self.arms if base in (one, arm(one).of)}
+        return family if arm(base).kind == "learned" else set()
+
     def jobs(self, forwarded: Sequence[str] = ()) -> list[Job]:
         """Every run and reference, first to be started first.
 
@@ -181,6 +189,8 @@ class Study:
                 folder = folder / f"seed={seed}"
                 options = [f"env.tier={tier}", *arm(name).overrides, f"real_frames={real}"]
                 options += [f"imagined_frames={imagined}", f"seed={seed}"]
+                if len(self._family(name)) > 1:
+                    options.append(f"fits='{self.folder / 'fits'}'")
                 options += [*self.overrides, *forwarded, f"folder='{folder}'", f"name={self.name}"]
                 jobs.append(Job(row, ["-m", "dyna", *options], folder, len(jobs)))
         return sorted(jobs, key=lambda job: (job.row["seed"], -job.weight))

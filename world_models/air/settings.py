@@ -65,20 +65,26 @@ class AIRSettings(Settings):
         True,
         "imagine objects and backgrounds of different episodes together; false: real scenes are "
         "replayed",
+        dreaming=True,
     )
     more_objects: int = setting(
         0,
         "recombined scenes have up to so many objects more than real ones, from other moments; "
         "as far as there are slots",
         least=0,
+        dreaming=True,
     )
     most_objects: int | None = setting(
-        None, "recombined scenes have no more objects; 1: the target alone", least=1
+        None,
+        "recombined scenes have no more objects; 1: the target alone",
+        least=1,
+        dreaming=True,
     )
     behind: str = setting(
         "own",
         "backgrounds of dreams; mean: one colour, as bright as real ones are on average",
         choices=("own", "mean", "black"),
+        dreaming=True,
     )
     looks: str = setting(
         "replay",

@@ -61,6 +61,15 @@ def test_jobs_are_commands_paired_by_seed():
     assert "effort=0.5" not in kcf.command
 
 
+def test_variants_share_the_fits_of_what_they_are_variants_of():
+    jobs = plan(arms=["air_black", "air", "none", "vae_rnn", "oracle"], seeds=[0]).jobs()
+    sharing = {job.row["arm"] for job in jobs if "fits='outputs/small/fits'" in job.command}
+    assert sharing == {"air", "air_black"}
+    order = [job.row["arm"] for job in jobs if job.row["real_frames"] == 1000]
+    assert order.index("air") < order.index("air_black"), "the fit is there by then"
+    assert not any("fits=" in text for job in plan().jobs() for text in job.command)
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [

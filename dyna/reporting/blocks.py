@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dyna.reporting import comparison, front, grids, model_tables, pages, plots, speeds, tables
+from dyna.reporting import comparison, grids, model_tables, pages, plots, speeds, tables
 from dyna.reporting.accuracy import plot, words
 from dyna.reporting.findings import findings
+from dyna.reporting.front import answer
+from dyna.reporting.front import tiers as front
 from dyna.scores import results
 from dyna.scores.arms import arm
 
@@ -52,6 +54,8 @@ def block(path: Path, folder: str) -> str:
     """
     if path.stem in model_tables.KINDS:
         return model_tables.block(path.stem, path.parent, folder)
+    if path.stem == "answer":
+        return answers(path.parent, folder)
     if path.stem == "headline":
         return headline(path.with_name(f"{HEADLINE[0]}.json"), folder)
     if not path.exists():
@@ -72,6 +76,20 @@ def block(path: Path, folder: str) -> str:
         parts = (words.table(rows), words.models(rows), table)
         table = "\n\n".join(part for part in parts if part)
     return f"{_picture(path, rows, folder)}{table}\n\n{said}\n\n<sub>{note}</sub>\n"
+
+
+def answers(published: Path, folder: str) -> str:
+    """What the studies of a folder say to the questions that the project exists for.
+
+    With the figure of the first that can be drawn.
+    """
+    said = "".join(f"- {sentence}\n" for sentence in answer.sentences(published))
+    if not said:
+        return "_Not run yet: `python -m dyna experiment=accuracy`._\n"
+    first = next(
+        path for name in answer.QUESTIONS if (path := published / f"{name}.json").exists()
+    )
+    return f"{said}\n{_picture(first, results.read(first)['rows'], folder)}"
 
 
 def headline(path: Path, folder: str) -> str:

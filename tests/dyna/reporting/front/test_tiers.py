@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dyna.reporting import front
+from dyna.reporting.front import tiers as front
 from dyna.scores.results import Row
 from tests.dyna.rows import row, seeds
 

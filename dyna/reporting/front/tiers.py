@@ -1,4 +1,4 @@
-"""The front page's block: a table of tiers from one study, and what it says in three sentences."""
+"""A table of tiers from one study, and what it says in three sentences."""
 
 import dataclasses
 import math

@@ -1,0 +1,1 @@
+"""The front page: the answer in three sentences, and the table of tiers."""

@@ -1,0 +1,107 @@
+"""The questions that the project exists for, answered from published studies."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dyna.reporting import savings
+from dyna.reporting.accuracy import words
+from dyna.reporting.accuracy.curves import Curve
+from dyna.reporting.findings import listed
+from dyna.reporting.tables import Line, lines, tiers
+from dyna.scores import results, statistics
+from dyna.scores.arms import arm
+from dyna.scores.results import Row
+
+OURS = "air"
+"""The arm that is asked about."""
+
+
+def sentences(folder: Path) -> list[str]:
+    """A question with its answer for every study that was published in a folder."""
+    said = []
+    for name, (question, answer) in QUESTIONS.items():
+        path = folder / f"{name}.json"
+        if path.exists() and (found := answer(results.read(path)["rows"])):
+            said.append(f"**{question}** {found}")
+    return said
+
+
+def accurate(rows: Sequence[Row]) -> str:
+    """Where faults of the simulator make it worth no more than what learns nothing."""
+    found = words.ranked(rows)
+    if not found:
+        return ""
+    tier, rival = found[0].tier, found[0].rival_label
+    there = [curve for curve in found if curve.tier == tier and curve.rival is not None]
+    even = {curve.fault.label: (curve, curve.break_even()) for curve in there}
+    some = [_even(curve, at) for curve, at in even.values() if at and math.isfinite(at[0])]
+    never = [name for name, (_, at) in even.items() if at and math.isinf(at[0])]
+    parts = []
+    if some:
+        parts.append(
+            f"On {tier} a simulator with one fault teaches no more than {rival}, which learns "
+            f"nothing, once {listed(some)}"
+        )
+    if never:
+        largest = [
+            f"{name} ({even[name][0].fault.sized(even[name][0].level[-1])})" for name in never
+        ]
+        parts.append(f"never on {tier}, at the largest size tried, where {listed(largest)}")
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _even(curve: Curve, at: tuple[float, float, float]) -> str:
+    """A break-even point with its interval."""
+    middle, low, high = (f"> {curve.level[-1]:g}" if math.isinf(x) else f"{x:.2g}" for x in at)
+    unit = curve.fault.unit
+    return f"{curve.fault.label} ({middle} {unit}; {low} to {high})".replace(" %", "%")
+
+
+def objects(rows: Sequence[Row]) -> str:
+    """What our model is worth beside learned ones without objects, and without parts of it."""
+    every = [line for line in lines(rows) if line.rows]
+    others = dict.fromkeys(x.arm for x in every if x.is_learned and x.arm != OURS)
+    wholes = [name for name in others if arm(name).of != OURS]
+    parts = [name for name in others if arm(name).of == OURS]
+    where = f"On {listed(tiers(rows))}"
+    said = []
+    beside = [text for name in wholes if (text := _against(every, name, 1))]
+    if beside:
+        said.append(f"{where} {arm(OURS).label} is {listed(beside)}.")
+    without = [text for name in parts if (text := _against(every, name, -1))]
+    if without:
+        said.append(f"Against it as it is: {listed(without)}.")
+    return " ".join(said)
+
+
+def _against(every: Sequence[Line], name: str, sign: int) -> str:
+    """The difference between our model and another arm, over tiers and seeds that both have."""
+    pairs = [
+        sign * (one.rows[seed]["iou"] - other.rows[seed]["iou"])
+        for one in every
+        for other in every
+        if one.arm == OURS and other.setting == (name, *one.setting[1:])
+        for seed in sorted(one.rows.keys() & other.rows.keys())
+    ]
+    if not pairs:
+        return ""
+    half = statistics.student_interval(pairs)
+    spread = "" if math.isnan(half) else f" ± {half:.3f}"
+    figure = f"{np.mean(pairs):+.3f}{spread}"
+    return f"{figure} above {arm(name).label}" if sign > 0 else f"{arm(name).label} {figure}"
+
+
+def saved(rows: Sequence[Row]) -> str:
+    """How many real frames each learned model saves."""
+    return " ".join(savings.sentences(rows))
+
+
+QUESTIONS: dict[str, tuple[str, Callable[[Sequence[Row]], str]]] = {
+    "accuracy": ("How accurate must a learned model be?", accurate),
+    "structure": ("Does it help to describe the scene as objects?", objects),
+    "sample_efficiency": ("How many real frames does it save?", saved),
+}
+"""By the name of the study that answers."""

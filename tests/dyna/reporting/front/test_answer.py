@@ -1,0 +1,55 @@
+"""The front page's answers: drawn from studies, silent where there is none."""
+
+from pathlib import Path
+
+from dyna.reporting.front import answer
+from dyna.scores import results
+from dyna.scores.arms import faults
+from dyna.scores.results import Row
+from tests.dyna.rows import HEADER, seeds
+
+RIGHT = (0.88, 0.86, 0.87)
+
+
+def _faulty(name: str, *losses: float) -> list[Row]:
+    arms = faults()[name].arms
+    return [
+        row
+        for arm, lost in zip(arms, losses, strict=False)
+        for row in seeds(arm, *(iou - lost for iou in RIGHT))
+    ]
+
+
+def _accuracy() -> list[Row]:
+    rows = [*seeds("oracle", *RIGHT), *seeds("cut_paste", 0.72, 0.70, 0.71)]
+    return [*rows, *_faulty("box_bias", 0.0, 0.08, 0.24), *_faulty("blur", 0.0, 0.01)]
+
+
+def test_break_even_points_are_told_and_what_never_breaks_even() -> None:
+    assert answer.accurate(_accuracy()) == (
+        "On plain a simulator with one fault teaches no more than cut_paste, which learns "
+        "nothing, once boxes are off to one side (3 px; 3 to 3); never on plain, at the largest "
+        "size tried, where frames are blurred (1 px)."
+    )
+    assert answer.accurate(seeds("air", 0.8)) == ""
+
+
+def test_objects_are_compared_over_tiers_and_seeds() -> None:
+    rows = [
+        *seeds("air", 0.8, 0.82),
+        *seeds("vae_rnn", 0.6, 0.62),
+        *seeds("air_black", 0.79, 0.79),
+        *seeds("none", 0.5),
+    ]
+    assert answer.objects(rows) == (
+        "On plain Dyna (air) is +0.200 ± 0.000 above Dyna (vae_rnn). Against it as it is: Dyna "
+        "(air, black background) -0.020 ± 0.127."
+    )
+    assert answer.objects(seeds("air", 0.8)) == ""
+
+
+def test_only_studies_that_were_published_answer(tmp_path: Path) -> None:
+    assert answer.sentences(tmp_path) == []
+    results.write(tmp_path / "accuracy.json", HEADER, _accuracy())
+    [said] = answer.sentences(tmp_path)
+    assert said.startswith("**How accurate must a learned model be?** On plain a simulator")

@@ -100,6 +100,20 @@ def bootstrap_interval(
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
+def performance_profile(scores: ArrayLike, levels: ArrayLike) -> Float[np.ndarray, " L"]:
+    """The share of runs and tasks above each level: the score distribution.
+
+    Source:
+        Agarwal et al., 2021, section 4.2, https://arxiv.org/abs/2108.13264.
+
+    Example:
+        >>> performance_profile([0.2, 0.4, 0.9], [0.3, 0.9]).tolist()
+        [0.6666666666666666, 0.0]
+    """
+    flat = _table(scores).ravel()
+    return (flat[:, None] > np.asarray(levels, dtype=np.float64)).mean(0)
+
+
 def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> float:
     """How often we beat them with the same seed on the same task; a draw counts one half.
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from rliable import library as rly
+from rliable import metrics
 from scipy import stats
 
 from dyna.scores import statistics
@@ -12,6 +14,23 @@ def test_iqm_leaves_a_quarter_out_at_either_end():
     assert statistics.iqm([[0.2], [0.4], [0.9]]) == pytest.approx(0.5)
     sample = np.random.default_rng(0).normal(size=(8, 5))
     assert statistics.iqm(sample) == pytest.approx(stats.trim_mean(sample.ravel(), 0.25))
+
+
+def test_we_agree_with_rliable():
+    """Of what both have; ours pairs seeds where they compare every run with every other."""
+    rng = np.random.default_rng(3)
+    scores, levels = rng.normal(0.7, 0.1, size=(10, 7)), np.linspace(0.4, 1.0, 13)
+    assert statistics.iqm(scores) == pytest.approx(metrics.aggregate_iqm(scores))
+    found = statistics.performance_profile(scores, levels)
+    theirs, _ = rly.create_performance_profile({"ours": scores}, levels, reps=20)
+    assert found == pytest.approx(theirs["ours"])
+    reps = 2000
+    _, bounds = rly.get_interval_estimates(
+        {"ours": scores}, lambda x: np.array([metrics.aggregate_iqm(x)]), reps=reps
+    )
+    ours = statistics.bootstrap_interval(scores, statistics.iqm, resamples=reps)
+    assert ours == pytest.approx(bounds["ours"].ravel(), abs=0.004)
+    assert ours[1] - ours[0] > 0.03, "the interval is far wider than this tolerance"
 
 
 def test_student_interval_by_hand():

@@ -84,7 +84,7 @@ def sentence(ours: Line, every: Sequence[Line]) -> str:
     half = "" if ours.half_width is None else f" ± {ours.half_width:.3f}"
     seeds = f"{len(ours.rows)} seed{'s' if len(ours.rows) > 1 else ''}"
     parts = [f"{_where(ours)}, {ours.label} reaches IoU {ours.mean('iou'):.3f}{half} ({seeds})"]
-    parts += [compare(ours, rival) for rival in _rivals(ours, every)]
+    parts += [compare(ours, rival) for rival in rivals(ours, every)]
     return "; ".join(parts) + "."
 
 
@@ -108,7 +108,7 @@ def verdicts(rows: Sequence[Row], about: str | None = None) -> list[str]:
 
 
 def _verdict(tier: str, label: str, group: Sequence[Line], every: Sequence[Line]) -> str:
-    met = [(ours, rival) for ours in group for rival in _rivals(ours, every)]
+    met = [(ours, rival) for ours in group for rival in rivals(ours, every)]
     cheap = [(rival, standing(ours, rival)) for ours, rival in met if arm(rival.arm).is_rival]
     states = [(rival.label, found[0]) for rival, found in cheap if found]
     unbeaten = list(dict.fromkeys(name for name, state in states if state != "above"))
@@ -144,7 +144,7 @@ def _where(line: Line) -> str:
     return f"On {line.tier} with {frames}"
 
 
-def _rivals(ours: Line, every: Sequence[Line]) -> list[Line]:
+def rivals(ours: Line, every: Sequence[Line]) -> list[Line]:
     """Who is compared with at the same frames, in the order of the arms.
 
     Those that were to be beaten, what ours is a variant of, and the simulator.

@@ -143,16 +143,16 @@ def paired_difference(ours: ArrayLike, theirs: ArrayLike) -> Float[np.ndarray, "
     return a - b
 
 
-def verdict(ours: ArrayLike, theirs: ArrayLike) -> str:
+def verdict(ours: ArrayLike, theirs: ArrayLike, level: float = 0.95) -> str:
     """One word for a paired comparison: ``above``, ``below`` or ``level`` with.
 
     Above or below need two seeds or more and an interval of the mean difference (Student's,
-    95 %) that leaves out 0. Everything else is level: not told apart by these runs.
+    of that ``level``) that leaves out 0. Everything else is level: not told apart by these runs.
     """
     difference = paired_difference(ours, theirs)
     if difference.size < 2:
         return "level"
-    half = student_interval(difference)
+    half = student_interval(difference, level)
     centre = difference.mean()
     if centre - half > 0:
         return "above"

@@ -79,6 +79,8 @@ class Study:
             ``imagined_frames``; arms that are not among ``arms`` are left out.
         references: Trackers to score beside the runs, each with its number of episodes.
         overrides: Further arguments for every run.
+        confidence: No more seeds are begun on a tier once every learned model is told apart from
+            its rivals there, with so much confidence (`dyna.study.enough`); None: all are run.
         workers: Runs at a time.
         results: The file to write; ``outputs/<name>/results.json`` if left empty.
         publish: Whether that is ``results/<name>.json`` instead (``publish=true``).
@@ -93,6 +95,7 @@ class Study:
     extra: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     references: dict[str, int] = dataclasses.field(default_factory=dict)
     overrides: list[str] = dataclasses.field(default_factory=list)
+    confidence: float | None = None
     workers: int = 2
     results: str = ""
     publish: bool = False
@@ -227,6 +230,8 @@ def _check(given: Mapping[str, Any]) -> None:
         check_name("study.tiers", text)
     if "name" in given:
         check_name("study.name", given["name"])
+    limits = {"above": 0, "below": 1}
+    check("study.confidence", given.get("confidence"), float | None, limits)
     check("publish", given.get("publish", False), bool, {})
     extra, overrides = given.get("extra", []), given.get("overrides", [])
     references = given.get("references", {})

@@ -26,6 +26,7 @@ from dyna.reporting import findings, pages, tables
 from dyna.running.lock import locked, locked_file, wait_for
 from dyna.scores import results
 from dyna.scores.privacy import masked_argument
+from dyna.study.enough import needless
 from dyna.study.plan import Job, Study
 
 OURS = ("experiment", "study", "publish")
@@ -59,7 +60,7 @@ def _run(study: Study) -> Path:
     header = results.provenance(_command())
     rows = Rows(study.path, header, jobs)
     print(f"{study.name}: {len(jobs)} runs, {study.workers} at a time -> {study.path}", flush=True)
-    run_all(jobs, study.workers, rows)
+    run_all(jobs, study.workers, rows, study.confidence)
     document = results.read(study.path)
     print("\n" + tables.as_text(document["rows"]))
     for say in (pages.analyses, findings.verdicts, findings.findings):
@@ -111,8 +112,10 @@ class Rows:
         results.write(self.path, self.header, [self.rows[k] for k in keys])
 
 
-def run_all(jobs: Sequence[Job], workers: int, rows: Rows) -> None:
-    """Runs the jobs, ``workers`` at a time, with a line for each that ends."""
+def run_all(
+    jobs: Sequence[Job], workers: int, rows: Rows, confidence: float | None = None
+) -> None:
+    """Runs the jobs, ``workers`` at a time, with a line for each that ends, or is `needless`."""
     total = sum(job.weight for job in jobs)
     bar = tqdm(
         total=round(total),
@@ -124,7 +127,12 @@ def run_all(jobs: Sequence[Job], workers: int, rows: Rows) -> None:
     with _terminated_with_us(running), bar:
         while left or running:
             while left and len(running) < workers:
-                running.append(Running(left.pop(0)))
+                job = left.pop(0)
+                if needless(job, jobs, rows.planned(), confidence):
+                    bar.write(f"{job.title}: not run, decided by the seeds before", sys.stdout)
+                    bar.update(round(job.weight))
+                    continue
+                running.append(Running(job))
             bar.set_postfix_str(" | ".join(str(one) for one in running), refresh=True)
             ended = [one for one in running if one.is_over()]
             if not ended:

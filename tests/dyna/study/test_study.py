@@ -76,6 +76,7 @@ def test_variants_share_the_fits_of_what_they_are_variants_of():
         ({"arms": []}, "study.arms"),
         ({"seeds": 3}, "seeds"),
         ({"workers": 0}, "study.workers"),
+        ({"confidence": 1.0}, "study.confidence must be below 1, got 1.0"),
         ({"arms": ["foo"]}, "study.arms.*foo.*air"),
         ({"references": {"foo": 1}}, "study.references.*foo.*kcf"),
         ({"imagined_frames": -1}, "imagined_frames"),
@@ -140,6 +141,16 @@ def test_rows_of_good_and_broken_runs(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "FAILED: ValueError: the disk is full" in printed
     assert "IoU 0.600" in printed
+
+
+def test_what_the_seeds_before_decided_is_not_run(tmp_path, monkeypatch, capsys):
+    jobs = [job(tmp_path / "a", "none"), job(tmp_path / "b", "rigid")]
+    monkeypatch.setattr(study, "needless", lambda one, *told: one.row["arm"] == "rigid")
+    rows = study.Rows(tmp_path / "x.json", HEADER, jobs)
+    study.run_all(jobs, 2, rows, 0.95)
+    assert [row["arm"] for row in rows.planned()] == ["none"]
+    assert not (tmp_path / "b").exists()
+    assert "seed 0: not run, decided by the seeds before" in capsys.readouterr().out
 
 
 def test_finished_runs_are_not_repeated_and_broken_ones_are(tmp_path):

@@ -118,9 +118,9 @@ class AIRSettings(Settings):
     )
     relation: str = setting(
         AUTO,
-        "pairwise: objects act on each other, as in collisions; auto: if real ones bounce off "
-        "each other",
-        choices=("none", "pairwise"),
+        "pairwise: objects act on each other, as in collisions; sparse: only those that touch; "
+        "auto: pairwise if real ones bounce off each other",
+        choices=("none", "pairwise", "sparse"),
     )
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class AIRSettings(Settings):
                 )
         if self.anisotropic and self.inference == "recurrent":
             raise ValueError("inference=recurrent has square windows: give anisotropic=false")
-        if self.transition == "constant_velocity" and self.relation == "pairwise":
+        if self.transition == "constant_velocity" and self.relation in ("pairwise", "sparse"):
             raise ValueError(
                 f"relation={self.relation} changes velocities: choose another transition with it"
             )

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from world_models.air.motion.relation import EdgeRelation, PairwiseRelation
-from world_models.air.motion.transition import MAX_GROWTH, MESSAGE_DIM, Transition
+from world_models.air.motion.relation import MESSAGE_DIM, EdgeRelation, related
+from world_models.air.motion.transition import MAX_GROWTH, Transition
 from world_models.blocks import kalman
 from world_models.blocks.distributions import Gaussian
 from world_models.blocks.networks import mlp
@@ -44,10 +44,8 @@ class FilteredTransition(Transition):
         self.hidden_dim = kalman.SIZE + memory_dim
         self.log_typical_side = log_typical_side
         self.sides = where_dim - 2
-        self.relation, self.message_dim = None, 0
-        if relation == "pairwise":
-            self.relation = PairwiseRelation(log_typical_side, MESSAGE_DIM)
-            self.message_dim = MESSAGE_DIM
+        self.relation = related(relation, log_typical_side)
+        self.message_dim = MESSAGE_DIM if self.relation else 0
         self.log_noise = nn.Parameter(torch.tensor(-1.4))
         self.log_patience = nn.Parameter(torch.tensor(0.7))
         self.log_var_new = nn.Parameter(torch.tensor(1.8))

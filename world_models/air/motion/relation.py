@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from world_models.blocks.networks import mlp
 
+MESSAGE_DIM = 8
+"""Size of what one object tells another."""
 LIKELY = 0.3
 """From this chance on an edge turns objects back: out of sight, few are seen to turn."""
 
@@ -52,10 +54,12 @@ class PairwiseRelation(nn.Module):
     Args:
         log_typical_side: Logarithm of the usual window side, to centre the input.
         message_dim: Size of a message.
+        sparse: Only objects that touch tell each other anything.
     """
 
-    def __init__(self, log_typical_side: float, message_dim: int) -> None:
+    def __init__(self, log_typical_side: float, message_dim: int, sparse: bool = False) -> None:
         super().__init__()
+        self.sparse = sparse
         self.log_typical_side = log_typical_side
         self.pair = mlp([6, 32, 32, message_dim], last_gain=0.1)
         self.elasticity = nn.Parameter(torch.tensor(4.0))
@@ -105,10 +109,19 @@ class PairwiseRelation(nn.Module):
         sent = self.pair(torch.stack(about, -1))
         others = present[:, None] * (1 - torch.eye(present.shape[1], device=present.device))
         contact = torch.sigmoid((reach - distance) * self.log_sharpness.exp())
+        touch = decide(contact, exact)
+        heard = touch * others if self.sparse else others
         share = torch.sigmoid(self.growth * (log_side[:, None] - log_side[:, :, None]))
         kept = 1 + torch.sigmoid(self.elasticity)
-        push = closing.clamp(min=0) * kept * share * decide(contact, exact) * others
-        return -(push[..., None] * normal).sum(2), (sent * others[..., None]).sum(2)
+        push = closing.clamp(min=0) * kept * share * touch * others
+        return -(push[..., None] * normal).sum(2), (sent * heard[..., None]).sum(2)
+
+
+def related(name: str, log_typical_side: float) -> PairwiseRelation | None:
+    """The relation of that name (``none``, ``pairwise``, ``sparse``), with `MESSAGE_DIM`."""
+    if name == "none":
+        return None
+    return PairwiseRelation(log_typical_side, MESSAGE_DIM, sparse=name == "sparse")
 
 
 class EdgeRelation(nn.Module):

@@ -11,11 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from world_models.air.motion.relation import PairwiseRelation
+from world_models.air.motion.relation import MESSAGE_DIM, related
 from world_models.blocks.distributions import Gaussian
 from world_models.blocks.networks import mlp
 
-MESSAGE_DIM = 8
 MAX_GROWTH = 0.1
 
 
@@ -128,8 +127,8 @@ class TransitionRNN(Transition):
         frame_size: (H, W) in pixels.
         log_typical_side: Logarithm of the usual window side, to centre the input.
         where_dim: Numbers per window: 3, or 4 with a side each way.
-        relation: ``none`` or ``pairwise``: what others push is added to the velocity, and what
-            they tell is heard by the head.
+        relation: ``none``, ``pairwise`` or ``sparse``: what others push is added to the velocity,
+            and what they tell is heard by the head.
         gru_dim: Size of the recurrent state.
     """
 
@@ -145,9 +144,8 @@ class TransitionRNN(Transition):
         super().__init__(frame_size)
         self.hidden_dim = gru_dim
         self.log_typical_side = log_typical_side
-        pairwise = relation == "pairwise"
-        self.relation = PairwiseRelation(log_typical_side, MESSAGE_DIM) if pairwise else None
-        told = 2 + MESSAGE_DIM if pairwise else 0
+        self.relation = related(relation, log_typical_side)
+        told = 2 + MESSAGE_DIM if self.relation else 0
         self.gru = nn.GRUCell(where_dim + 2, gru_dim)
         self.head = mlp([gru_dim + where_dim + 2 + told, 64, 2 * where_dim], last_gain=0.05)
         last = self.head[-1]

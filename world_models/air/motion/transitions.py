@@ -5,7 +5,7 @@ from world_models.air.motion.transition import ConstantVelocity, Transition, Tra
 
 LAWS = {"rnn": TransitionRNN, "kalman": TransitionKalman, "linear": TransitionLinear}
 TRANSITIONS = (*LAWS, "constant_velocity")
-RELATIONS = ("none", "pairwise")
+RELATIONS = ("none", "pairwise", "sparse")
 
 
 def make_transition(

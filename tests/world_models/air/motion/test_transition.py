@@ -188,6 +188,21 @@ def test_nobody_tells_itself_anything() -> None:
     assert not message.any()
 
 
+def test_sparse_relations_are_heard_by_those_that_touch_alone() -> None:
+    dense, sparse = PairwiseRelation(SIDE, 8), PairwiseRelation(SIDE, 8, sparse=True)
+    sparse.load_state_dict(dense.state_dict())
+    log_side, present = torch.full((1, 3, 1), SIDE), torch.ones(1, 3)
+    xy = torch.tensor([[[20.0, 24.0], [23.0, 24.0], [44.0, 4.0]]])
+    velocity = torch.tensor([[[2.0, 0.0], [-1.0, 0.0], [0.0, 1.0]]])
+    (push, told), (same, heard) = (
+        law(xy, log_side, velocity, present, exact=True) for law in (dense, sparse)
+    )
+    assert torch.equal(push, same)
+    assert told[0, 2].any(), "it hears of those far away"
+    assert not heard[0, 2].any()
+    assert heard[0, 0].any()
+
+
 @pytest.mark.parametrize(
     ("name", "relation"), [("gru", "none"), ("rnn", "all"), ("constant_velocity", "pairwise")]
 )

@@ -1,13 +1,15 @@
 """Fitted world models, kept for runs that would fit the same one again.
 
-Runs that differ in how a model dreams, or in who learns from it, need one fit. It is found by all
-that decides it: the model, its settings (but for those that only say how it dreams), its weights,
-the episodes, the generator, the effort, and the code.
+Runs that differ in how a model dreams need one fit. It is found by all that decides it: the model,
+its settings (but for those that only say how it dreams), its weights, the episodes, the generator,
+the effort, and the code. Only models whose ``settings`` are `Settings` share. Two runs may write
+the same file at a time: each writes it whole, and both the same.
 """
 
 import contextlib
 import dataclasses
 import hashlib
+import inspect
 import time
 import warnings
 from collections.abc import Mapping
@@ -20,6 +22,7 @@ from torch import Tensor
 import envs
 import world_models
 from envs.scene import restore
+from envs.settings import Settings
 from envs.trajectory import Trajectory
 from world_models.base import WorldModel
 
@@ -42,19 +45,24 @@ class Fit:
     cpu: float = 0.0
 
 
-@dataclasses.dataclass(frozen=True)
 class Fits:
     """A folder of fitted models.
 
-    Attributes:
+    Args:
         folder: It is made when there is something to keep.
     """
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.code = _code()  # as it is imported; it may be edited while we run
 
     def fit(self, model: WorldModel, real: Trajectory, rng: torch.Generator, effort: float) -> Fit:
         """Fits a model, or makes it and the generator what they would be after it."""
-        path = self.folder / f"{_key(model, real, rng, effort)}.pt"
+        settings = getattr(model, "settings", None)
+        if not isinstance(settings, Settings):
+            return Fit(model.fit(real, rng, effort))
+        key = _key(model, settings, real, rng, [effort, torch.get_num_threads(), self.code])
+        path = self.folder / f"{key}.pt"
         if (known := _read(path)) is not None:
             model.load_state_dict(known["model"])
             restore(rng, known["rng"])
@@ -67,13 +75,13 @@ class Fits:
         return Fit(metrics)
 
 
-def _key(model: WorldModel, real: Trajectory, rng: torch.Generator, effort: float) -> str:
+def _key(
+    model: WorldModel, settings: Settings, real: Trajectory, rng: torch.Generator, more: list[Any]
+) -> str:
     """What two fits share that find the same."""
-    found = hashlib.sha256()
-    settings: Any = getattr(model, "settings", None)
     told = {
         field.name: getattr(settings, field.name)
-        for field in (dataclasses.fields(settings) if settings else ())
+        for field in dataclasses.fields(settings)
         if not field.metadata.get("dreaming")
     }
     frames = {
@@ -81,9 +89,10 @@ def _key(model: WorldModel, real: Trajectory, rng: torch.Generator, effort: floa
         for field in dataclasses.fields(real)
         if isinstance(value := getattr(real, field.name), Tensor)
     }
-    who = f"{type(model).__module__}.{type(model).__qualname__}"
-    parts = [who, told, dict(model.state_dict()), frames, rng.get_state(), effort, _code()]
-    _digest(parts, found)
+    home = inspect.getsourcefile(type(model))  # of a member of one's own, too
+    who = [type(model).__qualname__, Path(home).read_text() if home else ""]
+    found = hashlib.sha256()
+    _digest([who, told, dict(model.state_dict()), frames, rng.get_state(), more], found)
     return found.hexdigest()[:24]
 
 
@@ -128,7 +137,7 @@ def _write(path: Path, state: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(dict(state), draft)
         draft.replace(path)
-    except (OSError, RuntimeError) as error:  # torch's own, of a full disk
+    except Exception as error:  # a full disk, or what cannot be saved; the run goes on
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         warnings.warn(f"{path} was not written ({error}): other runs will fit anew", stacklevel=3)

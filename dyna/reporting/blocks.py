@@ -14,7 +14,7 @@ from dyna.reporting import comparison, grids, model_tables, pages, plots, speeds
 from dyna.reporting.accuracy import plot, words
 from dyna.reporting.findings import findings
 from dyna.reporting.front import answer
-from dyna.reporting.front import tiers as front
+from dyna.reporting.front import tiers as by_tier
 from dyna.scores import results
 from dyna.scores.arms import arm
 
@@ -86,10 +86,9 @@ def answers(published: Path, folder: str) -> str:
     said = "".join(f"- {sentence}\n" for sentence in answer.sentences(published))
     if not said:
         return "_Not run yet: `python -m dyna experiment=accuracy`._\n"
-    first = next(
-        path for name in answer.QUESTIONS if (path := published / f"{name}.json").exists()
-    )
-    return f"{said}\n{_picture(first, results.read(first)['rows'], folder)}"
+    paths = [published / f"{name}.json" for name in answer.QUESTIONS]
+    pictures = [_picture(p, results.read(p)["rows"], folder) for p in paths if p.exists()]
+    return f"{said}\n{next(filter(None, pictures), '')}"
 
 
 def headline(path: Path, folder: str) -> str:
@@ -97,12 +96,12 @@ def headline(path: Path, folder: str) -> str:
     if not path.exists():
         return f"_Not run yet: `python -m dyna experiment={path.stem}`._\n"
     rows, real = results.read(path)["rows"], HEADLINE[1]
-    found = front.tiers(rows, real)
-    said = "\n".join(f"- {sentence}" for sentence in front.sentences(found))
-    dreams = front.usual_dreams(rows, real)
+    found = by_tier.tiers(rows, real)
+    said = "\n".join(f"- {sentence}" for sentence in by_tier.sentences(found))
+    dreams = by_tier.usual_dreams(rows, real)
     spread = f"±: {text}; " if (text := tables.intervals(rows)) else ""
     note = f"{real:,} real frames, {dreams:,} imagined; {spread}{tables.source(path.name, folder)}"
-    return f"{_picture(path, rows, folder)}{front.table(found)}\n\n{said}\n\n<sub>{note}</sub>\n"
+    return f"{_picture(path, rows, folder)}{by_tier.table(found)}\n\n{said}\n\n<sub>{note}</sub>\n"
 
 
 def _drawn(rows: Sequence[results.Row]) -> tuple[str, str] | None:

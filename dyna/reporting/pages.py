@@ -165,9 +165,9 @@ def _beside(folder: Path, row: Row) -> list[Row]:
 
 
 def _task(folder: Path) -> list[Any]:
-    """What a run had beside its world model: the env and the agent."""
+    """What a run had beside its world model: the env, also of the test, and the agent."""
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    return [config[key] for key in ("env", "agent")]
+    return [config["env"], config["agent"], config.get("generalise")]
 
 
 def make_videos(

@@ -150,20 +150,19 @@ def dreamed(cfg: DictConfig, factors: Factors | None) -> DictConfig:
     return env
 
 
-def harder(cfg: DictConfig) -> DictConfig:
-    """The env with the factors of ``generalise``, if there are any, instead of its own.
+def harder(env: DictConfig, factors: DictConfig | None) -> DictConfig:
+    """An env with other factors instead of its own, if there are any.
 
     Raises:
         ValueError: Its scenes have none.
     """
-    factors = cfg.get("generalise")
     if factors is None:
-        return cfg.env
-    if "factors" not in cfg.env:
+        return env
+    if "factors" not in env:
         raise ValueError(f"generalise={factors}, but the scenes of this env have no factors")
-    env = cfg.env.copy()
-    env.factors = {**(cfg.env.factors or {}), **factors}
-    return env
+    changed = env.copy()
+    changed.factors = {**(env.factors or {}), **factors}
+    return changed
 
 
 def _is_number(value: Any) -> bool:

@@ -78,7 +78,7 @@ def probe(cfg: DictConfig, seed: int) -> list[Finding]:
     findings = [Finding(row, model, episodes, dreams)]
     if cfg.generalise is not None:
         factors = OmegaConf.to_container(cfg.generalise)
-        episodes = _held_out(cfg, harder(cfg), seed)
+        episodes = _held_out(cfg, harder(cfg.env, cfg.generalise), seed)
         trained_slots, model.num_slots = model.num_slots, _slots(cfg, model, episodes)
         found = diagnose(model, episodes, seed, _protocol(cfg))
         row = {**known, "test_factors": factors, "test_slots": model.num_slots, **flat(found)}

@@ -20,7 +20,8 @@ from dyna.loop.rollout import rollout
 from dyna.pictures import showcase
 from dyna.reporting import beside as table
 from dyna.reporting import comparison
-from dyna.running.checks import check_device, check_folder, check_keys
+from dyna.running.build import harder
+from dyna.running.checks import check_device, check_factors, check_folder, check_keys
 from dyna.running.lock import locked
 from dyna.running.subject import check_fit, from_checkpoint, from_config, held_out
 from dyna.scores import results
@@ -85,6 +86,7 @@ def validate(cfg: DictConfig) -> None:
     flags = ("video", "world_model", "debug")
     optional, texts = ("episodes", "horizon"), ("checkpoint", "folder")
     check_keys(cfg, whole, flags=flags, optional=optional, texts=texts)
+    check_factors("generalise", cfg.generalise)
     check_device(str(cfg.device))
     check_folder("folder", cfg.folder)
 
@@ -107,7 +109,8 @@ def run(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
 
 def _score(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     subject = from_config(cfg) if cfg.checkpoint is None else from_checkpoint(cfg, overrides)
-    env = held_out(subject.env, cfg.seed, cfg.device, cfg.horizon)
+    world = harder(subject.env, cfg.generalise)
+    env = held_out(world, cfg.seed, cfg.device, cfg.horizon)
     check_fit(subject, env)
     begin = time.process_time()
     outcome = observe(subject.agent, env, cfg.episodes, seed=SEED + cfg.seed)
@@ -135,7 +138,7 @@ def _score(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     document = {
         **results.provenance(shlex.join(["python", "-m", "dyna.evaluate", *overrides])),
         "subject": masked(subject.name),
-        "env": writable(subject.env),
+        "env": writable(world),
         "horizon": env.horizon,
         "metrics": metrics,
         "curves": (curves := results.clean(outcome.curves())),

@@ -62,7 +62,7 @@ class Run:
         """Runs from the start or the last checkpoint to the end."""
         cfg = self.cfg
         self.dyna = build(cfg)
-        self.held_out = self._test(harder(cfg))
+        self.held_out = self._test(harder(cfg.env, cfg.get("generalise")))
         state = self.checkpoints.latest()
         if state is None and cfg.start is not None:
             foreign.inherit(self.dyna.agent, cfg)
@@ -230,7 +230,8 @@ class Run:
         }
         from dyna.running.evaluate import put_beside  # it draws, which is slow to import
 
-        summary |= put_beside(dyna.agent, self._test(cfg.env), dyna.dream, cfg.final_episodes)
+        world = self.held_out if cfg.get("generalise") is None else self._test(cfg.env)
+        summary |= put_beside(dyna.agent, world, dyna.dream, cfg.final_episodes)
         if cfg.pictures:
             from dyna.reporting import pages
 

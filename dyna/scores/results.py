@@ -230,6 +230,13 @@ def of_world_model(folder: Path) -> Row:
     return {k: v for row in history for k, v in row.items() if k.startswith("world_model/")}
 
 
+def code(folder: Path) -> Row:
+    """The commit that a finished run was made at; nothing if it does not say."""
+    path = folder / "summary.json"
+    found = table(path) if path.exists() else {}
+    return {name: found[name] for name in ("commit", "dirty") if name in found}
+
+
 def training(run: Path) -> Row | None:
     """How a finished run came about: its command, commit, frames and CPU seconds.
 

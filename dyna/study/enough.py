@@ -22,7 +22,7 @@ LEAST = 3
 
 
 def needless(job: Job, jobs: Sequence[Job], rows: Sequence[Row], confidence: float | None) -> bool:
-    """Whether the seeds before that of a job have decided all comparisons on its tier.
+    """Whether seeds before that of a job have decided all comparisons on its tier.
 
     Args:
         job: Not started yet.
@@ -34,12 +34,20 @@ def needless(job: Job, jobs: Sequence[Job], rows: Sequence[Row], confidence: flo
         return False
     own = [x for x in jobs if x.row["tier"] == job.row["tier"] and x.row["arm"] != "reference"]
     seeds = sorted({x.row["seed"] for x in own})
-    before = seeds[: seeds.index(job.row["seed"])]
-    wanted = {results.key(x.row) for x in own if x.row["seed"] in before}
     known = {results.key(row): row for row in rows if row["status"] == "ok"}
-    if len(before) < LEAST or wanted - known.keys():
-        return False
-    every = lines([known[key] for key in wanted])
+    looks = range(LEAST, len(seeds))
+    for look in looks[: seeds.index(job.row["seed"]) - LEAST + 1]:
+        wanted = [results.key(x.row) for x in own if x.row["seed"] in seeds[:look]]
+        if not known.keys() >= set(wanted):
+            return False
+        if _decided([known[key] for key in wanted], confidence, len(looks)):
+            return True
+    return False
+
+
+def _decided(rows: Sequence[Row], confidence: float, looks: int) -> bool:
+    """Whether each learned model is above or below all rivals with the same frames."""
+    every = lines(rows)
     pairs = [
         (ours, rival)
         for ours in every
@@ -47,7 +55,6 @@ def needless(job: Job, jobs: Sequence[Job], rows: Sequence[Row], confidence: flo
         for rival in rivals(ours, every)
         if arm(rival.arm).is_rival
     ]
-    looks = len(seeds) - LEAST
     level = 1 - (1 - confidence) / max(looks * len(pairs), 1)
     return bool(pairs) and all(_apart(ours, rival, level) for ours, rival in pairs)
 

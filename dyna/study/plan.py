@@ -5,6 +5,7 @@ are paired across arms: the same seed draws the same episodes.
 """
 
 import dataclasses
+import functools
 import importlib.resources
 import itertools
 import re
@@ -14,6 +15,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from conf import settings_of
 from conf.members import names
 from dyna.running.checks import check_name
 from dyna.scores import results
@@ -57,9 +59,9 @@ class Job:
         """Guess of its cost, in frames to train on, for the remaining time."""
         if self.row["arm"] == "reference":
             return 5_000 + tracker(self.row["agent"]).cost * self.episodes
-        who = arm(self.row["arm"])
-        # Variants come later: they may share the fit of what they are variants of.
-        fit = 200_000 if who.kind == "learned" and not who.of else 0
+        learned = arm(self.row["arm"]).kind == "learned"
+        # Those that dream in another way come later: they find a fit that they can share.
+        fit = 200_000 if learned and not _dreaming(self.row["arm"]) else 0
         return 20_000 + 3 * self.row["real_frames"] + self.row["imagined_frames"] + fit
 
 
@@ -149,12 +151,6 @@ class Study:
                     seen.add(setting)
                     yield setting
 
-    def _family(self, name: str) -> set[str]:
-        """The arms whose learned model is that of an arm, or a variant of it."""
-        base = arm(name).of or name
-        family = {one for one in self.arms if base in (one, arm(one).of)}
-        return family if arm(base).kind == "learned" else set()
-
     def jobs(self, forwarded: Sequence[str] = ()) -> list[Job]:
         """Every run and reference, first to be started first.
 
@@ -179,7 +175,7 @@ class Study:
             row = _row("reference", agent, tier, 0, 0, 0)
             folder = self.folder / "references" / f"{tier}_{agent}"
             given = (*self.overrides, *forwarded)
-            env = [a for a in given if re.match(r"[+~]*(env[.=]|path=)", a)]
+            env = [a for a in given if re.match(r"[+~]*(env[.=]|generalise=|path=)", a)]
             options = [f"env.tier={tier}", f"agent={agent}", f"episodes={episodes}", *env]
             options.append(f"folder='{folder}'")
             jobs.append(Job(row, ["-m", "dyna.evaluate", *options], folder, len(jobs), episodes))
@@ -192,7 +188,7 @@ class Study:
                 folder = folder / f"seed={seed}"
                 options = [f"env.tier={tier}", *arm(name).overrides, f"real_frames={real}"]
                 options += [f"imagined_frames={imagined}", f"seed={seed}"]
-                if len(self._family(name)) > 1:
+                if sum(_fitted(one) == _fitted(name) for one in self.arms) > 1:
                     options.append(f"fits='{self.folder / 'fits'}'")
                 options += [*self.overrides, *forwarded, f"folder='{folder}'", f"name={self.name}"]
                 jobs.append(Job(row, ["-m", "dyna", *options], folder, len(jobs)))
@@ -262,6 +258,29 @@ def _check_known(name: str, given: Iterable[str], known: set[str]) -> None:
     if unknown:
         told = sorted(one for one in known if "=" not in one)  # levels of faults would fill pages
         raise ValueError(f"study.{name}: unknown {unknown}; choose of {told}")
+
+
+def _dreaming(name: str) -> list[str]:
+    """The overrides of an arm that only say how a fitted model dreams."""
+    told = arm(name).overrides
+    path = (
+        importlib.resources.files("conf") / "world_model" / f"{_chosen('world_model', told)}.yaml"
+    )
+    if not path.is_file():  # of a folder of the user's own
+        return []
+    node: Any = OmegaConf.to_container(OmegaConf.create(path.read_text()))
+    settings = settings_of(node["_target_"]) if node.get("_target_") else None
+    fields = dataclasses.fields(settings) if dataclasses.is_dataclass(settings) else ()
+    keys = {f"world_model.{field.name}" for field in fields if field.metadata.get("dreaming")}
+    return [text for text in told if text.partition("=")[0] in keys]
+
+
+@functools.cache
+def _fitted(name: str) -> tuple[str, ...]:
+    """What arms share whose models are fitted alike: all other overrides; of others their name."""
+    if arm(name).kind != "learned":
+        return (name,)
+    return tuple(text for text in arm(name).overrides if text not in _dreaming(name))
 
 
 def _chosen(group: str, overrides: Sequence[str]) -> str:

@@ -31,6 +31,8 @@ from dyna.study.plan import Job, Study
 
 OURS = ("experiment", "study", "publish")
 """Arguments that are for the study, not for its runs."""
+MARKER = "row.json"
+"""Of a finished run, in its folder."""
 PAUSE = 0.2
 """Seconds between looks at the running ones."""
 PR_SET_PDEATHSIG = 1
@@ -128,7 +130,7 @@ def run_all(
         while left or running:
             while left and len(running) < workers:
                 job = left.pop(0)
-                if needless(job, jobs, rows.planned(), confidence):
+                if not known(job) and needless(job, jobs, rows.planned(), confidence):
                     bar.write(f"{job.title}: not run, decided by the seeds before", sys.stdout)
                     bar.update(round(job.weight))
                     continue
@@ -154,16 +156,30 @@ def run_all(
                 sys.stdout.flush()
 
 
+def written(job: Job) -> list[str]:
+    """The command of a job as it may be written, without what changes no number."""
+    return [masked_argument(text) for text in job.command if not text.startswith("fits=")]
+
+
+def known(job: Job) -> results.Row | None:
+    """The row of a job that was finished before, by the same command."""
+    try:
+        found = results.table(job.folder / MARKER)
+    except (OSError, ValueError):
+        return None
+    return found.get("row") if found.get("command") == written(job) else None
+
+
 class Running:
     """A job in a process of its own with one thread; what is finished is read, not repeated."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.start = time.monotonic()
-        self.marker = job.folder / "row.json"
+        self.marker = job.folder / MARKER
         self.log = job.folder / "output.txt"
         self.process: subprocess.Popen | None = None
-        if self._known() is not None:
+        if known(job) is not None:
             return
         job.folder.mkdir(parents=True, exist_ok=True)
         wait_for(job.folder)  # a run of a study that was killed may be saving there
@@ -190,18 +206,6 @@ class Running:
         """Weight that is still to be done, if so much of it is done in a second."""
         return max(self.job.weight - speed * self.seconds, 0.1 * self.job.weight)
 
-    @property
-    def _command(self) -> list[str]:
-        """As it may be written."""
-        return [masked_argument(argument) for argument in self.job.command]
-
-    def _known(self) -> results.Row | None:
-        try:
-            known = results.table(self.marker)
-        except (OSError, ValueError):
-            return None
-        return known.get("row") if known.get("command") == self._command else None
-
     def is_over(self) -> bool:
         """Whether the row can be had."""
         return self.process is None or self.process.poll() is not None
@@ -209,7 +213,7 @@ class Running:
     def row(self) -> results.Row:
         """What came out."""
         if self.process is None:
-            return self._known() or {}
+            return known(self.job) or {}
         status = self.process.wait()
         row = {**self.job.row, "status": "ok", **self.commit}
         try:
@@ -217,6 +221,7 @@ class Running:
                 row |= results.evaluation_metrics(self.job.folder)
             else:
                 row |= results.final_metrics(self.job.folder)
+                row |= results.code(self.job.folder)  # it may have been finished long before
                 row["folder"] = str(self.job.folder)
         except (OSError, KeyError, ValueError) as error:
             with self.log.open("a") as log:
@@ -225,7 +230,7 @@ class Running:
             failed = {**self.job.row, "status": "failed", **self.commit}
             return {**failed, "error": _error(self.log, status)}
         draft = self.marker.with_suffix(".tmp")
-        draft.write_text(json.dumps({"command": self._command, "row": row}))
+        draft.write_text(json.dumps({"command": written(self.job), "row": row}))
         draft.replace(self.marker)
         return row
 

@@ -111,11 +111,11 @@ def begin(
 
 
 def painted(state: DreamState, behind: str) -> DreamState:
-    """The scenes before another background, also where the view will move to.
+    """The scenes before another background, also where the view will move to, without bars.
 
     Args:
         state: Scenes as they were seen.
-        behind: ``own``, ``mean`` (one colour, the mean of them all), or ``black``.
+        behind: ``own``, ``mean`` (one colour, the mean of all these scenes), or ``black``.
     """
     if behind == "own":
         return state
@@ -123,9 +123,8 @@ def painted(state: DreamState, behind: str) -> DreamState:
     backdrop = state.backdrop
     if backdrop is not None:
         backdrop = dataclasses.replace(backdrop, picture=level.expand_as(backdrop.picture))
-    return dataclasses.replace(
-        state, background=level.expand_as(state.background), backdrop=backdrop
-    )
+    background = level.expand_as(state.background)
+    return dataclasses.replace(state, background=background, backdrop=backdrop, bars=None)
 
 
 def drawn_in(state: DreamState, inside: float) -> DreamState:

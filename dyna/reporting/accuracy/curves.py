@@ -27,6 +27,7 @@ class Curve:
         fault: Which.
         tier: Where.
         frames: Real and imagined ones.
+        seeds: Those that all have.
         level: How large it is; 0 at first, which is right.
         iou: Of every seed at every level.
         rival: Of every seed of the better arm that imagines without learning; None without one.
@@ -36,6 +37,7 @@ class Curve:
     fault: Fault
     tier: str
     frames: tuple[int, int]
+    seeds: list[int]
     level: Float[np.ndarray, " L"]
     iou: Float[np.ndarray, "N L"]
     rival: Float[np.ndarray, " N"] | None
@@ -102,4 +104,4 @@ def _curve(one: Fault, right: Line, wrong: Sequence[Line], rival: Line | None) -
     level = np.array([0.0, *(found[1] for line in wrong if (found := fault(line.arm)))])
     frames = right.real_frames, right.imagined_frames
     theirs, label = (table[:, -1], rival.label) if rival else (None, "")
-    return Curve(one, right.tier, frames, level, table[:, : len(level)], theirs, label)
+    return Curve(one, right.tier, frames, seeds, level, table[:, : len(level)], theirs, label)

@@ -1,8 +1,8 @@
 """How wrong learned models are, in the units of faults.
 
-A fault shows in a figure of dreams. Where a model's figure is as far from the simulator's as that
-of the simulator with the fault is, the model counts as that wrong: it has at most so much of it,
-since other faults may show in the same figure. Too much counts like too little.
+A fault shows in a figure of dreams beside the same figure of real scenes. Where a model's is as
+far from what it should be as that of the simulator with the fault, the model counts as that wrong.
+This is a reading, no bound: other faults move the same figure, either way.
 """
 
 import dataclasses
@@ -27,9 +27,11 @@ class Place:
     Attributes:
         curve: What that fault costs.
         line: The runs of the model.
-        level: How wrong it is, in levels of the fault.
+        level: How wrong it is, in levels of the fault; 0 also where its figure is off the other
+            way.
         position: The same in numbers of levels: 1.5 is between the first and the second.
         beyond: Whether it is further off than the largest level; then it is placed there.
+        other_way: Whether it is off the other way.
         cost: IoU that the fault costs at this level.
     """
 
@@ -38,7 +40,15 @@ class Place:
     level: float
     position: float
     beyond: bool
+    other_way: bool
     cost: float
+
+    @property
+    def below(self) -> float:
+        """How far the model is below the simulator, over the seeds that both have."""
+        right = dict(zip(self.curve.seeds, self.curve.iou[:, 0], strict=True))
+        pairs = [iou - self.line.rows[s]["iou"] for s, iou in right.items() if s in self.line.rows]
+        return float(np.mean(pairs)) if pairs else float("nan")
 
 
 def places(rows: Sequence[Row]) -> list[Place]:
@@ -48,24 +58,29 @@ def places(rows: Sequence[Row]) -> list[Place]:
     for curve in curves(rows):
         there = {x.arm: x for x in every if x.setting[1:] == (curve.tier, *curve.frames)}
         known = [there[name] for name in (SIMULATOR, *curve.fault.arms) if name in there]
-        values = [_dreamed(line, curve) for line in known]
-        figure = np.array([np.nan if value is None else value for value in values])
-        off = np.abs(figure - figure[0])
+        off = np.array([_off(line, curve) for line in known])
         for line in there.values():
-            own = _dreamed(line, curve)
-            if line.kind in PLACED and own is not None and np.isfinite(off).all():
-                found.append(_place(curve, line, off, abs(own - figure[0])))
+            own = _off(line, curve)
+            if line.kind in PLACED and np.isfinite([own, *off]).all():
+                found.append(_place(curve, line, off - off[0], own - off[0]))
     return found
 
 
-def _dreamed(line: Line, curve: Curve) -> float | None:
-    return line.mean(f"beside/{curve.fault.figure}/dreamed") if curve.fault.figure else None
+def _off(line: Line, curve: Curve) -> float:
+    """How far dreams are from real scenes in the figure of a fault; not a number if unknown."""
+    if not curve.fault.figure:
+        return np.nan
+    dreamed, real = (line.mean(f"beside/{curve.fault.figure}/{x}") for x in ("dreamed", "real"))
+    return np.nan if dreamed is None or real is None else dreamed - real
 
 
 def _place(curve: Curve, line: Line, off: Float[np.ndarray, " L"], own: float) -> Place:
     """Where a figure that is ``own`` off belongs, among those of all levels."""
-    rising = np.maximum.accumulate(off)
-    position = float(np.interp(own, rising, np.arange(len(rising))))
-    level = float(np.interp(position, np.arange(len(rising)), curve.level))
-    cost = float(np.interp(position, np.arange(len(rising)), curve.cost.mean(0)))
-    return Place(curve, line, level, position, bool(own > rising[-1]), cost)
+    way = float(np.sign(off[np.abs(off).argmax()]))
+    rising, size = np.maximum.accumulate(way * off), way * own
+    numbers = np.arange(len(rising))
+    position = float(np.interp(size, rising, numbers))
+    level = float(np.interp(position, numbers, curve.level))
+    cost = float(np.interp(position, numbers, curve.cost.mean(0)))
+    beyond, other_way = bool(size > rising[-1]), bool(size < 0)
+    return Place(curve, line, level, position, beyond, other_way, cost)

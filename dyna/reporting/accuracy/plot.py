@@ -25,13 +25,17 @@ def panels(rows: Sequence[Row], page_ink: bool = True) -> str | None:
     the rows have no faults.
     """
     found = ranked(rows)
-    found = [curve for curve in found if curve.tier == found[0].tier]
+    found = [x for x in found if (x.tier, x.frames) == (found[0].tier, found[0].frames)]
     if not found:
         return None
+    tier, (real, imagined) = found[0].tier, found[0].frames
     across = [
         line
         for line in lines(rows)
-        if line.rows and line.tier == found[0].tier and line.kind not in ("wrong", "reference")
+        if line.rows
+        and line.kind not in ("wrong", "reference")
+        and (line.tier, line.real_frames) == (tier, real)
+        and line.imagined_frames in (0, imagined)
     ]
     placed = places(rows)
     columns = 2 if page_ink else 3
@@ -41,9 +45,8 @@ def panels(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(height, columns, sharey=True, squeeze=False)
         for axes, curve in zip(grid.flat, found, strict=False):
-            marks = [
-                x for x in placed if (x.curve.fault, x.curve.tier) == (curve.fault, curve.tier)
-            ]
+            what = curve.fault, curve.tier, curve.frames
+            marks = [x for x in placed if (x.curve.fault, x.curve.tier, x.curve.frames) == what]
             _panel(axes, curve, across, marks)
         for axes in grid.flat[len(found) :]:
             axes.set_axis_off()

@@ -38,11 +38,11 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def models(rows: Sequence[Row]) -> str:
-    """How wrong each model is at most in the units of each fault, and what so much of it costs.
+    """How wrong each model is in the units of each fault, and what so much of it costs.
 
     On the first tier; empty if no model has figures of its dreams.
     """
-    found = _first_tier(rows)
+    found = _first(rows)
     by_fault: dict[str, dict[str, Place]] = {}
     for one in found:
         by_fault.setdefault(one.curve.fault.label, {})[one.line.label] = one
@@ -51,27 +51,25 @@ def models(rows: Sequence[Row]) -> str:
         [label, *(_placed(own[name]) if name in own else "" for name in names)]
         for label, own in by_fault.items()
     ]
-    below = {one.line.label: f"{-_below(one):+.3f}" for one in found}
+    below = {one.line.label: f"{-one.below:+.3f}" for one in found}
     body.append(["all that is wrong with it", *(below[name] for name in names)])
     return in_markdown(["fault", *names], body) if found else ""
 
 
-def _first_tier(rows: Sequence[Row]) -> list[Place]:
-    """Models beside the faults of the first tier, those that cost most first."""
+def _first(rows: Sequence[Row]) -> list[Place]:
+    """Models beside the faults of the first tier and frames, those that cost most first."""
     found = places(rows)
-    found = [one for one in found if one.curve.tier == found[0].curve.tier]
+    where = [(one.curve.tier, one.curve.frames) for one in found]
+    found = [one for one, at in zip(found, where, strict=True) if at == where[0]]
     return sorted(found, key=lambda one: -one.curve.cost.mean(0).max())
-
-
-def _below(one: Place) -> float:
-    """How far a model is below the simulator."""
-    return float(one.curve.iou[:, 0].mean()) - (one.line.mean("iou") or 0.0)
 
 
 def _placed(one: Place) -> str:
     """A size and what it costs."""
+    if one.other_way:
+        return "the other way"
     size = one.curve.fault.sized(float(f"{one.level:.2g}"))
-    return f"{'> ' if one.beyond else ''}{size}: {-one.cost:+.3f}"
+    return f"{'over ' if one.beyond else ''}{size}: {-one.cost:+.3f}"
 
 
 def _cost(values: Float[np.ndarray, " N"]) -> str:
@@ -112,8 +110,8 @@ def sentences(rows: Sequence[Row]) -> list[str]:
 
 
 def _told_of_models(rows: Sequence[Row]) -> list[str]:
-    """What each learned model does wrong at most that costs something."""
-    found, said = [one for one in _first_tier(rows) if one.line.is_learned], []
+    """What each learned model does wrong, with what so much of it costs, and what it loses."""
+    found, said = [one for one in _first(rows) if one.line.is_learned], []
     for label in dict.fromkeys(one.line.label for one in found):
         own = [one for one in found if one.line.label == label]
         costs = [
@@ -121,8 +119,8 @@ def _told_of_models(rows: Sequence[Row]) -> list[str]:
             for one in sorted(own, key=lambda one: -one.cost)
         ]
         said.append(
-            f"{label} is {-_below(own[0]):+.3f} from the simulator on {own[0].curve.tier}. Of its "
-            f"faults it has at most, with what so much of each costs alone: {listed(costs)}."
+            f"{label} is {-own[0].below:+.3f} from the simulator on {own[0].curve.tier}. As much "
+            f"as its dreams show of each fault, with what that costs alone: {listed(costs)}."
         )
     return said
 

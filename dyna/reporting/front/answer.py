@@ -34,23 +34,19 @@ def accurate(rows: Sequence[Row]) -> str:
     found = words.ranked(rows)
     if not found:
         return ""
-    tier, rival = found[0].tier, found[0].rival_label
-    there = [curve for curve in found if curve.tier == tier and curve.rival is not None]
-    even = {curve.fault.label: (curve, curve.break_even()) for curve in there}
-    some = [_even(curve, at) for curve, at in even.values() if at and math.isfinite(at[0])]
-    never = [name for name, (_, at) in even.items() if at and math.isinf(at[0])]
-    parts = []
-    if some:
-        parts.append(
-            f"On {tier} a simulator with one fault teaches no more than {rival}, which learns "
-            f"nothing, once {listed(some)}"
-        )
-    if never:
-        largest = [
-            f"{name} ({even[name][0].fault.sized(even[name][0].level[-1])})" for name in never
-        ]
-        parts.append(f"never on {tier}, at the largest size tried, where {listed(largest)}")
-    return "; ".join(parts) + "." if parts else ""
+    first = found[0]
+    there = [x for x in found if (x.tier, x.frames) == (first.tier, first.frames)]
+    points = [(curve, at) for curve in there if (at := curve.break_even()) is not None]
+    some = [_even(curve, at) for curve, at in points if math.isfinite(at[0])]
+    never = [
+        f"{curve.fault.label} ({curve.fault.sized(curve.level[-1])})"
+        for curve, at in points
+        if math.isinf(at[0])
+    ]
+    parts = [f"once {listed(some)}"] if some else []
+    parts += [f"not even, at the largest size tried, where {listed(never)}"] if never else []
+    begun = f"On {first.tier} a simulator with one fault teaches no more than {first.rival_label}"
+    return f"{begun}, which learns nothing, {'; '.join(parts)}." if parts else ""
 
 
 def _even(curve: Curve, at: tuple[float, float, float]) -> str:
@@ -70,10 +66,10 @@ def objects(rows: Sequence[Row]) -> str:
     said = []
     beside = [text for name in wholes if (text := _against(every, name, 1))]
     if beside:
-        said.append(f"{where} {arm(OURS).label} is {listed(beside)}.")
+        said.append(f"{where}, {arm(OURS).label} against models without: {listed(beside)}.")
     without = [text for name in parts if (text := _against(every, name, -1))]
     if without:
-        said.append(f"Against it as it is: {listed(without)}.")
+        said.append(f"Variants of it against it as it is: {listed(without)}.")
     return " ".join(said)
 
 
@@ -91,7 +87,7 @@ def _against(every: Sequence[Line], name: str, sign: int) -> str:
     half = statistics.student_interval(pairs)
     spread = "" if math.isnan(half) else f" ± {half:.3f}"
     figure = f"{np.mean(pairs):+.3f}{spread}"
-    return f"{figure} above {arm(name).label}" if sign > 0 else f"{arm(name).label} {figure}"
+    return f"{arm(name).label} {figure}"
 
 
 def saved(rows: Sequence[Row]) -> str:

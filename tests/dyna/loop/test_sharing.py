@@ -8,14 +8,13 @@ import pytest
 import torch
 
 from agents.last_box import LastBox
-from dyna.loop import sharing
 from dyna.loop.rollout import rollout
 from dyna.loop.sharing import Fits
 from dyna.running.run import run
 from envs.digits import make
 from envs.trajectory import Trajectory
 from tests.dyna.loop.runs import rows, tiny, weights
-from world_models.air.model import AIR
+from world_models.air.settings import AIRSettings
 from world_models.rigid import Rigid
 
 TINY_AIR = ["world_model=air", "real_frames=200", "effort=0.02", "imagined_frames=80"]
@@ -48,8 +47,8 @@ def test_seconds_of_another_run_are_counted_once(runs: Path) -> None:
     first, second = _summary(runs / "first"), _summary(runs / "second")
     assert "time/shared_cpu" not in first
     spent = second["time/shared_cpu"]
-    assert spent == pytest.approx(first["time/fit_cpu"], rel=0.3)
-    assert second["time/cpu_seconds"] > spent > 2 * second["time/fit_cpu"]
+    assert 0 < spent <= first["time/fit_cpu"]
+    assert second["time/cpu_seconds"] > spent
     (runs / "second" / "summary.json").unlink()
     shared = f"fits={runs / 'fits'}"
     again = run(tiny(runs / "second", *TINY_AIR, shared, DARK))
@@ -62,25 +61,41 @@ def real() -> Trajectory:
     return rollout(make(tier="plain", batch_size=4, horizon=6), LastBox()).without_truth()
 
 
-def test_a_fit_is_another_where_anything_that_decides_it_is(real: Trajectory) -> None:
-    def key(seed: int = 0, effort: float = 1.0, first: int = 0, **settings: Any) -> str:
-        torch.manual_seed(0)
-        model = AIR((1, 48, 48), **settings)
-        return sharing._key(model, real[first:], torch.Generator().manual_seed(seed), effort)
+class Small(Rigid):
+    """A model that is soon fitted, with settings of its own."""
 
-    with torch.random.fork_rng():
-        same = key()
-        assert same == key(recombine=False) == key(behind="mean") == key(more_objects=2)
-        assert same == key(most_objects=1)
-        changed = [key(seed=1), key(effort=0.5), key(first=1), key(motion_steps=1)]
-        assert len({same, *changed}) == 5
+    def __init__(self, **settings: Any) -> None:
+        super().__init__((1, 48, 48))
+        self.settings = AIRSettings(**settings)
+
+
+def test_a_fit_is_another_where_anything_that_decides_it_is(
+    tmp_path: Path, real: Trajectory
+) -> None:
+    def kept(seed: int = 0, effort: float = 1.0, first: int = 0, **settings: Any) -> int:
+        rng = torch.Generator().manual_seed(seed)
+        Fits(tmp_path).fit(Small(**settings), real[first:], rng, effort)
+        return len(list(tmp_path.iterdir()))
+
+    assert kept() == 1
+    for same in ({"recombine": False}, {"behind": "mean"}, {"more_objects": 2, "most_objects": 3}):
+        assert kept(**same) == 1
+    changed: list[dict[str, Any]] = [{"seed": 1}, {"effort": 0.5}, {"first": 1}]
+    for number, other in enumerate([*changed, {"motion_steps": 1}, {"looks": "frozen"}], 2):
+        assert kept(**other) == number
+
+
+def test_a_model_without_settings_is_not_shared(tmp_path: Path, real: Trajectory) -> None:
+    """What its fit depends on is not known."""
+    Fits(tmp_path).fit(Rigid((1, 48, 48)), real, torch.Generator(), 1.0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_damage_is_mended_and_what_cannot_be_written_costs_nothing(
     tmp_path: Path, real: Trajectory
 ) -> None:
-    def fit(folder: Path) -> Rigid:
-        model = Rigid((1, 48, 48))
+    def fit(folder: Path) -> Small:
+        model = Small()
         Fits(folder).fit(model, real, torch.Generator().manual_seed(0), 1.0)
         return model
 

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from dyna.reporting.accuracy import plot, words
 from dyna.reporting.accuracy.curves import crossing, curves
 from dyna.reporting.accuracy.places import places
-from dyna.scores.arms import faults
+from dyna.scores.arms import arm, faults
 from dyna.scores.results import Row
 from tests.dyna.rows import seeds
 
@@ -20,8 +21,8 @@ def _study(**losses: tuple[float, ...]) -> list[Row]:
     rows = [*seeds("oracle", *RIGHT), *seeds("cut_paste", *RIVAL), *seeds("none", 0.4, 0.4, 0.4)]
     rows += seeds("rigid", 0.6, 0.6, 0.6)
     for name, lost in losses.items():
-        for arm, loss in zip(faults()[name].arms, lost, strict=False):
-            rows += seeds(arm, *(iou - loss for iou in RIGHT))
+        for wrong, loss in zip(faults()[name].arms, lost, strict=False):
+            rows += seeds(wrong, *(iou - loss for iou in RIGHT))
     return rows
 
 
@@ -84,39 +85,57 @@ def test_the_figure_has_a_panel_for_each_fault() -> None:
 
 
 def _dreaming(figure: str, **dreamed: float) -> list[Row]:
-    """A study of slowness in which dreams of each arm have a figure."""
+    """A study of slowness in which dreams of each arm have a figure; real scenes have 2."""
     rows = _study(slowness=(0.0, 0.02, 0.06, 0.2)) + seeds("air", 0.84, 0.86, 0.85)
     levels = faults()["slowness"].arms
     known = {"oracle": 2.0, **dict(zip(levels, (1.5, 1.0, 0.5, 0.0), strict=True)), **dreamed}
-    key = f"beside/{figure}/dreamed"
-    return [{**r, key: known[r["arm"]]} if r["arm"] in known else r for r in rows]
+    key = f"beside/{figure}"
+    return [
+        {**r, f"{key}/dreamed": known[r["arm"]], f"{key}/real": 2.0} if r["arm"] in known else r
+        for r in rows
+    ]
 
 
 def test_a_model_is_placed_where_a_fault_shows_as_much() -> None:
     found = places(_dreaming("truth/speed", air=1.25, cut_paste=2.2, rigid=-1.0))
     by_arm = {one.line.arm: one for one in found}
     assert set(by_arm) == {"air", "cut_paste", "rigid"}
-    air = by_arm["air"]
-    assert (air.level, air.position, air.beyond) == pytest.approx((37.5, 1.5, False))
-    assert air.cost == pytest.approx(0.01)
-    assert by_arm["cut_paste"].level == pytest.approx(10)  # too fast counts like too slow
-    assert by_arm["rigid"].beyond
-    assert by_arm["rigid"].level == 100
+    air, fast, beyond = by_arm["air"], by_arm["cut_paste"], by_arm["rigid"]
+    assert (air.level, air.position, air.cost) == pytest.approx((37.5, 1.5, 0.01))
+    assert not air.beyond
+    assert air.below == pytest.approx(0.02)
+    assert (fast.level, fast.cost, fast.other_way) == (0, 0, True)
+    assert (beyond.level, beyond.beyond) == (100, True)
 
 
-def test_models_are_placed_in_words_and_in_the_figure() -> None:
-    rows = _dreaming("truth/speed", air=1.25)
+def test_a_model_is_compared_with_the_real_scenes_that_it_is_of() -> None:
+    """Those that dream of the target alone are put beside the target alone."""
+    rows = _dreaming("truth/speed", air=4.0, rigid=2.0)
+    key = "beside/truth/speed/real"
+    rows = [{**r, key: 5.0} if r["arm"] == "air" else r for r in rows]
+    by_arm = {one.line.arm: one.level for one in places(rows)}
+    assert by_arm == pytest.approx({"air": 50, "rigid": 0})
+
+
+def test_models_are_placed_in_words() -> None:
+    rows = _dreaming("truth/speed", air=1.25, rigid=2.1)
     table = words.models(rows).splitlines()
-    assert table[2] == "| objects are too slow | 38%: -0.010 |"
-    assert table[3] == "| all that is wrong with it | -0.020 |"
+    assert table[0] == "| fault | rigid | Dyna (air) |"
+    assert table[2] == "| objects are too slow | the other way | 38%: -0.010 |"
+    assert table[3] == "| all that is wrong with it | -0.270 | -0.020 |"
     assert words.sentences(rows)[-1] == (
-        "Dyna (air) is -0.020 from the simulator on plain. Of its faults it has at most, with "
-        "what so much of each costs alone: objects are too slow (38%: -0.010)."
+        "Dyna (air) is -0.020 from the simulator on plain. As much as its dreams show of each "
+        "fault, with what that costs alone: objects are too slow (38%: -0.010)."
     )
-    drawn, without = plot.panels(rows), plot.panels(_dreaming("fit/fill", air=1.25))
-    assert drawn is not None
-    assert without is not None
-    assert len(drawn) > len(without)
+
+
+def test_models_are_marked_in_the_panel_of_the_fault() -> None:
+    rows = _dreaming("truth/speed", air=1.25)
+    [curve], axes = curves(rows), Figure().subplots()
+    plot._panel(axes, curve, [], places(rows))
+    [mark] = [line for line in axes.get_lines() if line.get_color() == arm("air").colour]
+    assert mark.get_xdata() == pytest.approx([1.5])
+    assert mark.get_ydata() == pytest.approx([0.85])
 
 
 def test_nothing_is_placed_where_dreams_have_no_figures() -> None:

@@ -22,16 +22,21 @@ def _faulty(name: str, *losses: float) -> list[Row]:
 
 def _accuracy() -> list[Row]:
     rows = [*seeds("oracle", *RIGHT), *seeds("cut_paste", 0.72, 0.70, 0.71)]
-    return [*rows, *_faulty("box_bias", 0.0, 0.08, 0.24), *_faulty("blur", 0.0, 0.01)]
+    return [*rows, *_faulty("box_bias", 0.0, 0.08, 0.24), *_faulty("blur", 0.0, 0.0, 0.0, 0.01)]
 
 
 def test_break_even_points_are_told_and_what_never_breaks_even() -> None:
     assert answer.accurate(_accuracy()) == (
         "On plain a simulator with one fault teaches no more than cut_paste, which learns "
-        "nothing, once boxes are off to one side (3 px; 3 to 3); never on plain, at the largest "
-        "size tried, where frames are blurred (1 px)."
+        "nothing, once boxes are off to one side (3 px; 3 to 3); not even, at the largest size "
+        "tried, where frames are blurred (4 px)."
     )
     assert answer.accurate(seeds("air", 0.8)) == ""
+    fine = [*seeds("oracle", *RIGHT), *seeds("rigid", 0.7, 0.7, 0.7), *_faulty("blur", 0.01)]
+    assert answer.accurate(fine) == (
+        "On plain a simulator with one fault teaches no more than rigid, which learns nothing, "
+        "not even, at the largest size tried, where frames are blurred (0.5 px)."
+    )
 
 
 def test_objects_are_compared_over_tiers_and_seeds() -> None:
@@ -42,9 +47,11 @@ def test_objects_are_compared_over_tiers_and_seeds() -> None:
         *seeds("none", 0.5),
     ]
     assert answer.objects(rows) == (
-        "On plain Dyna (air) is +0.200 ± 0.000 above Dyna (vae_rnn). Against it as it is: Dyna "
-        "(air, black background) -0.020 ± 0.127."
+        "On plain, Dyna (air) against models without: Dyna (vae_rnn) +0.200 ± 0.000. Variants of "
+        "it against it as it is: Dyna (air, black background) -0.020 ± 0.127."
     )
+    worse = [*seeds("air", 0.5), *seeds("linear", 0.6), *seeds("relabel", 0.4)]
+    assert "Dyna (linear) -0.100. Variants" in answer.objects(worse), "labels alone are no model"
     assert answer.objects(seeds("air", 0.8)) == ""
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from agents.base import Agent
 from dyna.pictures import render, showcase, video_file
-from dyna.reporting import beside, plots, savings, tables
+from dyna.reporting import beside, plots, profiles, savings, tables
 from dyna.reporting.accuracy import plot, words
 from dyna.reporting.findings import findings, pooled, verdicts
 from dyna.scores import results
@@ -221,6 +221,8 @@ def _figures(rows: Sequence[Row], about: str | None = None) -> dict[str, Any]:
         kind = "reference" if line.is_reference else ""
         kinds.append("learned" if line.is_learned else kind if line.rows else "failed")
     names, charts = tables.tiers(rows), []
+    if (svg := profiles.profile(rows)) is not None:
+        charts.append({"svg": svg, "caption": profiles.caption(rows)})
     for tier in names:
         there = [row for row in rows if row["tier"] == tier]
         where = f"On {tier}. " if len(names) > 1 else ""

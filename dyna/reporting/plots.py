@@ -61,11 +61,11 @@ def learning_curves(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         return None
     fewest = min(line.real_frames for line in known)
     most = max((line.real_frames for line in known if line.arm == "none"), default=fewest)
-    figure, axes = _figure("frames trained on (real and imagined)", page_ink)
+    figure, axes = framed("frames trained on (real and imagined)", page_ink=page_ink)
     drawn: set[str] = set()
     for line in known:
         if line.real_frames == fewest or (line.arm == "none" and line.real_frames == most):
-            _band(axes, line, _name(line), line.arm in drawn, *_curve(line))
+            _band(axes, line, name(line), line.arm in drawn, *_curve(line))
             drawn.add(line.arm)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -145,7 +145,7 @@ def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
                 markerfacecolor="none" if line.is_reference else colour,
                 capsize=2,
             )
-        axes.set_yticks(range(len(every)), [_name(line) for line in every])
+        axes.set_yticks(range(len(every)), [name(line) for line in every])
         axes.set_xlabel("held-out IoU")
         axes.set_xlim(0, 1.03)
         return as_svg(figure, page_ink)
@@ -153,7 +153,7 @@ def standings(rows: Sequence[Row], page_ink: bool = True) -> str | None:
 
 def rewards(history: Sequence[Row]) -> str | None:
     """Reward of one run against the frames it trained on, real and imagined, smoothed."""
-    figure, axes = _figure("frames trained on (real and imagined)")
+    figure, axes = framed("frames trained on (real and imagined)")
     axes.set_ylabel("reward (IoU)")
     axes.xaxis.set_major_formatter(SHORT)
     drawn = False
@@ -202,7 +202,8 @@ CHARTS: Sequence[tuple[Callable[[Sequence[Row]], str | None], Callable[[Sequence
 """The figures of a page, each with its caption."""
 
 
-def _name(line: Line) -> str:
+def name(line: Line) -> str:
+    """An arm and its frames, in few letters."""
     if line.is_reference:
         return _label(line)
     imagined = f" + {_short(line.imagined_frames)}" if line.imagined_frames else ""
@@ -225,13 +226,16 @@ def _arms(rows: Sequence[Row]) -> list[Line]:
     return [line for line in lines(rows) if not line.is_reference and line.rows]
 
 
-def _figure(x_label: str, page_ink: bool = True) -> tuple[Figure, Axes]:
+def framed(
+    x_label: str, y_label: str = "held-out IoU", page_ink: bool = True
+) -> tuple[Figure, Axes]:
+    """A figure of the usual size."""
     with matplotlib.rc_context(SETTINGS):
         size = (WIDE[0], 3.2) if page_ink else (WIDE[1], 4.2)
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         axes.set_xlabel(x_label)
-        axes.set_ylabel("held-out IoU")
+        axes.set_ylabel(y_label)
         return figure, axes
 
 

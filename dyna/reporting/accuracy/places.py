@@ -31,7 +31,7 @@ class Place:
             way.
         position: The same in numbers of levels: 1.5 is between the first and the second.
         beyond: Whether it is further off than the largest level; then it is placed there.
-        other_way: Whether it is off the other way.
+        other_way: Whether it is off the other way, by more than half of what the least level is.
         cost: IoU that the fault costs at this level.
     """
 
@@ -82,5 +82,5 @@ def _place(curve: Curve, line: Line, off: Float[np.ndarray, " L"], own: float) -
     position = float(np.interp(size, rising, numbers))
     level = float(np.interp(position, numbers, curve.level))
     cost = float(np.interp(position, numbers, curve.cost.mean(0)))
-    beyond, other_way = bool(size > rising[-1]), bool(size < 0)
+    beyond, other_way = bool(size > rising[-1]), bool(size < -rising[1] / 2)
     return Place(curve, line, level, position, beyond, other_way, cost)

@@ -35,12 +35,11 @@ def needless(job: Job, jobs: Sequence[Job], rows: Sequence[Row], confidence: flo
     own = [x for x in jobs if x.row["tier"] == job.row["tier"] and x.row["arm"] != "reference"]
     seeds = sorted({x.row["seed"] for x in own})
     known = {results.key(row): row for row in rows if row["status"] == "ok"}
-    looks = range(LEAST, len(seeds))
-    for look in looks[: seeds.index(job.row["seed"]) - LEAST + 1]:
-        wanted = [results.key(x.row) for x in own if x.row["seed"] in seeds[:look]]
+    for number in range(LEAST, seeds.index(job.row["seed"]) + 1):
+        wanted = [results.key(x.row) for x in own if x.row["seed"] in seeds[:number]]
         if not known.keys() >= set(wanted):
             return False
-        if _decided([known[key] for key in wanted], confidence, len(looks)):
+        if _decided([known[key] for key in wanted], confidence, len(seeds) - LEAST):
             return True
     return False
 

@@ -27,17 +27,17 @@ def _study(**losses: tuple[float, ...]) -> list[Row]:
 
 
 def test_a_fault_breaks_even_with_the_better_rival() -> None:
-    [curve] = curves(_study(box_bias=(0.0, 0.08, 0.24)))
+    [curve] = curves(_study(box_bias=(0.0, 0.0, 0.08, 0.24)))
     assert curve.rival_label == "cut_paste"
-    assert curve.level.tolist() == [0, 1, 2, 4]
-    assert curve.cost.mean(0) == pytest.approx([0, 0, 0.08, 0.24])
+    assert curve.level.tolist() == [0, 0.5, 1, 2, 4]
+    assert curve.cost.mean(0) == pytest.approx([0, 0, 0, 0.08, 0.24])
     found = curve.break_even()
     assert found is not None
     assert found == pytest.approx((3, 3, 3))  # every seed has the same distance
 
 
 def test_seeds_that_differ_give_an_interval() -> None:
-    rows = _study(box_bias=(0.0, 0.08, 0.24))
+    rows = _study(box_bias=(0.0, 0.0, 0.08, 0.24))
     rows = [{**r, "iou": 0.80} if r["arm"] == "cut_paste" and r["seed"] == 1 else r for r in rows]
     [curve] = curves(rows)
     found = curve.break_even()
@@ -64,7 +64,9 @@ def test_only_seeds_that_all_have_count() -> None:
 
 
 def test_faults_are_ranked_and_jitter_is_told_from_bias() -> None:
-    rows = _study(box_jitter=(0.0, 0.0, 0.02, 0.05), box_bias=(0.0, 0.05, 0.2, 0.4), blur=(0.1,))
+    rows = _study(
+        box_jitter=(0.0, 0.0, 0.02, 0.05), box_bias=(0.0, 0.0, 0.05, 0.2, 0.4), blur=(0.1,)
+    )
     said = words.sentences(rows)
     assert said[0] == (
         "On plain, by what they cost at their worst: boxes are off to one side (8 px: -0.400), "
@@ -72,7 +74,7 @@ def test_faults_are_ranked_and_jitter_is_told_from_bias() -> None:
     )
     assert "-0.020 and -0.200 at 4 px" in said[1]
     first = words.table(rows).splitlines()[2]
-    assert first.startswith("| boxes are off to one side | 1 px: -0.000 ± 0.000 | 2 px: -0.050")
+    assert first.startswith("| boxes are off to one side | 0.5 px: -0.000 ± 0.000 | 1 px: -0.000")
 
 
 def test_the_figure_has_a_panel_for_each_fault() -> None:

@@ -22,7 +22,11 @@ def _faulty(name: str, *losses: float) -> list[Row]:
 
 def _accuracy() -> list[Row]:
     rows = [*seeds("oracle", *RIGHT), *seeds("cut_paste", 0.72, 0.70, 0.71)]
-    return [*rows, *_faulty("box_bias", 0.0, 0.08, 0.24), *_faulty("blur", 0.0, 0.0, 0.0, 0.01)]
+    return [
+        *rows,
+        *_faulty("box_bias", 0.0, 0.0, 0.08, 0.24),
+        *_faulty("blur", 0.0, 0.0, 0.0, 0.01),
+    ]
 
 
 def test_break_even_points_are_told_and_what_never_breaks_even() -> None:

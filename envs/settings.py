@@ -15,7 +15,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, ClassVar, TypeGuard, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 AUTO = "auto"
@@ -32,7 +32,6 @@ def setting(
     below: float | None = None,
     choices: Iterable[str] | None = None,
     pair: type | None = None,
-    dreaming: bool = False,
 ) -> Any:
     """A field of a `Settings` class.
 
@@ -46,7 +45,6 @@ def setting(
         below: All values must be below this.
         choices: The only texts that are allowed.
         pair: Two numbers of this type are meant, each within the limits.
-        dreaming: Of a world model: it says how it dreams, and changes nothing that it learns.
     """
     told: dict[str, Any] = {"help": help}
     limits = {"least": least, "most": most, "above": above, "below": below}
@@ -57,8 +55,6 @@ def setting(
         told["choices"] = tuple(choices)
     if pair is not None:
         told["pair"] = pair
-    if dreaming:
-        told["dreaming"] = True
     if isinstance(default, list | dict):
         whole = default
         return dataclasses.field(default_factory=lambda: type(whole)(whole), metadata=told)
@@ -69,9 +65,15 @@ def setting(
 class Settings:
     """What can be set about a member; every value is checked when it is given.
 
+    Attributes:
+        DREAMING: Keys of a world model that only say how it dreams, and change nothing that it
+            learns.
+
     Raises:
         ValueError: A value has another type, or lies out of its range; names both and the mend.
     """
+
+    DREAMING: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))

@@ -82,7 +82,7 @@ def _key(
     told = {
         field.name: getattr(settings, field.name)
         for field in dataclasses.fields(settings)
-        if not field.metadata.get("dreaming")
+        if field.name not in settings.DREAMING
     }
     frames = {
         field.name: value

@@ -41,7 +41,6 @@ SETTINGS: Any = {
     "legend.frameon": False,
 }
 
-
 WIDE = (4.4, 6.2)
 """Inches: of a figure that a phone must show with legible letters, and of one in a document."""
 
@@ -226,16 +225,14 @@ def _arms(rows: Sequence[Row]) -> list[Line]:
     return [line for line in lines(rows) if not line.is_reference and line.rows]
 
 
-def framed(
-    x_label: str, y_label: str = "held-out IoU", page_ink: bool = True
-) -> tuple[Figure, Axes]:
-    """A figure of the usual size."""
+def framed(x: str, y: str = "held-out IoU", page_ink: bool = True) -> tuple[Figure, Axes]:
+    """A figure of the usual size, with the names of its axes."""
     with matplotlib.rc_context(SETTINGS):
         size = (WIDE[0], 3.2) if page_ink else (WIDE[1], 4.2)
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
-        axes.set_xlabel(x_label)
-        axes.set_ylabel(y_label)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
         return figure, axes
 
 

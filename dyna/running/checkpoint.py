@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import os
+import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,9 @@ VOLATILE = frozenset(
     | {"checkpoint_every", "pictures", "publish", "path", "hydra", "fits"}
 )
 """Keys of the config that may differ between a checkpoint and the run that goes on with it."""
+OWN_FILES = ("config.yaml", "metrics.jsonl", "summary.json", "report.html")
+OWN_FOLDERS = ("checkpoints", "videos", "tensorboard", "wandb")
+"""What a run leaves in its folder."""
 HOW = "give a file of outputs/.../checkpoints, or the folder of a run"
 MOVED = {
     "agents.hart_objective.HARTObjective": "agents.hart.HARTObjective",
@@ -214,6 +218,14 @@ class Checkpoints:
                 f"every checkpoint in {self.folder} is damaged: use overwrite=true to start anew"
             )
         return None
+
+
+def clear(folder: Path) -> None:
+    """Removes what a run has left in its folder, and nothing else."""
+    for name in OWN_FILES:
+        (folder / name).unlink(missing_ok=True)
+    for name in OWN_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _sync_folder(folder: Path) -> None:

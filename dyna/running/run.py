@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import shutil
 import signal
 import sys
 import time
@@ -20,16 +19,13 @@ from dyna.evaluation.heldout import BATCH, evaluate
 from dyna.loop.loop import Metrics
 from dyna.running import foreign, model_log
 from dyna.running.build import build, choice, harder, has_model, make
-from dyna.running.checkpoint import Checkpoints, config_hash
+from dyna.running.checkpoint import Checkpoints, clear, config_hash
 from dyna.running.lock import locked
 from dyna.running.logger import JSONL, Logger
 from dyna.running.subject import describe
 from dyna.scores import results
 from dyna.scores.privacy import writable, write_config
 from envs.tracking import Tracking
-
-OWN_FILES = ("config.yaml", "metrics.jsonl", "summary.json", "report.html")
-OWN_FOLDERS = ("checkpoints", "videos", "tensorboard", "wandb")
 
 
 class Run:
@@ -88,7 +84,6 @@ class Run:
                 logger.close()
 
     def _test(self, env: DictConfig) -> Tracking:
-        """The task with digits that are held out."""
         return make(env, split="test", batch_size=BATCH, seed=0, device=self.cfg.device)
 
     def _drive(self, bar: tqdm) -> None:
@@ -138,12 +133,11 @@ class Run:
         return evaluate(self.dyna.agent, self.held_out, episodes)
 
     def _own_times(self) -> tuple[float, float]:
-        """CPU and wall seconds of this run."""
         cpu = self.cpu + time.process_time() - self._start_cpu
         return cpu, self.wall + time.perf_counter() - self._start_wall
 
     def _times(self) -> tuple[float, float]:
-        """The same, and what another run spent on a fit that this one shares."""
+        """CPU and wall seconds, also those that another run spent on a fit that is shared."""
         cpu, wall = self._own_times()
         shared = self.dyna.seconds
         return cpu + shared.get("shared_cpu", 0.0), wall + shared.get("shared", 0.0)
@@ -276,14 +270,6 @@ class _Signals:
     def __exit__(self, *error: object) -> None:
         for number, handler in self.old.items():
             signal.signal(number, handler)
-
-
-def clear(folder: Path) -> None:
-    """Removes what a run has left in its folder, and nothing else."""
-    for name in OWN_FILES:
-        (folder / name).unlink(missing_ok=True)
-    for name in OWN_FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:

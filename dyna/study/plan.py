@@ -270,8 +270,7 @@ def _dreaming(name: str) -> list[str]:
         return []
     node: Any = OmegaConf.to_container(OmegaConf.create(path.read_text()))
     settings = settings_of(node["_target_"]) if node.get("_target_") else None
-    fields = dataclasses.fields(settings) if dataclasses.is_dataclass(settings) else ()
-    keys = {f"world_model.{field.name}" for field in fields if field.metadata.get("dreaming")}
+    keys = {f"world_model.{key}" for key in getattr(settings, "DREAMING", ())}
     return [text for text in told if text.partition("=")[0] in keys]
 
 

@@ -116,18 +116,7 @@ class Bank:
             first = (there.cumsum(-1) == 1) & empty[:, None]
             moment = torch.where(first, good[other], moment)
             slot = torch.where(first, its[other], slot)
-        # Who is there first, in any order; where looks are not known one object lends them twice.
-        chance = torch.rand(slot.shape, generator=rng, device=device)
-        who = (chance - 2 * drawn.valid.to(chance.dtype)).argsort(-1)
-        known = drawn.valid.sum(-1, keepdim=True)
-        who = who.gather(-1, place.remainder(known))
-        here = moments[:, None].expand_as(who)
-        if more:
-            pairs = self.valid.nonzero()
-            other = pairs[torch.randint(len(pairs), who.shape, generator=rng, device=device)]
-            stranger = place >= drawn.count[:, None]
-            here = torch.where(stranger, other[..., 0], here)
-            who = torch.where(stranger, other[..., 1], who)
+        here, who = self._looks(moments, slot.shape, more > 0, rng)
         side = self.where[here, who][..., 2:]
         return dataclasses.replace(
             drawn,
@@ -143,6 +132,28 @@ class Bank:
             z_bg=self.z_bg[backgrounds],
             camera=self.camera[backgrounds] if self.camera else None,
         )
+
+    def _looks(
+        self, moments: Int[Tensor, " B"], shape: torch.Size, strangers: bool, rng: torch.Generator
+    ) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B K"]]:
+        """Moment and slot from which each object has its looks: those of one moment together.
+
+        With ``strangers`` those beyond the number of that moment are from anywhere.
+        """
+        device, place = moments.device, torch.arange(shape[1], device=moments.device)
+        valid = self.valid[moments]
+        # Who is there first, in any order; where looks are not known one object lends them twice.
+        chance = torch.rand(shape, generator=rng, device=device)
+        who = (chance - 2 * valid.to(chance.dtype)).argsort(-1)
+        who = who.gather(-1, place.remainder(valid.sum(-1, keepdim=True)))
+        here = moments[:, None].expand_as(who)
+        if strangers:
+            pairs = self.valid.nonzero()
+            other = pairs[torch.randint(len(pairs), shape, generator=rng, device=device)]
+            beyond = place >= self.count[moments][:, None]
+            here = torch.where(beyond, other[..., 0], here)
+            who = torch.where(beyond, other[..., 1], who)
+        return here, who
 
     def _places(
         self, there: Bool[Tensor, "B K"], rng: torch.Generator

@@ -13,6 +13,8 @@ class AIRSettings(Settings):
         ValueError: A value is out of its range, or two do not go together.
     """
 
+    DREAMING = ("recombine", "more_objects", "most_objects", "behind")
+
     num_slots: int = setting(4, "K, most objects followed at a time", least=1)
     what_dim: int = setting(16, "size of z_what, the appearance of an object", least=1)
     background_dim: int = setting(16, "size of z_bg where it is an autoencoder's", least=1)
@@ -65,26 +67,22 @@ class AIRSettings(Settings):
         True,
         "imagine objects and backgrounds of different episodes together; false: real scenes are "
         "replayed",
-        dreaming=True,
     )
     more_objects: int = setting(
         0,
         "recombined scenes have up to so many objects more than real ones, from other moments; "
         "as far as there are slots",
         least=0,
-        dreaming=True,
     )
     most_objects: int | None = setting(
         None,
         "recombined scenes have no more objects; 1: the target alone",
         least=1,
-        dreaming=True,
     )
     behind: str = setting(
         "own",
         "backgrounds of dreams; mean: one colour, as bright as real ones are on average",
         choices=("own", "mean", "black"),
-        dreaming=True,
     )
     looks: str = setting(
         "replay",

@@ -69,7 +69,8 @@ def _placed(one: Place) -> str:
     if one.other_way:
         return "the other way"
     size = one.curve.fault.sized(float(f"{one.level:.2g}"))
-    return f"{'over ' if one.beyond else ''}{size}: {-one.cost:+.3f}"
+    cost = round(-one.cost, 3) + 0.0  # no minus before zeros
+    return f"{'over ' if one.beyond else ''}{size}: {cost:+.3f}"
 
 
 def _cost(values: Float[np.ndarray, " N"]) -> str:

@@ -45,8 +45,11 @@ def accurate(rows: Sequence[Row]) -> str:
     ]
     parts = [f"once {listed(some)}"] if some else []
     parts += [f"not even, at the largest size tried, where {listed(never)}"] if never else []
-    begun = f"On {first.tier} a simulator with one fault teaches no more than {first.rival_label}"
-    return f"{begun}, which learns nothing, {'; '.join(parts)}." if parts else ""
+    begun = (
+        f"On {first.tier} ({len(first.seeds)} seeds) a simulator with one fault teaches no more"
+    )
+    begun += f" than {first.rival_label}, which learns nothing"
+    return f"{begun}, {'; '.join(parts)}." if parts else ""
 
 
 def _even(curve: Curve, at: tuple[float, float, float]) -> str:

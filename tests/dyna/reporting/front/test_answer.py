@@ -31,15 +31,15 @@ def _accuracy() -> list[Row]:
 
 def test_break_even_points_are_told_and_what_never_breaks_even() -> None:
     assert answer.accurate(_accuracy()) == (
-        "On plain a simulator with one fault teaches no more than cut_paste, which learns "
-        "nothing, once boxes are off to one side (3 px; 3 to 3); not even, at the largest size "
+        "On plain (3 seeds) a simulator with one fault teaches no more than cut_paste, which "
+        "learns nothing, once boxes are off to one side (3 px; 3 to 3); not even, at the largest size "
         "tried, where frames are blurred (4 px)."
     )
     assert answer.accurate(seeds("air", 0.8)) == ""
     fine = [*seeds("oracle", *RIGHT), *seeds("rigid", 0.7, 0.7, 0.7), *_faulty("blur", 0.01)]
     assert answer.accurate(fine) == (
-        "On plain a simulator with one fault teaches no more than rigid, which learns nothing, "
-        "not even, at the largest size tried, where frames are blurred (0.5 px)."
+        "On plain (3 seeds) a simulator with one fault teaches no more than rigid, which learns "
+        "nothing, not even, at the largest size tried, where frames are blurred (0.5 px)."
     )
 
 
@@ -63,4 +63,4 @@ def test_only_studies_that_were_published_answer(tmp_path: Path) -> None:
     assert answer.sentences(tmp_path) == []
     results.write(tmp_path / "accuracy.json", HEADER, _accuracy())
     [said] = answer.sentences(tmp_path)
-    assert said.startswith("**How accurate must a learned model be?** On plain a simulator")
+    assert said.startswith("**How accurate must a learned model be?** On plain (3 seeds) a")

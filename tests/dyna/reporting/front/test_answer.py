@@ -32,8 +32,8 @@ def _accuracy() -> list[Row]:
 def test_break_even_points_are_told_and_what_never_breaks_even() -> None:
     assert answer.accurate(_accuracy()) == (
         "On plain (3 seeds) a simulator with one fault teaches no more than cut_paste, which "
-        "learns nothing, once boxes are off to one side (3 px; 3 to 3); not even, at the largest size "
-        "tried, where frames are blurred (4 px)."
+        "learns nothing, once boxes are off to one side (3 px; 3 to 3); not even, at the largest "
+        "size tried, where frames are blurred (4 px)."
     )
     assert answer.accurate(seeds("air", 0.8)) == ""
     fine = [*seeds("oracle", *RIGHT), *seeds("rigid", 0.7, 0.7, 0.7), *_faulty("blur", 0.01)]

@@ -17,6 +17,8 @@ from dyna.scores.results import Row
 
 RESAMPLES = 2000
 """Draws of the bootstrap."""
+LEAST_SEEDS = 3
+"""With fewer the bootstrap says nothing."""
 
 
 @dataclasses.dataclass(frozen=True)

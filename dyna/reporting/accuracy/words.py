@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from dyna.reporting.accuracy.curves import Curve, curves
+from dyna.reporting.accuracy.curves import LEAST_SEEDS, Curve, curves
 from dyna.reporting.accuracy.places import Place, places
 from dyna.reporting.findings import listed
 from dyna.reporting.tables import in_markdown
@@ -84,7 +84,8 @@ def _even(curve: Curve) -> str:
         return ""
     largest = f"> {curve.level[-1]:.3g}"
     middle, low, high = (largest if math.isinf(x) else f"{x:.3g}" for x in found)
-    spread = "" if low == middle == high else f" ({low} to {high})"
+    known = len(curve.seeds) >= LEAST_SEEDS and not low == middle == high
+    spread = f" ({low} to {high})" if known else ""
     unit = f"{middle}{spread} {curve.fault.unit}".replace(" %", "%")
     return f"{unit}, with {curve.rival_label}"
 

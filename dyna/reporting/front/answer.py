@@ -8,7 +8,7 @@ import numpy as np
 
 from dyna.reporting import savings
 from dyna.reporting.accuracy import words
-from dyna.reporting.accuracy.curves import Curve
+from dyna.reporting.accuracy.curves import LEAST_SEEDS, Curve
 from dyna.reporting.findings import listed
 from dyna.reporting.tables import Line, lines, tiers
 from dyna.scores import results, statistics
@@ -56,7 +56,8 @@ def _even(curve: Curve, at: tuple[float, float, float]) -> str:
     """A break-even point with its interval."""
     middle, low, high = (f"> {curve.level[-1]:g}" if math.isinf(x) else f"{x:.2g}" for x in at)
     unit = curve.fault.unit
-    return f"{curve.fault.label} ({middle} {unit}; {low} to {high})".replace(" %", "%")
+    spread = f"; {low} to {high}" if len(curve.seeds) >= LEAST_SEEDS else ""
+    return f"{curve.fault.label} ({middle} {unit}{spread})".replace(" %", "%")
 
 
 def objects(rows: Sequence[Row]) -> str:

@@ -63,8 +63,8 @@ def pooled(rows: Sequence[Row]) -> list[str]:
         of = "" if line.is_reference else arm(line.arm).of
         for base in (x for x in every if x.setting == (of, *line.setting[1:])):
             found = pairs.setdefault((line.label, base.label, *line.setting[2:]), [])
-            for seed in sorted(set(line.rows) & set(base.rows)):
-                found.append((line.tier, line.rows[seed]["iou"] - base.rows[seed]["iou"]))
+            for ours, theirs in zip(*line.paired(base), strict=True):
+                found.append((line.tier, ours - theirs))
     said = []
     for (label, base_label, real, imagined), found in pairs.items():
         if len({tier for tier, _ in found}) < 2:
@@ -170,8 +170,7 @@ def standing(ours: Line, rival: Line) -> tuple[str, str] | None:
     seeds = sorted(set(ours.rows) & set(rival.rows))
     if not seeds:
         return None
-    a = [ours.rows[seed]["iou"] for seed in seeds]
-    b = [rival.rows[seed]["iou"] for seed in seeds]
+    a, b = ours.paired(rival)
     difference = np.subtract(a, b)
     gap = f"{difference.mean():+.3f}"
     if len(seeds) > 1:

@@ -73,6 +73,12 @@ class Line:
         values = self.values(name)
         return statistics.mean(values) if values else None
 
+    def paired(self, other: "Line") -> tuple[list[float], list[float]]:
+        """Our IoU and theirs, of the seeds that both have."""
+        seeds = sorted(self.rows.keys() & other.rows.keys())
+        ours, theirs = ([line.rows[seed]["iou"] for seed in seeds] for line in (self, other))
+        return ours, theirs
+
     @property
     def noise(self) -> float:
         """Half the 95 % interval of the IoU, that over episodes where one seed cannot tell."""

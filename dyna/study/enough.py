@@ -11,7 +11,7 @@ Source:
 from collections.abc import Sequence
 
 from dyna.reporting.findings import rivals
-from dyna.reporting.tables import Line, lines
+from dyna.reporting.tables import lines
 from dyna.scores import results, statistics
 from dyna.scores.arms import arm
 from dyna.scores.results import Row
@@ -55,10 +55,5 @@ def _decided(rows: Sequence[Row], confidence: float, looks: int) -> bool:
         if arm(rival.arm).is_rival
     ]
     level = 1 - (1 - confidence) / max(looks * len(pairs), 1)
-    return bool(pairs) and all(_apart(ours, rival, level) for ours, rival in pairs)
-
-
-def _apart(ours: Line, rival: Line, level: float) -> bool:
-    shared = sorted(ours.rows.keys() & rival.rows.keys())
-    a, b = ([line.rows[seed]["iou"] for seed in shared] for line in (ours, rival))
-    return statistics.verdict(a, b, level) != "level"
+    verdicts = (statistics.verdict(*ours.paired(rival), level) for ours, rival in pairs)
+    return bool(pairs) and all(found != "level" for found in verdicts)

@@ -33,6 +33,8 @@ OURS = ("experiment", "study", "publish")
 """Arguments that are for the study, not for its runs."""
 MARKER = "row.json"
 """Of a finished run, in its folder."""
+THEN = " && "
+"""Between the commands that made one file."""
 PAUSE = 0.2
 """Seconds between looks at the running ones."""
 PR_SET_PDEATHSIG = 1
@@ -93,14 +95,21 @@ def _command() -> str:
 
 
 class Rows:
-    """The rows of the results file, in the order of the plan; others that it holds come after."""
+    """The rows of the results file, in the order of the plan; others that it holds come after.
+
+    Where others stay, the header names the commands that made them, too.
+    """
 
     def __init__(self, path: Path, header: dict[str, Any], jobs: Sequence[Job]) -> None:
         self.path, self.header = path, header
         in_file = sorted(jobs, key=lambda job: job.place)
         self.order = [results.key(job.row) for job in in_file]
-        old = results.read(path)["rows"] if path.exists() else []
-        self.rows = {results.key(row): row for row in old if results.key(row) not in self.order}
+        old = results.read(path) if path.exists() else {"rows": []}
+        rows = {results.key(row): row for row in old["rows"]}
+        self.rows = {key: row for key, row in rows.items() if key not in self.order}
+        if self.rows:
+            made = [*old["command"].split(THEN), header["command"]]
+            self.header = {**header, "command": THEN.join(dict.fromkeys(made))}
 
     def planned(self) -> list[results.Row]:
         """The rows of this study that are there."""

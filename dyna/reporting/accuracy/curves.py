@@ -46,6 +46,11 @@ class Curve:
     rival_label: str
 
     @property
+    def setting(self) -> tuple[str, tuple[int, int]]:
+        """Tier and frames: what curves must share to be shown together."""
+        return self.tier, self.frames
+
+    @property
     def cost(self) -> Float[np.ndarray, "N L"]:
         """IoU that is lost against no fault, by seed."""
         return self.iou[:, :1] - self.iou

@@ -25,10 +25,10 @@ def panels(rows: Sequence[Row], page_ink: bool = True) -> str | None:
     the rows have no faults.
     """
     found = ranked(rows)
-    found = [x for x in found if (x.tier, x.frames) == (found[0].tier, found[0].frames)]
+    found = [curve for curve in found if curve.setting == found[0].setting]
     if not found:
         return None
-    tier, (real, imagined) = found[0].tier, found[0].frames
+    tier, (real, imagined) = found[0].setting
     across = [
         line
         for line in lines(rows)
@@ -45,8 +45,8 @@ def panels(rows: Sequence[Row], page_ink: bool = True) -> str | None:
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(height, columns, sharey=True, squeeze=False)
         for axes, curve in zip(grid.flat, found, strict=False):
-            what = curve.fault, curve.tier, curve.frames
-            marks = [x for x in placed if (x.curve.fault, x.curve.tier, x.curve.frames) == what]
+            what = curve.fault, curve.setting
+            marks = [x for x in placed if (x.curve.fault, x.curve.setting) == what]
             _panel(axes, curve, across, marks)
         for axes in grid.flat[len(found) :]:
             axes.set_axis_off()

@@ -32,7 +32,8 @@ def table(rows: Sequence[Row]) -> str:
             if i
         ]
         texts += [""] * (most - len(texts))
-        even = _even(curve)
+        even = break_even(curve)
+        even += f", with {curve.rival_label}" if even else ""
         body.append([curve.fault.label, *texts, even, str(len(curve.iou))])
     return in_markdown(header, body)
 
@@ -59,8 +60,7 @@ def models(rows: Sequence[Row]) -> str:
 def _first(rows: Sequence[Row]) -> list[Place]:
     """Models beside the faults of the first tier and frames, those that cost most first."""
     found = places(rows)
-    where = [(one.curve.tier, one.curve.frames) for one in found]
-    found = [one for one, at in zip(found, where, strict=True) if at == where[0]]
+    found = [one for one in found if one.curve.setting == found[0].curve.setting]
     return sorted(found, key=lambda one: -one.curve.cost.mean(0).max())
 
 
@@ -78,16 +78,16 @@ def _cost(values: Float[np.ndarray, " N"]) -> str:
     return f"{-values.mean():+.3f}" + ("" if math.isnan(half) else f" ± {half:.3f}")
 
 
-def _even(curve: Curve) -> str:
+def break_even(curve: Curve) -> str:
+    """Where a fault breaks even, with its interval in brackets; empty without a rival."""
     found = curve.break_even()
     if found is None:
         return ""
     largest = f"> {curve.level[-1]:.3g}"
     middle, low, high = (largest if math.isinf(x) else f"{x:.3g}" for x in found)
     known = len(curve.seeds) >= LEAST_SEEDS and not low == middle == high
-    spread = f" ({low} to {high})" if known else ""
-    unit = f"{middle}{spread} {curve.fault.unit}".replace(" %", "%")
-    return f"{unit}, with {curve.rival_label}"
+    spread = f" [{low}, {high}]" if known else ""
+    return f"{middle}{spread} {curve.fault.unit}".replace(" %", "%")
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:

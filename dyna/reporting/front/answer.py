@@ -8,7 +8,6 @@ import numpy as np
 
 from dyna.reporting import savings
 from dyna.reporting.accuracy import words
-from dyna.reporting.accuracy.curves import LEAST_SEEDS, Curve
 from dyna.reporting.findings import listed
 from dyna.reporting.tables import Line, lines, tiers
 from dyna.scores import results, statistics
@@ -35,29 +34,25 @@ def accurate(rows: Sequence[Row]) -> str:
     if not found:
         return ""
     first = found[0]
-    there = [x for x in found if (x.tier, x.frames) == (first.tier, first.frames)]
-    points = [(curve, at) for curve in there if (at := curve.break_even()) is not None]
-    some = [_even(curve, at) for curve, at in points if math.isfinite(at[0])]
+    there = [x for x in found if x.setting == first.setting]
+    points = [(curve, at[0]) for curve in there if (at := curve.break_even()) is not None]
+    some = [
+        f"{curve.fault.label} ({words.break_even(curve)})"
+        for curve, at in points
+        if math.isfinite(at)
+    ]
     never = [
         f"{curve.fault.label} ({curve.fault.sized(curve.level[-1])})"
         for curve, at in points
-        if math.isinf(at[0])
+        if math.isinf(at)
     ]
     parts = [f"once {listed(some)}"] if some else []
     parts += [f"not even, at the largest size tried, where {listed(never)}"] if never else []
     begun = (
-        f"On {first.tier} ({len(first.seeds)} seeds) a simulator with one fault teaches no more"
+        f"On {first.tier} ({len(first.seeds)} seeds) a simulator with one fault teaches no more "
+        f"than {first.rival_label}, which learns nothing"
     )
-    begun += f" than {first.rival_label}, which learns nothing"
     return f"{begun}, {'; '.join(parts)}." if parts else ""
-
-
-def _even(curve: Curve, at: tuple[float, float, float]) -> str:
-    """A break-even point with its interval."""
-    middle, low, high = (f"> {curve.level[-1]:g}" if math.isinf(x) else f"{x:.2g}" for x in at)
-    unit = curve.fault.unit
-    spread = f"; {low} to {high}" if len(curve.seeds) >= LEAST_SEEDS else ""
-    return f"{curve.fault.label} ({middle} {unit}{spread})".replace(" %", "%")
 
 
 def objects(rows: Sequence[Row]) -> str:
@@ -80,11 +75,11 @@ def objects(rows: Sequence[Row]) -> str:
 def _against(every: Sequence[Line], name: str, sign: int) -> str:
     """The difference between our model and another arm, over tiers and seeds that both have."""
     pairs = [
-        sign * (one.rows[seed]["iou"] - other.rows[seed]["iou"])
+        sign * (ours - theirs)
         for one in every
         for other in every
         if one.arm == OURS and other.setting == (name, *one.setting[1:])
-        for seed in sorted(one.rows.keys() & other.rows.keys())
+        for ours, theirs in zip(*one.paired(other), strict=True)
     ]
     if not pairs:
         return ""

@@ -166,7 +166,13 @@ def test_finished_runs_are_not_repeated_and_broken_ones_are(tmp_path):
 
 def test_rows_of_other_runs_stay(tmp_path):
     gather(tmp_path, [job(tmp_path / "a", "none")])
-    assert list(gather(tmp_path, [job(tmp_path / "b", "rigid")])) == ["rigid", "none"]
+    later = {**HEADER, "command": "another"}
+    for _ in range(2):  # the second time nothing is new
+        jobs = [job(tmp_path / "b", "rigid")]
+        study.run_all(jobs, 2, study.Rows(tmp_path / "x.json", later, jobs))
+    found = results.read(tmp_path / "x.json")
+    assert [row["arm"] for row in found["rows"]] == ["rigid", "none"]
+    assert found["command"] == f"{HEADER['command']} && another", "all that made it are named"
 
 
 def test_runs_have_one_thread(tmp_path, monkeypatch):

@@ -44,6 +44,10 @@ def test_seeds_that_differ_give_an_interval() -> None:
     assert found is not None
     middle, low, high = found
     assert low < middle < high
+    assert f"{middle:.3g} [{low:.3g}, {high:.3g}] px, with cut_paste" in words.table(rows)
+    two = words.table([row for row in rows if row["seed"] < 2])
+    assert " px, with cut_paste" in two
+    assert "[" not in two, "two seeds have no interval"
 
 
 def test_what_never_falls_below_the_rival_breaks_even_nowhere() -> None:

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import yaml
@@ -47,12 +48,15 @@ def own_folders(arguments: Sequence[str]) -> Iterator[None]:
     """
     known, schemas = list(sys.path), dict(SCHEMAS)
     places = {target: set(at) for target, at in PLACES.items()}
+    folders: list[Path] = []
     try:
         for folder in _folders(arguments):
+            folders.append(folder)
             _add(folder)
         yield
     finally:
         sys.path[:] = known
+        _forget(folders)
         FOLDERS.clear()
         for kept, all_of_it in ((PLACES, places), (SCHEMAS, schemas)):
             kept.clear()
@@ -99,6 +103,19 @@ def _add(folder: Path) -> None:
         raise ValueError(f"a YAML in {here} names what is not there: {error}") from error
 
 
+def _forget(folders: Sequence[Path]) -> None:
+    """Lets go of the modules of own folders, so that the next one may use their names."""
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        if spec and any(_lies_in(spec, folder) for folder in folders):
+            del sys.modules[name]
+
+
+def _lies_in(spec: ModuleSpec, folder: Path) -> bool:
+    places = [spec.origin, *(spec.submodule_search_locations or ())]
+    return any(place and Path(place).resolve().is_relative_to(folder) for place in places)
+
+
 def _check_home(target: str, folder: Path) -> None:
     """Makes sure that a target of a YAML is code of the same folder.
 
@@ -108,8 +125,7 @@ def _check_home(target: str, folder: Path) -> None:
     module = target.partition(".")[0]
     with contextlib.suppress(ImportError, ValueError):
         spec = importlib.util.find_spec(module)
-        places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
-        if any(place and Path(place).resolve().is_relative_to(folder) for place in places):
+        if spec and _lies_in(spec, folder):
             return
     raise ValueError(
         f"_target_={target} is named in {folder / 'conf'}, but {module} is no module of {folder}: "

@@ -87,6 +87,18 @@ def test_own_members_run_and_come_back(tmp_path: Path, folder: Path, command: Ca
     assert "my_drift.make" not in PLACES
 
 
+def test_the_next_folder_may_use_the_same_names(tmp_path: Path, command: Callable) -> None:
+    for one in ("first", "second"):
+        (tmp_path / one / "conf" / "agent").mkdir(parents=True)
+        code = AGENT.replace("class Still(", f"class {one.title()}(")
+        (tmp_path / one / "my_agent.py").write_text(code)
+        target = f"_target_: my_agent.{one.title()}\n"
+        (tmp_path / one / "conf" / "agent" / f"my_{one}.yaml").write_text(target)
+        code, _, error = command("keys", f"path={tmp_path / one}", f"agent=my_{one}")
+        assert (code, error) == (0, "")
+        assert "my_agent" not in sys.modules
+
+
 def test_a_study_hands_the_folder_on(folder: Path) -> None:
     with own_folders([f'path="{folder}"']):
         known = {"tiers": ["x"], "real_frames": [9], "imagined_frames": 9, "seeds": [0]}

@@ -15,6 +15,9 @@ from dyna.scores.arms import arm, tracker
 from dyna.scores.results import Row, key
 from envs.simulator.tiers import TIERS
 
+DREAMED = "beside/agent/iou/dreamed"
+"""How well the agent tracks in dreams, where there are any."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Line:
@@ -159,6 +162,8 @@ def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     for name in by_objects:
         title = name.removeprefix("iou_").replace("_", " ")
         columns.append((title, _column(name)))
+    if any(DREAMED in row for row in rows):
+        columns.append(("in dreams", _column(DREAMED)))
     columns += [
         ("IoU > .5", lambda x: _number(x.mean("success_0.5"))),
         ("lost", lambda x: _number(x.mean("lost"))),
@@ -186,6 +191,11 @@ def note(rows: Sequence[Row]) -> str:
     said += [f"±: {text}."] if (text := intervals(rows)) else []
     if any(len(line.rows) == 1 and not line.is_reference for line in lines(rows)):
         said.append("One seed has no interval: another may end elsewhere.")
+    if any(DREAMED in row for row in rows):
+        said.append(
+            "In dreams: IoU of the same agent there; who is better than in reality has "
+            "learned what holds in dreams alone."
+        )
     said += ["Lost: share of episodes that end off the target."]
     return " ".join([*said, "CPU s: whole run, evaluation included."])
 

@@ -15,7 +15,8 @@ from agents.last_box import LastBox
 from dyna.diagnosis.beside import EPISODES, beside, with_whole_truth
 from dyna.diagnosis.measure import diagnose
 from dyna.evaluation.heldout import SEED, available, observe, speed, start_over
-from dyna.evaluation.metrics import summary
+from dyna.evaluation.metrics import counted, overlap, summary
+from dyna.evaluation.one_pass import mean
 from dyna.loop.rollout import rollout
 from dyna.pictures import showcase
 from dyna.reporting import beside as table
@@ -60,17 +61,20 @@ def put_beside(
         model: Looks at both, if it is given and can see, which takes seconds.
 
     Returns:
-        What `beside` finds.
+        What `beside` finds, and ``beside/agent/iou/real`` and ``/dreamed``: how well the agent
+        tracks in either. Who tracks much better in dreams has learned what holds there alone.
     """
     if dream is None:
         return {}
     try:
-        shown = []
-        for env in (held_out, dream):
+        shown, scores = [], {}
+        for name, env in {"real": held_out, "dreamed": dream}.items():
             start_over(env, SEED)
             env.batch_size = min(available(env, episodes), EPISODES)
             shown.append(rollout(env, agent, explore=False))
-        return beside(with_whole_truth(held_out.scene, shown[0]), shown[1], model)
+            earned = mean(overlap(shown[-1], env.action_scale), counted(shown[-1]))
+            scores[f"beside/agent/iou/{name}"] = earned.nanmean().item()
+        return scores | beside(with_whole_truth(held_out.scene, shown[0]), shown[1], model)
     except Exception as error:  # the run and its numbers are worth more than this
         warnings.warn(f"dreams were not put beside reality: {error!r}", stacklevel=2)
         return {}

@@ -38,6 +38,16 @@ def test_one_seed_claims_no_interval():
     assert "±" in tables.as_text(seeds("air", 0.7, 0.72))
 
 
+def test_what_agents_reach_in_dreams_has_a_column_where_it_is_known():
+    known = [{**one, tables.DREAMED: 0.777} for one in seeds("air", 0.7, 0.72)]
+    rows = [*known, *seeds("rigid", 0.6, 0.61)]
+    assert "in dreams" not in tables.as_text(study_rows())
+    assert "in dreams" in tables.as_text(rows).splitlines()[0]
+    assert "0.78" in text_of("Dyna (air)", tables.as_text(rows))
+    assert "In dreams:" in tables.note(rows)
+    assert "In dreams:" not in tables.note(study_rows())
+
+
 def test_markdown_table_is_rectangular():
     widths = {line.count("|") for line in tables.as_markdown(study_rows()).splitlines()}
     assert len(widths) == 1

@@ -130,9 +130,21 @@ def test_the_simulator_dreams_of_the_same_world() -> None:
     dream = imagined(Oracle(env.scene.frame_shape, task().scene), env, batch_size=5, seed=1)
     found = put_beside(LastBox(), env, dream, episodes=12)
     assert (env.batch_size, dream.batch_size, dream.horizon) == (12, 12, 8)
-    assert {name.split("/")[1] for name in found} == {"truth", "fit"}  # it cannot look at frames
+    # It cannot look at frames.
+    assert {name.split("/")[1] for name in found} == {"agent", "truth", "fit"}
+    in_both = [found[f"beside/agent/iou/{name}"] for name in ("real", "dreamed")]
+    assert in_both[0] == pytest.approx(in_both[1], abs=0.1)
     assert found["beside/truth/speed/ratio"] == pytest.approx(1, abs=0.3)
     assert found == put_beside(LastBox(), env, dream, episodes=12)
+
+
+def test_who_profits_from_what_holds_in_dreams_alone_is_found() -> None:
+    env, still = task(), {"speed": 0.0, "velocity_jitter": 0.0, "scale": 0.0}
+    scene = make(tier="easy", split="train", batch_size=3, horizon=8, factors=still).scene
+    dream = imagined(Oracle(env.scene.frame_shape, scene), env, batch_size=5, seed=1)
+    found = put_beside(LastBox(), env, dream, episodes=12)
+    assert found["beside/agent/iou/dreamed"] > 0.8
+    assert found["beside/agent/iou/real"] < 0.7
 
 
 def test_truth_that_may_lack_objects_is_left_aside(tmp_path: Path) -> None:
@@ -140,7 +152,8 @@ def test_truth_that_may_lack_objects_is_left_aside(tmp_path: Path) -> None:
     env = video.make(split="test", **settings)
     scene = video.make(split="train", **settings).scene
     dream = imagined(Oracle(env.scene.frame_shape, scene), env, batch_size=4, seed=1)
-    assert put_beside(LastBox(), env, dream) == {}
+    names = {name.split("/")[1] for name in put_beside(LastBox(), env, dream)}
+    assert names == {"agent"}
     other = Tracking(MovingPatch(channels=3), batch_size=4, horizon=6)
     assert "beside/truth/objects/ratio" in put_beside(LastBox(), other, dream)
 

@@ -1,56 +1,22 @@
 """Real frames with the boxes that AIR sees in them: dreams of which only the labels are imagined.
 
-What is seen is exactly right then, and as little of it as there was; what is believed of it is as
-right as the posterior. Beside AIR's own dreams it tells what it is worth to imagine scenes anew.
+What is believed of them is as right as the posterior. Beside AIR's own dreams it tells what it is
+worth to imagine scenes anew.
 """
 
-import dataclasses
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int, UInt8
-from torch import Tensor
 
-from envs.scene import WELL_VISIBLE, View
 from envs.trajectory import Trajectory
 from world_models.air.model import AIR
 from world_models.air.settings import AIRSettings
 from world_models.air.whole import judged
-from world_models.base import WorldModel
+from world_models.replayed import Replayed
 
 
-@dataclasses.dataclass(frozen=True)
-class Relabelled:
-    """N real episodes of T frames, and what is seen in them (`world_models.base.Posterior`).
-
-    ``episode`` and ``time`` list the M moments that show something to follow.
-    """
-
-    frame: UInt8[Tensor, "N T C H W"]
-    box: Float[Tensor, "N T K 4"]
-    visible: Float[Tensor, "N T K"]
-    id: Int[Tensor, "N T K"]
-    episode: Int[Tensor, " M"]
-    time: Int[Tensor, " M"]
-
-
-class Moment(NamedTuple):
-    """Where in which real episode each dream is; ``sense`` is -1 while it runs backwards.
-
-    ``who`` is in each slot since it began; -1: nobody.
-    """
-
-    episode: Int[Tensor, " B"]
-    time: Int[Tensor, " B"]
-    sense: Int[Tensor, " B"]
-    who: Int[Tensor, "B K"]
-
-
-class Relabel(WorldModel[Moment]):
+class Relabel(Replayed):
     """Learns what AIR learns, and shows the episodes that it has learned from.
-
-    Dreams begin at any moment and go either way through the episode; at its ends they turn round.
-    The camera does what it did.
 
     Args:
         frame_shape: (C, H, W).
@@ -63,7 +29,6 @@ class Relabel(WorldModel[Moment]):
         super().__init__()
         self.air = AIR(frame_shape, **settings)
         self.frame_shape, self.num_slots = self.air.frame_shape, self.air.num_slots
-        self.seen: Relabelled | None = None
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -78,54 +43,5 @@ class Relabel(WorldModel[Moment]):
         """
         metrics = self.air.fit(real, rng, effort)
         found = judged(self.air.scene, self.air.posterior(real), self.air.viewpoint.canvas)
-        shown = ((found.visible > WELL_VISIBLE) & (found.id >= 0)).any(-1)
-        episode, time = shown.nonzero(as_tuple=True)
-        if len(episode) == 0:
-            raise ValueError(
-                "the world model sees no object well in any real frame, so there is nothing to "
-                f"label: raise effort (now {effort:g}) or real_frames (now {real.num_frames})"
-            )
-        self.seen = Relabelled(real.frame, found.box, found.visible, found.id, episode, time)
+        self.label(real, found.box, found.visible, found.id)
         return metrics
-
-    def start(self, batch_size: int, rng: torch.Generator) -> Moment:
-        """Moments of real episodes, evenly among those that show something to follow."""
-        seen = self._seen()
-        drawn = torch.randint(len(seen.time), (batch_size,), generator=rng, device=rng.device)
-        sense = 2 * torch.randint(2, (batch_size,), generator=rng, device=rng.device) - 1
-        episode, time = seen.episode[drawn], seen.time[drawn]
-        return Moment(episode, time, sense, seen.id[episode, time])
-
-    def prior(
-        self, state: Moment, rng: torch.Generator, camera: Float[Tensor, "B 2"] | None = None
-    ) -> Moment:
-        """One frame on, or back."""
-        last = self._seen().frame.shape[1] - 1
-        further = state.time + state.sense
-        sense = torch.where((further < 0) | (further > last), -state.sense, state.sense)
-        return state._replace(time=(state.time + sense).clamp(0, last), sense=sense)
-
-    def decode(self, state: Moment) -> View:
-        """The real frame, and what is seen in it of those who were there at the beginning."""
-        seen, at = self._seen(), (state.episode, state.time)
-        there = (seen.id[at] == state.who) & (state.who >= 0)
-        slot = torch.arange(there.shape[1], device=there.device)
-        return View(
-            frame=seen.frame[at],
-            box=seen.box[at],
-            visible=torch.where(there, seen.visible[at], 0.0),
-            id=torch.where(there, slot, -1),
-        )
-
-    def _seen(self) -> Relabelled:
-        if self.seen is None:
-            raise RuntimeError("the world model has seen nothing yet: call fit() before start()")
-        return self.seen
-
-    def get_extra_state(self) -> dict[str, Any]:
-        """The episodes."""
-        return {} if self.seen is None else dataclasses.asdict(self.seen)
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Takes back what ``get_extra_state`` gave."""
-        self.seen = Relabelled(**state) if state else None

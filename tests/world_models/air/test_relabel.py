@@ -11,7 +11,8 @@ from envs.digits import make
 from envs.trajectory import Trajectory
 from tests.usual import USUAL
 from world_models.air.model import STAGES
-from world_models.air.relabel import Relabel, Relabelled
+from world_models.air.relabel import Relabel
+from world_models.replayed import Labelled
 
 TINY = {f"{stage}_steps": 2 for stage in STAGES} | {"static_steps": 80}
 HORIZON = 6
@@ -56,7 +57,7 @@ def test_a_slot_that_somebody_else_has_later_is_empty(rng: torch.Generator) -> N
     frame = torch.zeros(1, 3, 1, 8, 8, dtype=torch.uint8)
     start = torch.zeros(1, dtype=torch.long)
     seen = (torch.rand(1, 3, 2, 4), torch.ones(1, 3, 2), identity, start, start)
-    model.seen = Relabelled(frame, *seen)
+    model.seen = Labelled(frame, *seen)
     state = model.start(1, rng)
     state = state._replace(sense=torch.ones_like(state.sense))
     told = []

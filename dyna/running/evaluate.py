@@ -73,7 +73,8 @@ def put_beside(
             env.batch_size = min(available(env, episodes), EPISODES)
             shown.append(rollout(env, agent, explore=False))
             earned = mean(overlap(shown[-1], env.action_scale), counted(shown[-1]))
-            scores[f"beside/agent/iou/{name}"] = earned.nanmean().item()
+            if bool(earned.isfinite().any()):
+                scores[f"beside/agent/iou/{name}"] = earned.nanmean().item()
         return scores | beside(with_whole_truth(held_out.scene, shown[0]), shown[1], model)
     except Exception as error:  # the run and its numbers are worth more than this
         warnings.warn(f"dreams were not put beside reality: {error!r}", stacklevel=2)

@@ -51,7 +51,7 @@ def test_a_verdict_names_who_is_not_beaten_and_who_was_not_run():
     assert said.split(". ") == [
         "In short, on plain: Dyna (air) is not shown to earn its keep: rigid, which costs less, "
         "is not clearly behind it",
-        "Not run with the same frames: cut_paste, Dyna (CSRT's boxes) and simulator as model",
+        "Not run with the same frames: cut_paste and simulator as model",
         "This is one seed; another may say otherwise.",
     ]
     three = [*seeds("none", 0.5, 0.51), *seeds("rigid", 0.7, 0.71), *seeds("cut_paste", 0.6, 0.61)]

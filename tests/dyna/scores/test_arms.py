@@ -16,7 +16,7 @@ SETTINGS = [field.name for field in dataclasses.fields(OracleSettings)]
 def test_every_arm_can_be_told_from_every_other():
     declared = arms()
     rivals = [one.name for one in declared if one.is_rival and not one.of]
-    assert rivals == ["none", "rigid", "cut_paste", "tracked"]
+    assert rivals == ["none", "rigid", "cut_paste"]
     for look in ("label", "colour", "marker"):
         assert len({getattr(one, look) for one in declared}) == len(declared)
     assert {one.of for one in declared} <= {one.name for one in declared} | {""}

@@ -8,7 +8,7 @@ import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -46,17 +46,15 @@ def own_folders(arguments: Sequence[str]) -> Iterator[None]:
     Raises:
         ValueError: One is no folder, or a name in it is taken; the message says which.
     """
-    known, schemas = list(sys.path), dict(SCHEMAS)
+    known, modules, schemas = list(sys.path), set(sys.modules), dict(SCHEMAS)
     places = {target: set(at) for target, at in PLACES.items()}
-    folders: list[Path] = []
     try:
         for folder in _folders(arguments):
-            folders.append(folder)
             _add(folder)
         yield
     finally:
+        _forget(set(sys.modules) - modules, [x for x in sys.path if x not in known])
         sys.path[:] = known
-        _forget(folders)
         FOLDERS.clear()
         for kept, all_of_it in ((PLACES, places), (SCHEMAS, schemas)):
             kept.clear()
@@ -103,17 +101,31 @@ def _add(folder: Path) -> None:
         raise ValueError(f"a YAML in {here} names what is not there: {error}") from error
 
 
-def _forget(folders: Sequence[Path]) -> None:
-    """Lets go of the modules of own folders, so that the next one may use their names."""
-    for name, module in list(sys.modules.items()):
-        spec = getattr(module, "__spec__", None)
-        if spec and any(_lies_in(spec, folder) for folder in folders):
+def _forget(names: Collection[str], folders: Sequence[str]) -> None:
+    """Lets go of those modules that are of own folders, so that the next may use their names."""
+    tops = {name.partition(".")[0] for name in names}
+    gone = {top for top in tops if any(_lies_in(_spec(top), Path(x)) for x in folders)}
+    for name in names:
+        if name.partition(".")[0] in gone:
             del sys.modules[name]
 
 
-def _lies_in(spec: ModuleSpec, folder: Path) -> bool:
-    places = [spec.origin, *(spec.submodule_search_locations or ())]
-    return any(place and Path(place).resolve().is_relative_to(folder) for place in places)
+def _spec(module: str) -> ModuleSpec | None:
+    with contextlib.suppress(ImportError, ValueError):
+        return importlib.util.find_spec(module)
+    return None
+
+
+def _lies_in(spec: ModuleSpec | None, folder: Path) -> bool:
+    """Whether a module or a package lies in a folder itself, not somewhere below it.
+
+    An environment may be below it, and what comes with Python lies nowhere.
+    """
+    if spec is None:
+        return False
+    file = spec.origin if spec.has_location else None
+    places = spec.submodule_search_locations or [file or ""]
+    return any(place and Path(place).parent.resolve() == folder for place in places)
 
 
 def _check_home(target: str, folder: Path) -> None:
@@ -123,10 +135,8 @@ def _check_home(target: str, folder: Path) -> None:
         ValueError: It is not.
     """
     module = target.partition(".")[0]
-    with contextlib.suppress(ImportError, ValueError):
-        spec = importlib.util.find_spec(module)
-        if spec and _lies_in(spec, folder):
-            return
+    if _lies_in(_spec(module), folder):
+        return
     raise ValueError(
         f"_target_={target} is named in {folder / 'conf'}, but {module} is no module of {folder}: "
         "give it a name that no installed package has"

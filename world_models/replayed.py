@@ -69,8 +69,8 @@ class Replayed(WorldModel[Moment]):
         episode, time = shown.nonzero(as_tuple=True)
         if len(episode) == 0:
             raise ValueError(
-                "the world model sees no object well in any real frame, so there is nothing to "
-                f"label: raise effort, or real_frames (now {real.num_frames})"
+                f"nothing is well in view in any of {real.num_frames} real frames, so there is "
+                "nothing to label: raise real_frames, or the effort of a model that learns"
             )
         self.seen = Labelled(real.frame, box, visible, identity, episode, time)
 

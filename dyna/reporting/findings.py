@@ -167,15 +167,15 @@ def standing(ours: Line, rival: Line) -> tuple[str, str] | None:
         ``above``, ``below`` or ``level`` (the noise is larger than the difference), and the
         difference in words; None without a shared seed.
     """
-    seeds = sorted(set(ours.rows) & set(rival.rows))
-    if not seeds:
-        return None
     a, b = ours.paired(rival)
+    if not a:
+        return None
     difference = np.subtract(a, b)
     gap = f"{difference.mean():+.3f}"
-    if len(seeds) > 1:
+    if len(a) > 1:
         return statistics.verdict(a, b), f"{gap} ± {statistics.student_interval(difference):.3f}"
-    errors = [line.rows[seeds[0]].get("iou_se") or 0.0 for line in (ours, rival)]
+    [seed] = ours.rows.keys() & rival.rows.keys()
+    errors = [line.rows[seed].get("iou_se") or 0.0 for line in (ours, rival)]
     noise = 1.96 * math.hypot(*errors)  # of the held-out episodes; seeds add their own
     return judged(float(difference[0]), noise), f"{gap}, one seed"
 

@@ -1,5 +1,6 @@
 """Members in a folder of one's own: ``path=FOLDER``, with the package installed as a wheel is."""
 
+import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -97,6 +98,32 @@ def test_the_next_folder_may_use_the_same_names(tmp_path: Path, command: Callabl
         code, _, error = command("keys", f"path={tmp_path / one}", f"agent=my_{one}")
         assert (code, error) == (0, "")
         assert "my_agent" not in sys.modules
+
+
+def test_what_is_not_of_the_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what lies below it, as an environment may, or what has no place, as built-in ones."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "below_it.py").write_text("X = 1\n")
+    (tmp_path / "of_it.py").write_text("X = 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    before = set(sys.modules)
+    with own_folders(["path=."]):
+        for name in ("below_it", "of_it"):
+            importlib.import_module(name)
+    assert before <= set(sys.modules)
+    assert "of_it" not in sys.modules
+    assert sys.modules.pop("below_it").X == 1
+
+
+def test_what_python_brings_is_no_module_of_the_folder_we_stand_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf" / "agent").mkdir(parents=True)
+    (tmp_path / "conf" / "agent" / "odd.yaml").write_text("_target_: os.system\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="os is no module of"), own_folders(["path=."]):
+        pass
 
 
 def test_a_study_hands_the_folder_on(folder: Path) -> None:
